@@ -1,0 +1,1 @@
+"""Podium: the Kubernetes operator that makes the MLflow model registry the control plane for serving."""

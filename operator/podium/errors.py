@@ -1,0 +1,105 @@
+"""Podium's own errors, as a tree. Each carries its data as attributes and a sentence that says what to do.
+
+    PodiumError
+    ├── RegistryError                  the registry refuses or cannot answer
+    │   ├── NotFound                   no such model, version or alias
+    │   ├── AlreadyExists              the name is taken
+    │   ├── InvalidInput               a value that no registry could hold
+    │   ├── Conflict                   too many writers: the compare-and-swap kept losing
+    │   ├── InUse                      a ModelAlias serves what was to be deleted
+    │   ├── TooLarge                   the object would pass its bound
+    │   ├── CorruptRegistry            a registry object does not parse
+    │   ├── NotOffered                 a part of MLflow's interface that is not there yet
+    │   ├── Forbidden                  the API server refuses the caller; names the missing permission
+    │   └── Unavailable                the API server does not answer
+    └── PullError                      the puller could not bring the artifact
+        ├── SourceInvalid              the URI or a key in it cannot be used
+        ├── SourceMissing              no such bucket, prefix or object
+        ├── SourceDenied               credentials are missing, wrong or not allowed
+        ├── SourceUnreachable          the endpoint does not answer (worth a retry)
+        └── ArtifactChanged            the bytes are not those that were promised
+
+Only adapters translate them: handlers to conditions, the MLflow plugin to MlflowException.
+"""
+
+
+class PodiumError(Exception):
+    """Base of every error that Podium raises on purpose."""
+
+
+class RegistryError(PodiumError):
+    """The registry refuses or cannot answer."""
+
+
+class NotFound(RegistryError):
+    """No such model, version or alias."""
+
+
+class AlreadyExists(RegistryError):
+    """The name is taken."""
+
+
+class InvalidInput(RegistryError):
+    """A value that no registry could hold."""
+
+
+class Conflict(RegistryError):
+    """Too many writers: the compare-and-swap kept losing until its deadline."""
+
+
+class InUse(RegistryError):
+    """A ModelAlias serves what was to be deleted."""
+
+
+class TooLarge(RegistryError):
+    """The object would pass its bound in serialized bytes."""
+
+
+class CorruptRegistry(RegistryError):
+    """A registry object does not parse; `object_name` and `key` say where."""
+
+    def __init__(self, object_name: str, key: str, problem: str) -> None:
+        super().__init__(f"registry ConfigMap {object_name}, key {key!r}: {problem}")
+        self.object_name, self.key, self.problem = object_name, key, problem
+
+
+class NotOffered(RegistryError):
+    """A part of MLflow's interface that Podium does not offer yet."""
+
+
+class Forbidden(RegistryError):
+    """The API server refuses the caller; the text names the missing permission."""
+
+
+class Unavailable(RegistryError):
+    """The API server does not answer; the call may be repeated."""
+
+
+class PullError(PodiumError):
+    """The puller could not bring the artifact; `retryable` says whether trying again can help."""
+
+    retryable = False
+
+
+class SourceInvalid(PullError):
+    """The URI or a key in it cannot be used."""
+
+
+class SourceMissing(PullError):
+    """No such bucket, prefix or object."""
+
+
+class SourceDenied(PullError):
+    """Credentials are missing, wrong or not allowed."""
+
+
+class SourceUnreachable(PullError):
+    """The endpoint does not answer."""
+
+    retryable = True
+
+
+class ArtifactChanged(PullError):
+    """The bytes are not those that were promised."""
+
+    retryable = True

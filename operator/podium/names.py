@@ -1,0 +1,86 @@
+"""Every name that Podium puts where others can see it, each with its one definition.
+
+Labels, annotations, condition types and reasons, Event reasons, child names and the words of the pod contract
+(environment variables, headers, paths) are an interface: dashboards, scripts and GitOps repositories depend on
+them. No literal of these stands anywhere else in the package.
+"""
+
+import base64
+import hashlib
+import re
+
+GROUP = "podium.dev"
+API_VERSION = "v1beta1"
+FIELD_MANAGER = "podium"
+"""The field manager of every server-side apply by the operator; no other component uses it."""
+
+MODEL_VERSION_KIND, MODEL_VERSION_PLURAL = "ModelVersion", "modelversions"
+MODEL_ALIAS_KIND, MODEL_ALIAS_PLURAL = "ModelAlias", "modelaliases"
+CATEGORY = "podium"
+
+# Labels of the objects that serve. Selectors use INSTANCE_LABEL and REVISION_LABEL only, so they never
+# change with a chart's or an application's version.
+NAME_LABEL = "app.kubernetes.io/name"
+INSTANCE_LABEL = "app.kubernetes.io/instance"
+MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
+MANAGED_BY = "podium"
+MODEL_VERSION_LABEL = "podium.dev/model-version"
+"""On pods and children: the name of the ModelVersion object that they belong to (selectors use it)."""
+MODEL_ALIAS_LABEL = "podium.dev/model-alias"
+"""On revisions and their pods: the name of the ModelAlias object that owns them (selectors use it)."""
+
+# Annotations
+MODEL_ANNOTATION = "podium.dev/model"
+"""The registered model's full name; an annotation because names may hold what labels cannot."""
+VERSION_ANNOTATION = "podium.dev/version"
+INTENT_ANNOTATION = "podium.dev/intent"
+"""Hash of the user's intent that a frozen pod template was rendered for (with the hash's own version)."""
+RETRY_ANNOTATION = "podium.dev/retry"
+"""A user changes its value to try a failed revision again."""
+
+# The registry's ConfigMaps
+REGISTRY_KIND_LABEL = "registry.podium.dev/kind"
+"""One of claim, head, version, archive, policy."""
+REGISTRY_UID_LABEL = "registry.podium.dev/model-uid"
+
+# Condition types
+READY = "Ready"
+SERVING = "Serving"
+RECONCILING = "Reconciling"
+STALLED = "Stalled"
+ARTIFACT_READY = "ArtifactReady"
+REGISTRY_SYNCED = "RegistrySynced"
+
+# The contract between the operator and the programs in a model's pod
+MODEL_VERSION_HEADER = "X-Podium-Model-Version"
+"""On every answer of /invocations, errors included: the version (a decimal number) that answered."""
+SERVER_PORT = 8080
+SERVICE_PORT = 80
+MODEL_DIR = "/model"
+"""Where the puller puts the artifact: MODEL_DIR/MLmodel exists after a successful pull."""
+TERMINATION_LOG = "/dev/termination-log"
+ENV_SOURCE = "PODIUM_SOURCE"
+ENV_MODEL_DIR = "PODIUM_MODEL_DIR"
+ENV_MODEL_NAME = "PODIUM_MODEL_NAME"
+ENV_MODEL_VERSION = "PODIUM_MODEL_VERSION"
+ENV_WORKERS = "PODIUM_WORKERS"
+ENV_DRAIN_SECONDS = "PODIUM_DRAIN_SECONDS"
+ENV_PULL_TIMEOUT = "PODIUM_PULL_TIMEOUT"
+ENV_PULL_RETRIES = "PODIUM_PULL_RETRIES"
+ENV_EXPECTED_DIGEST_FILE = "PODIUM_EXPECTED_DIGEST_FILE"
+ENV_S3_PATH_STYLE = "PODIUM_S3_PATH_STYLE"
+
+_LABEL_SAFE = re.compile(r"[^a-z0-9-]+")
+OBJECT_NAME_LIMIT = 63
+"""Services and label values end here; every child name keeps below it."""
+
+
+def short_hash(text: str, length: int = 8) -> str:
+    """The first `length` characters (at most 52) of SHA-256 of the text's UTF-8 bytes, in lower-case base32."""
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+    return base64.b32encode(digest).decode().rstrip("=").lower()[:length]
+
+
+def slug(text: str, limit: int) -> str:
+    """A readable lower-case piece of a DNS label made from any text, at most `limit` characters, may be empty."""
+    return _LABEL_SAFE.sub("-", text.lower()).strip("-")[:limit].strip("-")
