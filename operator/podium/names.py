@@ -75,6 +75,10 @@ OBJECT_NAME_LIMIT = 63
 """Services and label values end here; every child name keeps below it."""
 
 
+MODEL_ALIAS_NAME_LIMIT = 44
+"""Longest name of a ModelAlias, so that its revisions' names `{name}-v{version}-{hash}` end at OBJECT_NAME_LIMIT."""
+
+
 def short_hash(text: str, length: int = 8) -> str:
     """The first `length` characters (at most 52) of SHA-256 of the text's UTF-8 bytes, in lower-case base32."""
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()

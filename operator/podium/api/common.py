@@ -1,0 +1,160 @@
+"""What both kinds are made of: durations, the reference to a registry, storage, ingress, conditions.
+
+Field descriptions become `kubectl explain`; `cel()` adds validation that the API server runs itself.
+"""
+
+import re
+from typing import Annotated, Any
+
+import pydantic
+from pydantic import alias_generators
+
+DURATION_PATTERN = r"^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$"
+_DURATION_PART = re.compile(r"([0-9.]+)(ms|s|m|h)")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+Duration = Annotated[str, pydantic.Field(pattern=DURATION_PATTERN, max_length=32)]
+"""A duration as Go and Kubernetes write it: `500ms`, `2s`, `1m30s`, `1h`."""
+
+ObjectName = Annotated[str, pydantic.Field(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", min_length=1, max_length=253)]
+
+
+def seconds(duration: str) -> float:
+    """The seconds of a Duration: `1m30s` is 90.0, `500ms` is 0.5."""
+    return sum(float(number) * _SECONDS[unit] for number, unit in _DURATION_PART.findall(duration))
+
+
+def cel(rule: str, message: str) -> dict[str, str]:
+    """One entry of x-kubernetes-validations; the message must say what to write."""
+    return {"rule": rule, "message": message}
+
+
+def validated(*rules: dict[str, str]) -> dict[str, Any]:
+    """The `json_schema_extra` of a field or model that carries CEL rules."""
+    return {"x-kubernetes-validations": list(rules)}
+
+
+def immutable(field: str) -> dict[str, str]:
+    """CEL that lets a field be set once; the sentence says what to do instead."""
+    return cel("self == oldSelf", f"{field} cannot be changed: delete this object and create another")
+
+
+def untyped(description: str) -> Any:
+    """A field whose content is Kubernetes' own (checked when the child is applied), kept as it is written."""
+    return pydantic.Field(
+        None, description=description, json_schema_extra={"x-kubernetes-preserve-unknown-fields": True}
+    )
+
+
+class Model(pydantic.BaseModel):
+    """Base: camelCase outside, snake_case inside, immutable, unknown fields refused."""
+
+    model_config = pydantic.ConfigDict(
+        alias_generator=alias_generators.to_camel, populate_by_name=True, extra="forbid", frozen=True
+    )
+
+
+def model_name_field() -> Any:
+    """The field that names a registered model, with MLflow's own limits."""
+    return pydantic.Field(
+        description="Name of the registered model, exactly as in MLflow. Immutable.",
+        min_length=1,
+        max_length=3000,
+        json_schema_extra=validated(
+            immutable("spec.model"),
+            cel(
+                "!self.contains('/') && !self.contains(':') && self != '.' && self != '..'",
+                "write the model's name alone, as MLflow shows it: no '/', no ':', no alias",
+            ),
+        ),
+    )
+
+
+class RegistryReference(Model):
+    """Which registry holds the model."""
+
+    namespace: ObjectName | None = pydantic.Field(
+        None,
+        description="Namespace of the registry's ConfigMaps. Default: the operator's own setting. "
+        "Only registries that the operator was told to serve are read.",
+        max_length=63,
+    )
+
+
+class CaBundle(Model):
+    """A certificate authority for the S3 endpoint."""
+
+    config_map_name: ObjectName = pydantic.Field(description="ConfigMap in the model's namespace.")
+    key: str = pydantic.Field("ca.crt", description="Key of the PEM bundle.", min_length=1, max_length=253)
+
+
+class Storage(Model):
+    """How the pod reaches the artifact. Credentials stay in the model's namespace; the operator never reads them."""
+
+    secret_name: ObjectName | None = pydantic.Field(
+        None,
+        description="Secret in this namespace with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, for temporary "
+        "credentials, AWS_SESSION_TOKEN. It is mounted into the puller alone.",
+    )
+    service_account_name: ObjectName | None = pydantic.Field(
+        None, description="ServiceAccount of the pods, for credentials by web identity (IRSA, Pod Identity)."
+    )
+    endpoint: str | None = pydantic.Field(
+        None,
+        description="URL of an S3-compatible server, such as http://s3.storage.svc:9000. Default: Amazon S3.",
+        pattern=r"^https?://[^\s/]+/?$",
+        max_length=512,
+    )
+    region: str | None = pydantic.Field(None, description="Region of the bucket.", max_length=64)
+    path_style: bool | None = pydantic.Field(
+        None, description="Address buckets by path instead of host name. Default: true where endpoint is set."
+    )
+    ca_bundle: CaBundle | None = pydantic.Field(None, description="Certificate authority of the endpoint.")
+
+
+class IngressTls(Model):
+    """TLS of the ingress's host."""
+
+    secret_name: ObjectName = pydantic.Field(description="kubernetes.io/tls Secret for the host.")
+
+
+class Ingress(Model):
+    """An Ingress in front of the Service."""
+
+    host: Annotated[
+        str,
+        pydantic.Field(pattern=r"^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"),
+    ] = pydantic.Field(description="Host name, such as model.example.com.", max_length=253)
+    path: str = pydantic.Field("/", description="Path under which the model answers.", pattern=r"^/", max_length=1024)
+    path_type: Annotated[str, pydantic.Field(pattern="^(Prefix|Exact|ImplementationSpecific)$")] = pydantic.Field(
+        "Prefix", description="How the path is matched: Prefix, Exact or ImplementationSpecific."
+    )
+    class_name: ObjectName | None = pydantic.Field(
+        None, description="IngressClass. Default: the cluster's default class."
+    )
+    annotations: dict[str, str] = pydantic.Field(
+        default_factory=dict, description="Annotations for the ingress controller, such as rewrite-target."
+    )
+    tls: IngressTls | None = pydantic.Field(None, description="TLS for the host.")
+
+
+class Condition(Model):
+    """A condition as in metav1.Condition; Reconciling and Stalled are present only when True (kstatus)."""
+
+    type: str = pydantic.Field(description="Condition type.", max_length=316)
+    status: str = pydantic.Field(description="True, False or Unknown.", pattern="^(True|False|Unknown)$")
+    reason: str = pydantic.Field(description="A documented constant in CamelCase.", max_length=1024)
+    message: str = pydantic.Field(description="What a person should know, and do.", max_length=32768)
+    last_transition_time: str = pydantic.Field(
+        description="When the status last changed, UTC.", json_schema_extra={"format": "date-time"}
+    )
+    observed_generation: int | None = pydantic.Field(None, description="Generation this speaks of.")
+
+
+def conditions_field() -> Any:
+    """The status field that holds conditions: a map list keyed by type, as Kubernetes' own kinds have it."""
+    return pydantic.Field(
+        default_factory=list,
+        description="What is true now: Ready and Serving always, Reconciling and Stalled only when True.",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
+    )

@@ -1,0 +1,160 @@
+"""ModelAlias: this stable endpoint serves whichever version the alias designates."""
+
+import pydantic
+
+from podium.api import common, model_version
+
+
+class Template(model_version.Template):
+    """How each version is served: a ModelVersion's spec without its identity."""
+
+    model_config = pydantic.ConfigDict(
+        json_schema_extra=common.validated(
+            common.cel(
+                "!has(self.ingress)",
+                "a template has no ingress: the alias owns the host, write it in spec.ingress of the ModelAlias",
+            )
+        )
+    )
+
+
+class Previous(common.Model):
+    """What happens to the version that was served before."""
+
+    delay: common.Duration = pydantic.Field(
+        "60s",
+        description="How long its pods stay after the switch, for a quick return and for kept-alive connections.",
+    )
+
+
+class Rollout(common.Model):
+    """The way from the served version to the desired one."""
+
+    strategy: str = pydantic.Field(
+        "BlueGreen",
+        description="BlueGreen: the new version's pods are all Ready before any traffic moves, then all of it moves.",
+        json_schema_extra={"enum": ["BlueGreen"]},
+    )
+    overlap: common.Duration = pydantic.Field(
+        "2s",
+        description="While a switch lasts both versions answer, so that ingress controllers which empty the old "
+        "endpoints first lose nothing. 0s: one write.",
+    )
+    progress_deadline: common.Duration = pydantic.Field(
+        "10m",
+        description="How long the new version may take to become Ready before the rollout counts as failed. A failed "
+        "revision is tried again when the version, the template or the annotation podium.dev/retry changes.",
+    )
+    previous: Previous = pydantic.Field(
+        default_factory=Previous, description="What happens to the version that was served before."
+    )
+    revision_history_limit: int = pydantic.Field(
+        5,
+        description="How many retired revisions are kept, scaled to 0, so that a return needs no new objects.",
+        ge=0,
+        le=100,
+    )
+
+
+class ModelAliasSpec(common.Model):
+    """Which alias of which registered model is served here, and how."""
+
+    model: str = common.model_name_field()
+    alias: str = pydantic.Field(
+        description="Name of the alias, exactly as in MLflow (case-sensitive), such as champion.",
+        min_length=1,
+        max_length=255,
+        json_schema_extra=common.validated(
+            common.immutable("spec.alias"),
+            common.cel(
+                "!self.matches('^[vV][0-9]+$') && self.lowerAscii() != 'latest' && !self.matches('[\\\\s/:@.]')",
+                "write an alias that MLflow accepts: letters, digits, '_' and '-'; not 'latest', not 'v1'",
+            ),
+        ),
+    )
+    version: int | None = pydantic.Field(
+        None,
+        description="A pin: serve this version and write the alias into the registry, so that Git is the truth. "
+        "Absent: follow the registry.",
+        ge=1,
+    )
+    template: Template = pydantic.Field(default_factory=Template, description="How each version is served.")
+    rollout: Rollout = pydantic.Field(
+        default_factory=Rollout, description="The way from the served version to the desired one."
+    )
+    registry: common.RegistryReference = pydantic.Field(
+        default_factory=common.RegistryReference,
+        description="Which registry holds the model.",
+        json_schema_extra=common.validated(common.immutable("spec.registry")),
+    )
+    ingress: common.Ingress | None = pydantic.Field(None, description="An Ingress in front of the alias's Service.")
+    paused: bool = pydantic.Field(
+        False, description="While true no new rollout begins; what is served stays served and repaired."
+    )
+
+
+class RevisionReference(common.Model):
+    """A version as one of this alias's revisions."""
+
+    version: int = pydantic.Field(description="Number of the model version.")
+    revision: str = pydantic.Field(description="Hash of template, model identity and source.")
+    name: str = pydantic.Field(description="Name of the ModelVersion object.")
+
+
+class Failure(common.Model):
+    """A revision that did not become Ready in time and is not tried again by itself."""
+
+    name: str = pydantic.Field(description="Name of the ModelVersion object.")
+    reason: str = pydantic.Field(description="Reason, a constant.")
+    message: str = pydantic.Field(description="The cause, in the words of the part that failed.")
+    retry: str = pydantic.Field("", description="Value of the annotation podium.dev/retry at the time.")
+
+
+class RolloutStatus(common.Model):
+    """The transition under way, or the last one."""
+
+    id: str = pydantic.Field(description="Identity of the transition; history records it once.")
+    phase: str = pydantic.Field(
+        description="Preparing, Overlapping, Switching or Complete.",
+        json_schema_extra={"enum": ["Preparing", "Overlapping", "Switching", "Complete"]},
+    )
+    to: RevisionReference = pydantic.Field(description="Where traffic goes.")
+    from_: RevisionReference | None = pydantic.Field(None, alias="from", description="Where traffic comes from.")
+    started_at: str = pydantic.Field(description="When it began, UTC.", json_schema_extra={"format": "date-time"})
+    phase_at: str = pydantic.Field(description="When the phase began, UTC.", json_schema_extra={"format": "date-time"})
+
+
+class HistoryEntry(common.Model):
+    """One completed transition."""
+
+    id: str = pydantic.Field(description="Identity of the transition.")
+    version: int = pydantic.Field(description="The version that was then served.")
+    from_: int | None = pydantic.Field(None, alias="from", description="The version served before.")
+    at: str = pydantic.Field(description="When, UTC.", json_schema_extra={"format": "date-time"})
+    by: str = pydantic.Field("", description="Who moved the alias, as far as the registry knows.")
+    reason: str = pydantic.Field(description="AliasMoved, VersionPinned, TemplateChanged or FirstRollout.")
+    outcome: str = pydantic.Field(description="Switched or Failed.")
+
+
+class ModelAliasStatus(common.Model):
+    """What is served, what is asked for, and the way between."""
+
+    conditions: list[common.Condition] = common.conditions_field()
+    observed_generation: int | None = pydantic.Field(None, description="Generation this status speaks of.")
+    model_uid: str | None = pydantic.Field(
+        None, description="Identity of the registered model; a model deleted and created again has another."
+    )
+    served: RevisionReference | None = pydantic.Field(None, description="What receives traffic now.")
+    desired: RevisionReference | None = pydantic.Field(None, description="What the alias or the pin asks for.")
+    previous: RevisionReference | None = pydantic.Field(None, description="What received traffic before.")
+    retire_at: str | None = pydantic.Field(
+        None,
+        description="When the previous revision is scaled to 0, UTC.",
+        json_schema_extra={"format": "date-time"},
+    )
+    failed: Failure | None = pydantic.Field(None, description="The desired revision, if it failed.")
+    rollout: RolloutStatus | None = pydantic.Field(None, description="The transition under way, or the last one.")
+    history: list[HistoryEntry] = pydantic.Field(
+        default_factory=list, description="The last 20 transitions, newest first.", max_length=20
+    )
+    url: str | None = pydantic.Field(None, description="Where clients send their requests.")

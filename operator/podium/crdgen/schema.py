@@ -1,0 +1,50 @@
+"""From pydantic's JSON schema to a Kubernetes structural schema."""
+
+from typing import Any
+
+import pydantic
+
+Schema = dict[str, Any]
+_DROPPED = ("title", "additionalProperties", "$defs")
+
+
+def structural(model: type[pydantic.BaseModel]) -> Schema:
+    """The structural schema of a model: references resolved, optional fields without null, unknown fields pruned.
+
+    A default of None says "absent" and is left out; a default_factory has none in the schema, so that an object
+    which a user leaves out stays out and only its leaves are defaulted where he writes it.
+    """
+    raw = model.model_json_schema(by_alias=True)
+    return _translate(raw, raw.get("$defs", {}))
+
+
+def _translate(node: Schema, definitions: dict[str, Schema]) -> Schema:
+    node = _resolve(node, definitions)
+    out = {key: value for key, value in node.items() if key not in _DROPPED}
+    if out.get("default", ...) is None:
+        del out["default"]
+    if "properties" in node:
+        out["properties"] = {name: _translate(sub, definitions) for name, sub in node["properties"].items()}
+    elif isinstance(node.get("additionalProperties"), dict):
+        out["additionalProperties"] = _translate(node["additionalProperties"], definitions)
+    if node.get("items"):
+        out["items"] = _translate(node["items"], definitions)
+    if out.get("x-kubernetes-preserve-unknown-fields"):
+        out["type"] = "object"
+    return out
+
+
+def _resolve(node: Schema, definitions: dict[str, Schema]) -> Schema:
+    """One node without $ref and anyOf; what stands beside a $ref wins over what it points to."""
+    beside = {key: value for key, value in node.items() if key not in ("$ref", "anyOf", "allOf")}
+    if "$ref" in node:
+        target = definitions[node["$ref"].rpartition("/")[2]]
+        return _resolve(target, definitions) | beside
+    choices = [choice for choice in node.get("anyOf", []) if choice.get("type") != "null"]
+    if not choices:
+        return node
+    if {choice.get("type") for choice in choices} == {"string", "integer"}:
+        return beside | {"x-kubernetes-int-or-string": True}
+    if len(choices) > 1:
+        raise ValueError(f"a structural schema cannot choose between types: {node}")
+    return _resolve(choices[0], definitions) | beside

@@ -1,0 +1,67 @@
+"""The operator's settings: frozen, built once in `main` from the environment, passed down."""
+
+import collections.abc
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What an installation decides. Every field is read from the environment variable named beside it."""
+
+    namespace: str
+    """POD_NAMESPACE: where the operator runs and holds its Lease."""
+    identity: str
+    """POD_NAME: who holds the Lease."""
+    puller_image: str
+    """PODIUM_PULLER_IMAGE: image of the init container."""
+    server_image: str
+    """PODIUM_SERVER_IMAGE: default image of the server container."""
+    registry_namespaces: tuple[str, ...]
+    """PODIUM_REGISTRY_NAMESPACES: registries that are served, by comma; the first one is the default."""
+    watch_namespaces: tuple[str, ...]
+    """PODIUM_WATCH_NAMESPACES: namespaces that are served, by comma; empty: all."""
+    workers: int = 4
+    """PODIUM_WORKERS: keys reconciled at the same time."""
+    http_port: int = 8081
+    """PODIUM_HTTP_PORT: /healthz, /readyz and /metrics."""
+    resync_seconds: float = 600.0
+    """PODIUM_RESYNC_SECONDS: every key is looked at again after this time."""
+    log_level: str = "INFO"
+    """PODIUM_LOG_LEVEL."""
+
+    @property
+    def default_registry(self) -> str:
+        """The registry namespace of objects that name none."""
+        return self.registry_namespaces[0]
+
+
+def from_environment(env: collections.abc.Mapping[str, str]) -> Settings:
+    """Settings from the environment. Raises ValueError that names the variable and what to write."""
+    required = ("POD_NAMESPACE", "POD_NAME", "PODIUM_PULLER_IMAGE", "PODIUM_SERVER_IMAGE")
+    missing = [name for name in required if not env.get(name)]
+    if missing:
+        raise ValueError(f"set {', '.join(missing)} in the operator's environment (the chart does)")
+    registries = _names(env.get("PODIUM_REGISTRY_NAMESPACES", "")) or (env["POD_NAMESPACE"],)
+    return Settings(
+        namespace=env["POD_NAMESPACE"],
+        identity=env["POD_NAME"],
+        puller_image=env["PODIUM_PULLER_IMAGE"],
+        server_image=env["PODIUM_SERVER_IMAGE"],
+        registry_namespaces=registries,
+        watch_namespaces=_names(env.get("PODIUM_WATCH_NAMESPACES", "")),
+        workers=_whole_number(env, "PODIUM_WORKERS", 4),
+        http_port=_whole_number(env, "PODIUM_HTTP_PORT", 8081),
+        resync_seconds=float(_whole_number(env, "PODIUM_RESYNC_SECONDS", 600)),
+        log_level=env.get("PODIUM_LOG_LEVEL", "INFO"),
+    )
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _whole_number(env: collections.abc.Mapping[str, str], name: str, default: int) -> int:
+    text = env.get(name) or str(default)
+    if not text.isdecimal() or int(text) < 1:
+        raise ValueError(f"{name} is {text!r}: write a whole number of 1 or more")
+    return int(text)
