@@ -1,0 +1,38 @@
+"""Hashes of what a user asked for: they decide what restarts a pod and what is another revision.
+
+Only what differs from the defaults enters a hash, so a field that Podium adds later leaves it alone. A changed
+default or rule needs a new HASH_VERSION, and with it a note to users: it restarts models.
+"""
+
+import json
+
+import pydantic
+
+from podium import names
+from podium.api import model_alias, model_version
+
+HASH_VERSION = "1"
+_NOT_IN_THE_POD = {"replicas", "ingress", "registry"}
+
+
+def _canonical(model: pydantic.BaseModel, exclude: set[str]) -> str:
+    dumped = model.model_dump(by_alias=True, exclude_defaults=True, exclude=exclude)
+    return json.dumps(dumped, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def intent_hash(spec: model_version.ModelVersionSpec, source: str) -> str:
+    """Hash of all that shapes the pods: the spec less replicas, ingress and registry, and the resolved source.
+
+    Example: `1-k3v5q2xa`. Scaling leaves it as it is; another image, resource or source changes it.
+    """
+    return f"{HASH_VERSION}-{names.short_hash(_canonical(spec, _NOT_IN_THE_POD | {'source'}) + source)}"
+
+
+def revision_hash(template: model_alias.Template, model_uid: str, source: str) -> str:
+    """Hash of what makes a revision of a ModelAlias: template less replicas, the model's identity, the source."""
+    return names.short_hash("\n".join((HASH_VERSION, _canonical(template, _NOT_IN_THE_POD), model_uid, source)))
+
+
+def revision_name(alias_name: str, version: int, revision: str) -> str:
+    """Name of a revision: `champion`, 12, `k3v5q2xa` give `champion-v12-k3v5q2xa`."""
+    return f"{alias_name}-v{version}-{revision}"

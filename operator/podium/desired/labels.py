@@ -1,0 +1,41 @@
+"""Labels and owner references of children. Selectors use none that changes with an application's version."""
+
+from typing import Any
+
+from podium import names
+
+
+def selector(model_version: str) -> dict[str, str]:
+    """Selects the pods of one ModelVersion, by its object name."""
+    return {names.MODEL_VERSION_LABEL: model_version}
+
+
+def revision_selector(alias: str, model_version: str) -> dict[str, str]:
+    """Selects the pods of one revision of one ModelAlias."""
+    return {names.MODEL_ALIAS_LABEL: alias, names.MODEL_VERSION_LABEL: model_version}
+
+
+def overlap_selector(alias: str) -> dict[str, str]:
+    """Selects the pods of all revisions of one ModelAlias, while a switch lasts."""
+    return {names.MODEL_ALIAS_LABEL: alias}
+
+
+def children(instance: str) -> dict[str, str]:
+    """Labels of everything that Podium makes for the object named `instance`."""
+    return {
+        names.NAME_LABEL: names.SERVED_NAME,
+        names.INSTANCE_LABEL: instance,
+        names.MANAGED_BY_LABEL: names.MANAGED_BY,
+    }
+
+
+def owner_reference(kind: str, metadata: dict[str, Any]) -> dict[str, Any]:
+    """The controller reference to an object of Podium's own kinds."""
+    return {
+        "apiVersion": f"{names.GROUP}/{names.API_VERSION}",
+        "kind": kind,
+        "name": metadata["name"],
+        "uid": metadata["uid"],
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
