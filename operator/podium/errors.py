@@ -16,8 +16,9 @@
         ├── SourceInvalid              the URI or a key in it cannot be used
         ├── SourceMissing              no such bucket, prefix or object
         ├── SourceDenied               credentials are missing, wrong or not allowed
-        ├── SourceUnreachable          the endpoint does not answer (worth a retry)
-        └── ArtifactChanged            the bytes are not those that were promised
+        ├── SourceUnreachable          the endpoint does not answer, or not to the end (worth a retry)
+        ├── ArtifactChanged            the bytes are not those that were promised
+        └── NoRoom                     the volume cannot take the artifact
 
 Only adapters translate them: handlers to conditions, the MLflow plugin to MlflowException.
 """
@@ -76,9 +77,13 @@ class Unavailable(RegistryError):
 
 
 class PullError(PodiumError):
-    """The puller could not bring the artifact; `retryable` says whether trying again can help."""
+    """The puller could not bring the artifact; `reason` is a names.PullReason, `retryable`: can trying again help."""
 
     retryable = False
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class SourceInvalid(PullError):
@@ -94,12 +99,14 @@ class SourceDenied(PullError):
 
 
 class SourceUnreachable(PullError):
-    """The endpoint does not answer."""
+    """The endpoint does not answer, or not to the end."""
 
     retryable = True
 
 
 class ArtifactChanged(PullError):
-    """The bytes are not those that were promised."""
+    """The bytes are not those that were promised; only a pull that lists anew can help."""
 
-    retryable = True
+
+class NoRoom(PullError):
+    """The volume cannot take the artifact."""

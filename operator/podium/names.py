@@ -6,6 +6,7 @@ them. No literal of these stands anywhere else in the package.
 """
 
 import base64
+import enum
 import hashlib
 import re
 
@@ -78,6 +79,63 @@ ENV_PULL_TIMEOUT = "PODIUM_PULL_TIMEOUT"
 ENV_PULL_RETRIES = "PODIUM_PULL_RETRIES"
 ENV_EXPECTED_DIGEST_FILE = "PODIUM_EXPECTED_DIGEST_FILE"
 ENV_S3_PATH_STYLE = "PODIUM_S3_PATH_STYLE"
+ENV_PORT = "PODIUM_PORT"
+"""Where the server listens instead of on SERVER_PORT, outside of a pod."""
+ENV_TERMINATION_LOG = "PODIUM_TERMINATION_LOG"
+"""Where last words go instead of to TERMINATION_LOG, outside of a pod."""
+TERMINATION_LOG_LIMIT = 4096
+"""Bytes that the kubelet reads of a termination message."""
+
+# The server's metrics, each with the labels `model` and `version`
+METRIC_REQUESTS = "podium_model_requests_total"
+"""Answers of /invocations, by HTTP status code (label `code`)."""
+METRIC_ERRORS = "podium_model_request_errors_total"
+"""Answers of /invocations with a status code of 500 or more."""
+METRIC_SECONDS = "podium_model_request_duration_seconds"
+"""Histogram: from a request's head to the end of its answer."""
+
+
+class PullReason(enum.StrEnum):
+    """Why a pull failed: the `reason` of the puller's report and of the condition ArtifactReady."""
+
+    SOURCE_INVALID = "SourceInvalid"
+    """The URI or a key below it cannot be used."""
+    SETTINGS_INVALID = "SettingsInvalid"
+    """A variable of the puller's environment cannot be used."""
+    NO_SUCH_BUCKET = "NoSuchBucket"
+    NO_SUCH_KEY = "NoSuchKey"
+    """Nothing is stored below the prefix, or an object vanished."""
+    NOT_A_MODEL = "NotAModel"
+    """Objects are there, but no MLmodel at their root."""
+    ACCESS_DENIED = "AccessDenied"
+    CREDENTIALS_MISSING = "CredentialsMissing"
+    CREDENTIALS_EXPIRED = "CredentialsExpired"
+    INVALID_ACCESS_KEY = "InvalidAccessKey"
+    SIGNATURE_MISMATCH = "SignatureMismatch"
+    """The secret key does not belong to the access key."""
+    WRONG_REGION = "WrongRegion"
+    ENDPOINT_INVALID = "EndpointInvalid"
+    """The endpoint is no URL, or what answers there does not speak S3."""
+    ENDPOINT_UNREACHABLE = "EndpointUnreachable"
+    CERTIFICATE_INVALID = "CertificateInvalid"
+    SERVICE_UNAVAILABLE = "ServiceUnavailable"
+    """S3 answered that it cannot answer now."""
+    S3_ERROR = "S3Error"
+    """Any other error of S3; its code is in the message."""
+    OBJECT_TRUNCATED = "ObjectTruncated"
+    """Answers ended before the object did, in every try."""
+    OBJECT_CHANGED = "ObjectChanged"
+    """An object was written again while it was pulled."""
+    CHECKSUM_MISMATCH = "ChecksumMismatch"
+    """The bytes are not those that S3 has a checksum of."""
+    DIGEST_MISMATCH = "DigestMismatch"
+    """The artifact is not the one that this ModelVersion was first served from."""
+    TOO_LARGE_FOR_DISK = "TooLargeForDisk"
+    DISK_FAILED = "DiskFailed"
+    TIMED_OUT = "TimedOut"
+    INTERNAL = "InternalError"
+    """A fault of the puller itself."""
+
 
 _LABEL_SAFE = re.compile(r"[^a-z0-9-]+")
 OBJECT_NAME_LIMIT = 63

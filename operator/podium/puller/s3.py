@@ -1,0 +1,238 @@
+"""The only module that speaks S3: a listing, stretches of objects, checksums, and botocore's errors in our words.
+
+Retries are the puller's own, one rule for all (see `transfer`), so botocore makes one attempt each.
+"""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import botocore.config
+import botocore.exceptions
+import botocore.session
+import urllib3.exceptions
+
+from podium import errors, names
+from podium.puller import digest, plan, settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+Reason = names.PullReason
+_CHUNK = 1024 * 1024
+_CONNECT_SECONDS, _READ_SECONDS = 5, 30
+_METADATA_SECONDS = 1
+"""How long a node's metadata service may take; where there is none, this is how long it takes to say so."""
+
+_DENIED = {
+    "AccessDenied": Reason.ACCESS_DENIED,
+    "AllAccessDisabled": Reason.ACCESS_DENIED,
+    "403": Reason.ACCESS_DENIED,
+    "InvalidAccessKeyId": Reason.INVALID_ACCESS_KEY,
+    "SignatureDoesNotMatch": Reason.SIGNATURE_MISMATCH,
+    "ExpiredToken": Reason.CREDENTIALS_EXPIRED,
+    "InvalidToken": Reason.CREDENTIALS_EXPIRED,
+    "TokenRefreshRequired": Reason.CREDENTIALS_EXPIRED,
+}
+_MISSING = {"NoSuchBucket": Reason.NO_SUCH_BUCKET, "NoSuchKey": Reason.NO_SUCH_KEY, "404": Reason.NO_SUCH_KEY}
+_CHANGED = {"PreconditionFailed", "412", "InvalidRange", "416"}
+_REGION = {"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "301"}
+_ADVICE = {
+    Reason.INVALID_ACCESS_KEY: "correct AWS_ACCESS_KEY_ID in the Secret that storage names",
+    Reason.SIGNATURE_MISMATCH: "correct AWS_SECRET_ACCESS_KEY in the Secret that storage names",
+    Reason.CREDENTIALS_EXPIRED: "renew the credentials in the Secret that storage names",
+}
+_CUT_OFF = (
+    botocore.exceptions.IncompleteReadError,
+    botocore.exceptions.ResponseStreamingError,
+    botocore.exceptions.ReadTimeoutError,
+    botocore.exceptions.ConnectionClosedError,
+    urllib3.exceptions.HTTPError,
+    ConnectionError,
+)
+_FAULTS: tuple[
+    tuple[type[Exception] | tuple[type[Exception], ...], type[errors.PullError], names.PullReason, str], ...
+] = (
+    (
+        botocore.exceptions.FlexibleChecksumError,
+        errors.ArtifactChanged,
+        Reason.CHECKSUM_MISMATCH,
+        "the bytes are not those that S3 states",
+    ),
+    (
+        botocore.exceptions.SSLError,
+        errors.SourceInvalid,
+        Reason.CERTIFICATE_INVALID,
+        "give the authority's certificate as storage.caBundle",
+    ),
+    (
+        botocore.exceptions.ParamValidationError,
+        errors.SourceInvalid,
+        Reason.SOURCE_INVALID,
+        "correct the artifact's location",
+    ),
+    (
+        botocore.parsers.ResponseParserError,
+        errors.SourceInvalid,
+        Reason.ENDPOINT_INVALID,
+        "what answers there does not speak S3; correct storage.endpoint",
+    ),
+    (
+        (botocore.exceptions.EndpointConnectionError, botocore.exceptions.ConnectTimeoutError),
+        errors.SourceUnreachable,
+        Reason.ENDPOINT_UNREACHABLE,
+        "correct storage.endpoint or the network",
+    ),
+    (_CUT_OFF, errors.SourceUnreachable, Reason.OBJECT_TRUNCATED, "the answer ended early"),
+    (
+        (botocore.exceptions.CredentialRetrievalError, botocore.exceptions.UnauthorizedSSOTokenError),
+        errors.SourceDenied,
+        Reason.CREDENTIALS_MISSING,
+        "correct the role of storage.serviceAccountName",
+    ),
+)
+"""botocore's errors, the narrower kinds first: what they are here, and what to do."""
+
+
+class Answer:
+    """The answer to a request for bytes: what S3 states about the object, and the bytes as they arrive."""
+
+    def __init__(self, stored: plan.StoredObject, whole: bool, answer: Mapping[str, Any]) -> None:
+        self.whole = whole
+        self.checksum = digest.stated_checksum(answer, stored.etag) if whole else None
+        self._body = answer["Body"]
+
+    def chunks(self) -> Iterator[bytes]:
+        """The bytes, up to 1 MiB at a time; may end early, as connections do."""
+        while chunk := self._body.read(_CHUNK):
+            yield chunk
+
+
+class Store:
+    """One place in S3. Every method raises PullError with S3's own code and text, the URI and what to do."""
+
+    def __init__(self, source: plan.Source, chosen: settings.Settings, connections: int) -> None:
+        self._source = source
+        self._client = _build_client(source, chosen, connections)
+
+    def list_objects(self) -> list[plan.StoredObject]:
+        """Every object below the source's prefix."""
+        with self._translated(self._source.uri):
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self._source.bucket, Prefix=self._source.prefix
+            )
+            return [
+                plan.StoredObject(found["Key"], found["Size"], found.get("ETag", "").strip('"'))
+                for page in pages
+                for found in page.get("Contents", [])
+            ]
+
+    @contextlib.contextmanager
+    def read(self, stored: plan.StoredObject, offset: int, length: int) -> Iterator[Answer]:
+        """Asks for `length` bytes from `offset` on, of the object as it was listed."""
+        whole = offset == 0 and length == stored.size
+        wanted: dict[str, Any] = {"ChecksumMode": "ENABLED"} if whole else {}
+        if not whole:
+            wanted = {"Range": f"bytes={offset}-{offset + length - 1}"}
+        if stored.etag:
+            wanted["IfMatch"] = f'"{stored.etag}"'
+        with self._translated(self._uri(stored)):
+            answer = self._client.get_object(Bucket=self._source.bucket, Key=stored.key, **wanted)
+            with contextlib.closing(answer["Body"]):
+                self._check_unchanged(stored, answer)
+                yield Answer(stored, whole, answer)
+
+    def state_checksum(self, stored: plan.StoredObject) -> digest.Checksum | None:
+        """What S3 states about an object that is read in several stretches."""
+        with self._translated(self._uri(stored)):
+            answer = self._client.head_object(Bucket=self._source.bucket, Key=stored.key, ChecksumMode="ENABLED")
+            self._check_unchanged(stored, answer)
+            return digest.stated_checksum(answer, stored.etag)
+
+    def _uri(self, stored: plan.StoredObject) -> str:
+        return f"s3://{self._source.bucket}/{stored.key}"
+
+    def _check_unchanged(self, stored: plan.StoredObject, answer: Mapping[str, Any]) -> None:
+        total = int(str(answer.get("ContentRange", "")).rpartition("/")[2] or answer["ContentLength"])
+        etag = str(answer.get("ETag", stored.etag)).strip('"')
+        if total != stored.size or etag != stored.etag:
+            now, then = f"{total} bytes, ETag {etag}", f"{stored.size} bytes, ETag {stored.etag}"
+            raise _changed(self._uri(stored), f"it was {then} when listed and is {now}")
+
+    @contextlib.contextmanager
+    def _translated(self, uri: str) -> Iterator[None]:
+        try:
+            yield
+        except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError, *_CUT_OFF) as error:
+            raise translate(error, uri, self._source) from error
+
+
+def _build_client(source: plan.Source, chosen: settings.Settings, connections: int) -> "S3Client":
+    config = botocore.config.Config(
+        region_name=chosen.region,
+        connect_timeout=_CONNECT_SECONDS,
+        read_timeout=_READ_SECONDS,
+        max_pool_connections=connections,
+        retries={"mode": "standard", "total_max_attempts": 1},
+        s3={"addressing_style": "path" if chosen.path_style else "auto"},
+        response_checksum_validation="when_required",
+    )
+    core = botocore.session.get_session()
+    core.set_config_variable("metadata_service_timeout", _METADATA_SECONDS)
+    core.set_config_variable("metadata_service_num_attempts", 1)
+    try:
+        if core.get_credentials() is None:
+            raise _no_credentials(source)
+        return boto3.session.Session(botocore_session=core).client("s3", config=config)
+    except ValueError as error:
+        message = f"{error}: storage.endpoint must be a URL such as https://s3.example.com"
+        raise errors.SourceInvalid(Reason.ENDPOINT_INVALID, message) from error
+    except botocore.exceptions.BotoCoreError as error:
+        raise translate(error, source.uri, source) from error
+
+
+def translate(error: Exception, uri: str, source: plan.Source) -> errors.PullError:
+    """Our error for one of botocore's: its own words, the URI and what to do."""
+    if isinstance(error, botocore.exceptions.ClientError):
+        return _translate_answer(error, uri, source)
+    if isinstance(error, botocore.exceptions.NoCredentialsError | botocore.exceptions.PartialCredentialsError):
+        return _no_credentials(source)
+    for kind, ours, reason, advice in _FAULTS:
+        if isinstance(error, kind):
+            return ours(reason, f"{uri}: {error}: {advice}")
+    return errors.PullError(Reason.S3_ERROR, f"{uri}: {error}")
+
+
+def _translate_answer(error: botocore.exceptions.ClientError, uri: str, source: plan.Source) -> errors.PullError:
+    stated, status = (
+        error.response.get("Error", {}),
+        error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0),
+    )
+    code = stated.get("Code", "")
+    said = f"{uri}: {code}: {stated.get('Message') or 'no message'} ({error.operation_name}, HTTP {status})"
+    if reason := _DENIED.get(code):
+        return errors.SourceDenied(reason, f"{said}: {_ADVICE.get(reason, source.grant)}")
+    if code in _REGION or status == 301:
+        region = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("x-amz-bucket-region")
+        return errors.SourceInvalid(Reason.WRONG_REGION, f"{said}: set storage.region to {region or 'the bucket’s'}")
+    if reason := _MISSING.get(code):
+        return errors.SourceMissing(reason, said)
+    if code in _CHANGED:
+        return _changed(uri, said)
+    if status >= 500 or code in {"SlowDown", "RequestTimeout", "Throttling"}:
+        return errors.SourceUnreachable(Reason.SERVICE_UNAVAILABLE, said)
+    return errors.PullError(Reason.S3_ERROR, said)
+
+
+def _changed(uri: str, how: str) -> errors.ArtifactChanged:
+    message = f"{uri} changed during the pull: {how}; a model version's artifact must never be written again"
+    return errors.ArtifactChanged(Reason.OBJECT_CHANGED, message)
+
+
+def _no_credentials(source: plan.Source) -> errors.SourceDenied:
+    message = (
+        f"{source.uri}: no credentials: name a Secret with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY as "
+        f"storage.secretName, or an account with a cloud role as storage.serviceAccountName; {source.grant}"
+    )
+    return errors.SourceDenied(Reason.CREDENTIALS_MISSING, message)
