@@ -1,0 +1,6 @@
+//go:build tools
+
+// Package tools names the programs that the local cluster is built from, so that go.mod and go.sum pin them.
+package tools
+
+import _ "helm.sh/helm/v4/cmd/helm"
