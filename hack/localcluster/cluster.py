@@ -1,0 +1,109 @@
+"""The local cluster as a whole: up (also after a crash), down (leaving nothing), and what it says about itself."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import shutil
+from collections.abc import Iterator
+
+from localcluster import certificates, components, failure, layout, processes, requirements, shell, tools
+from localcluster.component import Daemon, wait_ready
+from localcluster.components import network, pods
+
+READY_TIMEOUT = 90.0  # seconds for one component; the slowest was seen to need ten
+
+
+@contextlib.contextmanager
+def _alone(places: layout.Layout) -> Iterator[None]:
+    places.home.mkdir(parents=True, exist_ok=True)
+    with (places.home / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def up(places: layout.Layout, *, install: bool) -> None:
+    """Start what does not run and wait until all of it is ready; on a running cluster this only looks.
+
+    Raises RequirementMissing, CommandFailed or NotReady.
+    """
+    requirements.check_machine(install=install)
+    tools.build_all(places)
+    with _alone(places):
+        _refuse_another_cluster(places)
+        certificates.make_all(places)
+        layout.RUNTIME.mkdir(parents=True, exist_ok=True)
+        for stage in components.STAGES:
+            for component in stage:
+                component.start(places)
+            for component in stage:
+                wait_ready(component, places, READY_TIMEOUT)
+
+
+def _refuse_another_cluster(places: layout.Layout) -> None:
+    """The bridge has one name: a cluster of another cache folder has to go first."""
+    if network.has_link() and not places.kubeconfig.exists():
+        raise failure.ClusterError(
+            f"The link {layout.BRIDGE} exists, but not by this cache folder ({places.home}): another local cluster "
+            "runs, or was not taken down. Take it down with the PODIUM_CACHE it was started with."
+        )
+
+
+def down(places: layout.Layout) -> list[str]:
+    """Remove everything that `up` made except programs and images; return what was removed, in words.
+
+    Raises ClusterError if something could not be removed.
+    """
+    with _alone(places):
+        removed = [line for component in reversed(components.ALL) for line in component.stop(places)]
+        if left := leftovers(places):
+            raise failure.ClusterError("Could not remove: " + "; ".join(left))
+        for folder in (places.run, layout.RUNTIME):
+            if folder.exists():
+                shutil.rmtree(folder)
+                removed.append(f"folder {folder}")
+    return removed
+
+
+def leftovers(places: layout.Layout) -> list[str]:
+    """What of a cluster is still on the machine."""
+    daemons = [component.name for component in components.ALL if isinstance(component, Daemon)]
+    return [
+        *(f"process of {name}" for name in daemons if processes.running(places.pid_file(name)) is not None),
+        *(f"pod process {pid}" for pid in sorted(pods.processes_of_pods(places))),
+        *(f"mount {point}" for point in pods.mounts(places)),
+        *(f"cgroup {cgroup}" for cgroup in pods.cgroups() if cgroup.exists()),
+        *([f"link {layout.BRIDGE}"] if network.has_link() else []),
+        *([f"nft table {layout.NFT_TABLE}"] if network.has_table("ip", layout.NFT_TABLE) else []),
+    ]
+
+
+def status(places: layout.Layout) -> dict[str, str]:
+    """Each component's name with `ready`, `not ready` or `not running`."""
+    answer = {}
+    for component in components.ALL:
+        if not places.kubeconfig.exists():
+            answer[component.name] = "not running"
+            continue
+        try:
+            answer[component.name] = "ready" if component.is_ready(places) else "not ready"
+        except failure.NotReady:
+            answer[component.name] = "not running"
+    return answer
+
+
+def environment(places: layout.Layout) -> dict[str, str]:
+    """What a shell needs to use the cluster, as environment variables."""
+    folders = [str(tool.folder(places)) for tool in (tools.KUBERNETES, tools.HELM)]
+    return {
+        "KUBECONFIG": str(places.kubeconfig),
+        "PATH": ":".join(folders),
+        "PODIUM_INGRESS": f"http://127.0.0.1:{layout.INGRESS_PORT}",
+        "PODIUM_INGRESS_FOR_PODS": f"http://{layout.NODE_ADDRESS}:{layout.INGRESS_PORT}",
+        "PODIUM_S3_ENDPOINT": f"http://{layout.NODE_ADDRESS}:{layout.S3_NODE_PORT}",
+        "PODIUM_S3_ENDPOINT_FOR_PODS": "http://s3.podium-system.svc:8333",
+        "PODIUM_S3_BUCKET": layout.BUCKET,
+        "PODIUM_S3_ACCESS_KEY": layout.ACCESS_KEY,
+        "PODIUM_S3_SECRET_KEY": layout.SECRET_KEY,
+        "PODIUM_AUDIT_LOG": str(places.audit_log),
+    }
