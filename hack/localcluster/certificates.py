@@ -93,8 +93,9 @@ def make_all(places: layout.Layout) -> None:
         _make(places.certificates, subject, [*sign, "-extensions", "leaf"])
         if not subject.addresses or subject.file == KUBELET:
             _write_kubeconfig(places, subject.file, places.certificates / f"{subject.file}.kubeconfig")
-    key = ["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
-    shell.run([*key, "-out", str(places.certificates / "service-account.key")])
+    key, public = (str(places.certificates / f"service-account.{end}") for end in ("key", "pub"))
+    shell.run(["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-out", key])
+    shell.run(["openssl", "pkey", "-in", key, "-pubout", "-out", public])
     _write_kubeconfig(places, ADMIN, places.kubeconfig)
 
 

@@ -53,7 +53,7 @@ def _command(places: layout.Layout) -> list[str]:
         f"--kubelet-client-key={folder / certificates.API_SERVER_TO_KUBELET}.key",
         "--kubelet-preferred-address-types=InternalIP",
         "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
-        f"--service-account-key-file={folder / 'service-account.key'}",
+        f"--service-account-key-file={folder / 'service-account.pub'}",
         f"--service-account-signing-key-file={folder / 'service-account.key'}",
         f"--audit-policy-file={places.configuration / 'audit.json'}",
         f"--audit-log-path={places.audit_log}",

@@ -57,4 +57,4 @@ def _answers(places: layout.Layout) -> bool:
     return shell.succeeds([*images.ctr(places), "version"])
 
 
-COMPONENT = Daemon("containerd", _command, _answers)
+COMPONENT = Daemon("containerd", _command, _answers, _prepare)
