@@ -112,6 +112,7 @@ def _make(folder: Path, subject: Subject, arguments: list[str]) -> None:
 
 def _write_kubeconfig(places: layout.Layout, user: str, path: Path) -> None:
     """A kubeconfig as JSON, which is YAML too; it holds the certificates, so that it may be copied."""
+
     def data(name: str) -> str:
         return base64.b64encode((places.certificates / name).read_bytes()).decode()
 

@@ -7,7 +7,7 @@ import fcntl
 import shutil
 from collections.abc import Iterator
 
-from localcluster import certificates, components, failure, layout, processes, requirements, shell, tools
+from localcluster import certificates, components, failure, layout, processes, requirements, tools
 from localcluster.component import Daemon, wait_ready
 from localcluster.components import network, pods
 
@@ -94,16 +94,9 @@ def status(places: layout.Layout) -> dict[str, str]:
 
 def environment(places: layout.Layout) -> dict[str, str]:
     """What a shell needs to use the cluster, as environment variables."""
-    folders = [str(tool.folder(places)) for tool in (tools.KUBERNETES, tools.HELM)]
-    return {
-        "KUBECONFIG": str(places.kubeconfig),
-        "PATH": ":".join(folders),
-        "PODIUM_INGRESS": f"http://127.0.0.1:{layout.INGRESS_PORT}",
+    own = {
         "PODIUM_INGRESS_FOR_PODS": f"http://{layout.NODE_ADDRESS}:{layout.INGRESS_PORT}",
-        "PODIUM_S3_ENDPOINT": f"http://{layout.NODE_ADDRESS}:{layout.S3_NODE_PORT}",
-        "PODIUM_S3_ENDPOINT_FOR_PODS": "http://s3.podium-system.svc:8333",
-        "PODIUM_S3_BUCKET": layout.BUCKET,
-        "PODIUM_S3_ACCESS_KEY": layout.ACCESS_KEY,
-        "PODIUM_S3_SECRET_KEY": layout.SECRET_KEY,
         "PODIUM_AUDIT_LOG": str(places.audit_log),
     }
+    s3_endpoint = f"http://{layout.NODE_ADDRESS}:{layout.S3_NODE_PORT}"
+    return layout.environment(places.kubeconfig, tools.folders(places), s3_endpoint) | own

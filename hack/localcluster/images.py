@@ -104,7 +104,7 @@ def _finish_archive(path: Path, image: str, layer: io.IOBase, settings: dict[str
         ):
             entry = tarfile.TarInfo(member)
             entry.size = length
-            archive.addfile(entry, data)  # type: ignore[arg-type]  # because IOBase lacks read in its stub
+            archive.addfile(entry, data)
 
 
 def _archive_path(places: layout.Layout, image: str) -> Path:

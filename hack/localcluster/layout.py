@@ -34,7 +34,7 @@ S3_NODE_PORT = 30333
 BUCKET = "mlflow-artifacts"
 # Known to everybody who reads this file: the S3 server is reachable from this machine and its pods only.
 ACCESS_KEY = "podium-local"
-SECRET_KEY = "podium-local-secret"  # noqa: S105 -- because it is a test key of a server that holds test data
+SECRET_KEY = "podium-local-secret"
 
 # One cluster a machine: its bridge has one name. The socket's path has to stay under 108 characters.
 RUNTIME = Path("/run/podium-local")
@@ -112,3 +112,17 @@ class Layout:
 def from_environment() -> Layout:
     """The layout that this process's environment asks for."""
     return Layout.from_environment(os.environ)
+
+
+def environment(kubeconfig: Path, folders: list[Path], s3_endpoint: str) -> dict[str, str]:
+    """What a shell needs to use a cluster; `folders` hold kubectl and helm, `s3_endpoint` is for this machine."""
+    return {
+        "KUBECONFIG": str(kubeconfig),
+        "PATH": ":".join(str(folder) for folder in folders),
+        "PODIUM_INGRESS": f"http://127.0.0.1:{INGRESS_PORT}",
+        "PODIUM_S3_ENDPOINT": s3_endpoint,
+        "PODIUM_S3_ENDPOINT_FOR_PODS": "http://s3.podium-system.svc:8333",
+        "PODIUM_S3_BUCKET": BUCKET,
+        "PODIUM_S3_ACCESS_KEY": ACCESS_KEY,
+        "PODIUM_S3_SECRET_KEY": SECRET_KEY,
+    }

@@ -36,9 +36,9 @@ def running(pid_file: Path) -> int | None:
         known = json.loads(pid_file.read_text())
     except (FileNotFoundError, json.JSONDecodeError):
         return None
-    if known["boot"] != BOOT_ID.read_text().strip() or start_time(known["pid"]) != known["started"]:
-        return None
-    return int(known["pid"])
+    is_same_boot = known["boot"] == BOOT_ID.read_text().strip()
+    started = start_time(known["pid"])
+    return int(known["pid"]) if is_same_boot and started is not None and started == known["started"] else None
 
 
 def record(pid: int, pid_file: Path) -> None:

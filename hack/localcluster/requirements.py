@@ -40,28 +40,36 @@ def missing() -> list[Package]:
     return [
         package
         for package in PACKAGES
-        if not (Path(package.evidence).exists() if package.evidence[0] == "/" else shutil.which(package.evidence, path=path))
+        if not (
+            Path(package.evidence).exists() if package.evidence[0] == "/" else shutil.which(package.evidence, path=path)
+        )
     ]
 
 
 def check_machine(*, install: bool) -> None:
     """Raise RequirementMissing with what to do, or install the packages when that is asked for."""
     if sys.platform != "linux":
-        raise failure.RequirementMissing("The local cluster runs on Linux only. Start Docker, and kind is used instead.")
+        raise failure.RequirementMissing(
+            "The local cluster runs on Linux only. Start Docker, and kind is used instead."
+        )
     if os.geteuid() != 0:
         raise failure.RequirementMissing(
             "The local cluster has to be started by root (it makes a bridge and containers). "
             "Use sudo, or start Docker, and kind is used instead."
         )
     if not shutil.which("go"):
-        raise failure.RequirementMissing("Go 1.26 or newer is missing; it builds Kubernetes. See https://go.dev/doc/install")
+        raise failure.RequirementMissing(
+            "Go 1.26 or newer is missing; it builds Kubernetes. See https://go.dev/doc/install"
+        )
     packages = missing()
     if not packages:
         return
     reasons = "\n".join(f"  {package.name}: {package.reason}" for package in packages)
     command = ["apt-get", "install", "--yes", "--no-install-recommends", *(package.name for package in packages)]
     if not install:
-        raise failure.RequirementMissing(f"Debian packages are missing:\n{reasons}\nRun: {' '.join(command)}\n(or: up --install)")
+        raise failure.RequirementMissing(
+            f"Debian packages are missing:\n{reasons}\nRun: {' '.join(command)}\n(or: up --install)"
+        )
     shell.say(f"These Debian packages are needed and will be installed:\n{reasons}")
     quiet = {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}  # no service of theirs is to start
     with shell.step("apt-get install"):

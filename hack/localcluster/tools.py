@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import os
 import shutil
 from pathlib import Path
 from typing import NamedTuple
@@ -48,9 +47,15 @@ def program(places: layout.Layout, tool: Tool, name: str) -> str:
     return str(tool.folder(places) / name)
 
 
+def folders(places: layout.Layout) -> list[Path]:
+    """Where kubectl and helm are."""
+    return [KUBERNETES.folder(places), HELM.folder(places)]
+
+
 def kubectl(places: layout.Layout, *arguments: str, text: str | None = None, timeout: float = 120) -> str:
     """Run our own kubectl against our own cluster."""
-    command = [program(places, KUBERNETES, "kubectl"), f"--kubeconfig={places.kubeconfig}", *arguments]
+    kubeconfig = places.kubeconfig if places.kubeconfig.exists() else places.kind_kubeconfig
+    command = [program(places, KUBERNETES, "kubectl"), f"--kubeconfig={kubeconfig}", *arguments]
     return shell.run(command, text=text, timeout=timeout)
 
 
@@ -74,4 +79,4 @@ def _build(tool: Tool, folder: Path) -> None:
     with shell.step(f"building {names} (Kubernetes takes 5 to 10 minutes on two cores, once)"):
         partial.mkdir(parents=True)
         shell.run([*command, *tool.packages], environment={"CGO_ENABLED": "0"}, folder=tool.source)
-        os.replace(partial, folder)
+        partial.replace(folder)

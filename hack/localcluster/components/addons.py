@@ -31,10 +31,17 @@ def render(places: layout.Layout, names: tuple[str, ...], addresses: Mapping[str
     return string.Template("---\n".join(texts)).substitute(values)
 
 
-def make_bucket(places: layout.Layout) -> None:
-    """Create the bucket for artifacts; SeaweedFS's own shell does it, and does nothing where it exists."""
+def apply(places: layout.Layout, text: str) -> None:
+    """Apply rendered manifests, wait for what they run, and create the bucket for artifacts."""
+    tools.kubectl(places, "apply", "--filename=-", text=text)
+    for namespace, name in DEPLOYMENTS:
+        where = (f"--namespace={namespace}", f"deployment/{name}", "--timeout=120s")
+        with shell.step(f"waiting for {name}"):
+            tools.kubectl(places, "rollout", "status", *where, timeout=130)
     create = f"s3.bucket.create -name {layout.BUCKET}\n"
-    tools.kubectl(places, "exec", "--namespace=podium-system", "--stdin", "deployment/s3", "--", "/weed", "shell", text=create)
+    tools.kubectl(
+        places, "exec", "--namespace=podium-system", "--stdin", "deployment/s3", "--", "/weed", "shell", text=create
+    )
 
 
 class _Addons:
@@ -55,12 +62,7 @@ class _Addons:
         for name in VOLUMES:
             (places.volumes / name).mkdir(parents=True, exist_ok=True)
             (places.volumes / name).chmod(0o777)  # a volume of this kind is not given to the pod's group
-        tools.kubectl(places, "apply", "--filename=-", text=text)
-        for namespace, name in DEPLOYMENTS:
-            where = (f"--namespace={namespace}", f"deployment/{name}", "--timeout=120s")
-            with shell.step(f"waiting for {name}"):
-                tools.kubectl(places, "rollout", "status", *where, timeout=130)
-        make_bucket(places)
+        apply(places, text)
         mark.write_text(digest)
 
     def is_ready(self, places: layout.Layout) -> bool:

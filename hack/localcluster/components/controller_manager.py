@@ -19,6 +19,7 @@ def _command(places: layout.Layout) -> list[str]:
         f"--cert-dir={places.run / 'kube-controller-manager'}",
         "--kube-api-qps=100",
         "--kube-api-burst=200",
+        f"--flex-volume-plugin-dir={places.run / 'volume-plugins'}",
         "--profiling=false",
     ]
 

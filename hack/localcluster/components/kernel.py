@@ -29,7 +29,9 @@ class _Kernel:
         memory = _memory(places)
         if not memory.exists():
             shell.succeeds(["modprobe", "br_netfilter"])  # built in where there is no such module
-            before = {name: _setting(name).read_text() for name in (*NEEDED, *CHANGED_BY_OTHERS) if _setting(name).exists()}
+            before = {
+                name: _setting(name).read_text() for name in (*NEEDED, *CHANGED_BY_OTHERS) if _setting(name).exists()
+            }
             memory.parent.mkdir(parents=True, exist_ok=True)
             memory.write_text(json.dumps(before))
         for name, value in NEEDED.items():

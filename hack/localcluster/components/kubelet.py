@@ -58,7 +58,6 @@ def _command(places: layout.Layout) -> list[str]:
         f"--root-dir={places.run / 'kubelet'}",
         f"--hostname-override={layout.NODE}",
         f"--node-ip={layout.NODE_ADDRESS}",
-        "--v=1",
     ]
 
 

@@ -10,19 +10,13 @@ import json
 
 from localcluster import layout, shell
 
-CNI = {
-    "cniVersion": "1.0.0",
-    "name": "podium-local",
-    "plugins": [
-        {
-            "type": "bridge",
-            "bridge": layout.BRIDGE,
-            "isGateway": True,
-            "isDefaultGateway": True,
-            "hairpinMode": True,
-            "ipMasq": False,  # the table below does it, with nothing to clean up for each pod
-        }
-    ],
+_PLUGIN = {
+    "type": "bridge",
+    "bridge": layout.BRIDGE,
+    "isGateway": True,
+    "isDefaultGateway": True,
+    "hairpinMode": True,
+    "ipMasq": False,  # the table below does it, with nothing to clean up for each pod
 }
 
 _WAY_OUT = f"""\
@@ -39,11 +33,15 @@ class _Network:
     name = "network"
 
     def start(self, places: layout.Layout) -> None:
-        addresses = {"type": "host-local", "ranges": [[{"subnet": layout.POD_RANGE}]], "dataDir": str(places.run / "cni")}
-        plugin = {**CNI["plugins"][0], "ipam": addresses}
+        addresses = {
+            "type": "host-local",
+            "ranges": [[{"subnet": layout.POD_RANGE}]],
+            "dataDir": str(places.run / "cni"),
+        }
+        content = {"cniVersion": "1.0.0", "name": "podium-local", "plugins": [{**_PLUGIN, "ipam": addresses}]}
         folder = places.configuration / "cni"
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "podium.conflist").write_text(json.dumps({**CNI, "plugins": [plugin]}))
+        (folder / "podium.conflist").write_text(json.dumps(content))
         if not has_link():
             shell.run(["ip", "link", "add", layout.BRIDGE, "type", "bridge"])
         shell.run(["ip", "address", "replace", f"{layout.NODE_ADDRESS}/24", "dev", layout.BRIDGE])

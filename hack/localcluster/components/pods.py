@@ -6,7 +6,9 @@ They belong to this cluster by where they are (its cgroups, its socket, its fold
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -16,6 +18,8 @@ from localcluster import images, layout, shell
 _CGROUPS = Path("/sys/fs/cgroup")
 _LOG_LINKS = Path("/var/log/containers")
 _CNI_RESULTS = Path("/var/lib/cni/results")
+# The kubelet and the network plugins make these whatever they are told; they go if they were not there before.
+_FIXED_FOLDERS = (_LOG_LINKS, Path("/var/lib/kubelet"), Path("/var/lib/cni"))
 
 
 class _Pods:
@@ -24,10 +28,9 @@ class _Pods:
     def start(self, places: layout.Layout) -> None:
         """A new cluster begins without the containers of an earlier one; a recovering one keeps its own."""
         images.load_archive(places, images.pause_archive(places))
-        mark = places.run / "pods-are-ours"
-        if not mark.exists():
+        if not _memory(places).exists():
             remove_containers(places)
-            mark.touch()
+            _memory(places).write_text(json.dumps([str(folder) for folder in _FIXED_FOLDERS if not folder.exists()]))
 
     def is_ready(self, places: layout.Layout) -> bool:
         return True
@@ -133,13 +136,22 @@ def remove_cgroups() -> list[str]:
     return [f"{count} cgroups"] if count else []
 
 
+def _memory(places: layout.Layout) -> Path:
+    return places.run / "folders-made.json"
+
+
 def _remove_files(places: layout.Layout) -> list[str]:
-    """Traces outside our folders: links to pods' logs, and the network plugins' notes."""
-    links = [link for link in _LOG_LINKS.glob("*.log") if os.readlink(link).startswith(str(places.run))]
-    notes = list(_CNI_RESULTS.glob("podium-local-*"))
+    """Traces outside our folders: links to pods' logs, the network plugins' notes, folders that others made for us."""
+    links = [link for link in _LOG_LINKS.glob("*.log") if link.readlink().is_relative_to(places.run)]
+    notes = [note for note in _CNI_RESULTS.glob("*") if f"{layout.RUNTIME}/" in note.read_text()]
     for path in (*links, *notes):
         path.unlink()
-    return [f"{len(links) + len(notes)} log links and network notes"] if links or notes else []
+    made = json.loads(_memory(places).read_text()) if _memory(places).exists() else []
+    folders = [folder for folder in made if Path(folder).exists()]
+    for folder in folders:
+        shutil.rmtree(folder)
+    files = [f"{len(links) + len(notes)} log links and network notes"] if links or notes else []
+    return files + [f"folder {folder}" for folder in folders]
 
 
 COMPONENT = _Pods()
