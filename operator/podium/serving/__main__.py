@@ -1,0 +1,31 @@
+"""`python -m podium.serving`: serves MODEL_DIR until SIGTERM; what prevents that becomes the termination message."""
+
+import os
+import signal
+import sys
+
+from podium.serving import last_words, logs, settings
+
+
+def main() -> int:
+    """Exit code 0 after a graceful end, 1 with last words otherwise."""
+    # As the container's first process, the server would otherwise not notice a stop signal while it loads.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    os.environ.update(settings.missing_defaults(os.environ))
+    try:
+        chosen = settings.from_environment(os.environ)
+        logs.configure(model=chosen.model_name, version=chosen.model_version)
+        from podium.serving import server
+
+        return server.run(chosen)
+    except last_words.CannotServe as error:
+        words = last_words.fit(str(error), "")
+    except Exception as error:  # noqa: BLE001 -- whatever happened, the user is to read it in the status
+        words = last_words.describe("the server does not start", error)
+    last_words.leave(settings.termination_log(os.environ), words)
+    sys.stderr.write(words + "\n")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,71 @@
+"""The server's Prometheus metrics, merged over its workers, the ended ones included.
+
+prometheus-client keeps each process's values in files of a directory and chooses that way when it is imported, so
+`directory` comes before the first Recorder.
+"""
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+
+from podium import names
+
+CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
+_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+
+
+@contextlib.contextmanager
+def directory() -> Iterator[None]:
+    """A directory for the values of this process and of those that it forks."""
+    path = tempfile.mkdtemp(prefix="podium-metrics-")
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = path
+    try:
+        yield
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+class Recorder:
+    """Counts the answers of /invocations of one model version."""
+
+    def __init__(self, model: str, version: str) -> None:
+        import prometheus_client
+
+        labels = ("model", "version")
+        self._of = {"model": model, "version": version}
+        none = prometheus_client.CollectorRegistry()
+        self._requests = prometheus_client.Counter(
+            names.METRIC_REQUESTS, "Answers of /invocations, by HTTP status code.", (*labels, "code"), registry=none
+        )
+        self._errors = prometheus_client.Counter(
+            names.METRIC_ERRORS, "Answers of /invocations with status 500 or more.", labels, registry=none
+        )
+        self._seconds = prometheus_client.Histogram(
+            names.METRIC_SECONDS,
+            "Seconds from a request's head to the end of its answer.",
+            labels,
+            buckets=_BUCKETS,
+            registry=none,
+        )
+        # Zeros where nothing was counted yet, so that the first error is seen as an increase.
+        self._errors.labels(**self._of)
+        self._seconds.labels(**self._of)
+        self._requests.labels(**self._of, code="200")
+
+    def record(self, code: int, seconds: float) -> None:
+        """Counts one answer."""
+        self._requests.labels(**self._of, code=str(code)).inc()
+        self._seconds.labels(**self._of).observe(seconds)
+        if code >= 500:
+            self._errors.labels(**self._of).inc()
+
+    def expose(self) -> bytes:
+        """All workers' values in Prometheus' text format."""
+        import prometheus_client
+        from prometheus_client import multiprocess
+
+        registry = prometheus_client.CollectorRegistry()
+        multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # the library types no constructor
+        return prometheus_client.generate_latest(registry)

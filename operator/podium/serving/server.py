@@ -1,0 +1,64 @@
+"""One server from end to end: loads the model once, then forks the workers that answer."""
+
+import gc
+import logging
+import os
+import platform
+import socket
+
+from podium.serving import application, dependencies, last_words, logs, metrics, settings, supervisor
+
+_log = logging.getLogger("podium.serving")
+
+
+def run(chosen: settings.Settings) -> int:
+    """Serves until a stop signal; returns the exit code. Raises CannotServe."""
+    with (
+        metrics.directory(),
+        socket.socket(socket.AF_INET6 if socket.has_dualstack_ipv6() else socket.AF_INET) as bound,
+    ):
+        _bind(bound, chosen.port)
+        scoring, served, state = _load(chosen)
+        from podium.serving import worker
+
+        parent = os.getpid()
+        gc.collect()
+        gc.freeze()  # what is loaded is never looked at again, so that its pages stay shared with the workers
+        return supervisor.Supervisor(
+            lambda: worker.run(scoring, served, state, chosen, bound, parent), chosen.workers, bound.close
+        ).run()
+
+
+def _bind(bound: socket.socket, port: int) -> None:
+    """Takes the port before anything slow; nobody is let in until a worker that passed its smoke test listens."""
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if bound.family == socket.AF_INET6:
+        bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    bound.bind(("", port))
+
+
+def _load(chosen: settings.Settings) -> tuple[application.Asgi, application.Application, application.State]:
+    fields = {"model": chosen.model_name, "version": chosen.model_version}
+    try:
+        import mlflow.version
+        from mlflow.pyfunc import scoring_server
+
+        logs.configure(**fields)
+        mismatches = dependencies.model_mismatches(chosen.model_dir)
+        for mismatch in mismatches:
+            _log.warning("dependency mismatch: %s", mismatch)
+        scoring: application.Asgi = scoring_server.init(
+            scoring_server.load_model_with_mlflow_config(str(chosen.model_dir))
+        )
+    except Exception as error:
+        _log.exception("the model does not load")
+        raise last_words.CannotServe(last_words.describe("the model does not load", error)) from error
+    identity = application.Identity(
+        model=chosen.model_name,
+        version=chosen.model_version,
+        mlflow=mlflow.version.VERSION,
+        python=platform.python_version(),
+        dependency_mismatches=mismatches,
+    )
+    state, recorder = application.State(), metrics.Recorder(chosen.model_name, chosen.model_version)
+    return scoring, application.Application(scoring, identity, recorder, state, chosen.max_request_bytes), state

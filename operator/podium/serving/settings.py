@@ -1,0 +1,67 @@
+"""The server's settings, read once from the environment that the operator gives the container."""
+
+import dataclasses
+import pathlib
+from collections.abc import Mapping
+
+from podium import names
+
+GRACE_SECONDS = 60
+"""The pod's terminationGracePeriodSeconds: all is over by then."""
+_ENV_MAX_REQUEST_BYTES = "PODIUM_MAX_REQUEST_BYTES"
+_DEFAULTS = {
+    "OMP_NUM_THREADS": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MPLCONFIGDIR": "/tmp",  # noqa: S108 -- the only directory of the container that can be written
+}
+"""Workers share the container's processors, so each computes in one thread (OpenMP's threads would not outlive the
+fork either); a pod calls nobody; and its root file system is read-only. `runtime.env` overrides each of them."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What one server is to serve, and how."""
+
+    model_dir: pathlib.Path
+    model_name: str
+    model_version: str
+    workers: int
+    drain_seconds: float
+    """How long the server goes on accepting after it was told to end, so that nobody meets a closed door."""
+    port: int
+    max_request_bytes: int
+    termination_log: pathlib.Path
+
+
+def from_environment(env: Mapping[str, str]) -> Settings:
+    """Settings from the environment. Raises ValueError that names the variable and what to write."""
+    drain = _whole_number(env, names.ENV_DRAIN_SECONDS, 5, 0)
+    if drain > GRACE_SECONDS - 10:
+        raise ValueError(f"{names.ENV_DRAIN_SECONDS} is {drain}: write at most {GRACE_SECONDS - 10}")
+    return Settings(
+        model_dir=pathlib.Path(env.get(names.ENV_MODEL_DIR) or names.MODEL_DIR),
+        model_name=env.get(names.ENV_MODEL_NAME, ""),
+        model_version=env.get(names.ENV_MODEL_VERSION, ""),
+        workers=_whole_number(env, names.ENV_WORKERS, 2, 1),
+        drain_seconds=drain,
+        port=_whole_number(env, names.ENV_PORT, names.SERVER_PORT, 1),
+        max_request_bytes=_whole_number(env, _ENV_MAX_REQUEST_BYTES, 100 * 1024 * 1024, 1),
+        termination_log=termination_log(env),
+    )
+
+
+def termination_log(env: Mapping[str, str]) -> pathlib.Path:
+    """Where last words go."""
+    return pathlib.Path(env.get(names.ENV_TERMINATION_LOG) or names.TERMINATION_LOG)
+
+
+def missing_defaults(env: Mapping[str, str]) -> dict[str, str]:
+    """Variables that libraries read when they are imported, as far as the environment does not set them."""
+    return {name: value for name, value in _DEFAULTS.items() if name not in env}
+
+
+def _whole_number(env: Mapping[str, str], name: str, default: int, least: int) -> int:
+    text = env.get(name) or str(default)
+    if not text.isdecimal() or int(text) < least:
+        raise ValueError(f"{name} is {text!r}: write a whole number of {least} or more")
+    return int(text)

@@ -1,0 +1,92 @@
+"""The parent of the workers: forks them, replaces those that die, passes the stop signal on, ends after the last."""
+
+import logging
+import os
+import signal
+import time
+import types
+from collections.abc import Callable
+
+from podium.serving import last_words, worker
+
+_EARLY_SECONDS = 10.0
+_EARLY_DEATHS = 3
+_log = logging.getLogger("podium.serving")
+_STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT}
+
+
+class Supervisor:
+    """Keeps `count` processes running that each run `work` and end with the code it returns.
+
+    `on_stop` is called when a stop signal comes, in this process only.
+    """
+
+    def __init__(self, work: Callable[[], int], count: int, on_stop: Callable[[], None]) -> None:
+        self._work, self._count, self._on_stop = work, count, on_stop
+        self._started: dict[int, float] = {}
+        self._stopping = False
+        self._early_deaths = 0
+
+    def run(self) -> int:
+        """Runs until a stop signal has ended every worker (0), or until the model cannot be served (1 and a reason).
+
+        Raises CannotServe when workers keep dying before they could have served.
+        """
+        for stop in _STOP_SIGNALS:
+            signal.signal(stop, self._stop)
+        for _ in range(self._count):
+            self._fork()
+        failed = False
+        while self._started:
+            pid, status = os.wait()
+            if pid in self._started:
+                failed |= self._ended(pid, os.waitstatus_to_exitcode(status))
+        if self._early_deaths >= _EARLY_DEATHS:
+            raise last_words.CannotServe(self._last_death)
+        return 1 if failed else 0
+
+    def _stop(self, _signal: int, _frame: types.FrameType | None) -> None:
+        self._stopping = True
+        self._on_stop()
+        self._signal_workers(signal.SIGTERM)
+
+    def _signal_workers(self, number: int) -> None:
+        for pid in self._started:
+            os.kill(pid, number)
+
+    def _fork(self) -> None:
+        """Starts a worker. Stop signals wait meanwhile, so that none finds a worker that is not known yet."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
+        pid = os.fork()
+        if pid == 0:
+            for stop in _STOP_SIGNALS:
+                signal.signal(stop, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
+            os._exit(self._run_work())
+        self._started[pid] = time.monotonic()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
+
+    def _run_work(self) -> int:
+        try:
+            return self._work()
+        except BaseException:  # noqa: BLE001 -- a forked copy must never run on into its parent's code
+            _log.exception("worker failed")
+            return 1
+        finally:
+            logging.shutdown()
+
+    def _ended(self, pid: int, code: int) -> bool:
+        """Notes a worker's end and replaces it where that can help; True when the server has to end for it."""
+        lived = time.monotonic() - self._started.pop(pid)
+        if self._stopping:
+            return code != 0
+        _log.warning("worker %d ended with %s after %.1f s", pid, last_words.describe_exit(code), lived)
+        self._early_deaths = self._early_deaths + 1 if lived < _EARLY_SECONDS else 0
+        self._last_death = f"{_EARLY_DEATHS} workers in a row ended within seconds, the last with "
+        self._last_death += last_words.describe_exit(code)
+        if code == worker.GAVE_LAST_WORDS or self._early_deaths >= _EARLY_DEATHS:
+            self._stopping = True
+            self._signal_workers(signal.SIGKILL)
+            return True
+        self._fork()
+        return False
