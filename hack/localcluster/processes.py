@@ -17,7 +17,7 @@ from pathlib import Path
 from localcluster import shell
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-STOP_TIMEOUT = 10.0  # seconds of patience after SIGTERM
+STOP_TIMEOUT = 2.0  # seconds of patience after SIGTERM: what is stopped is thrown away
 
 
 def start_time(pid: int) -> int | None:
