@@ -60,11 +60,10 @@ def test_a_process_with_a_recycled_id_is_neither_known_nor_killed(pid_file: Path
         stranger.kill()
 
 
-def test_a_process_that_ignores_the_request_to_end_is_killed(
-    pid_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_process_that_ignores_the_request_to_end_is_killed(pid_file: Path, tmp_path: Path) -> None:
     ready = tmp_path / "ready"
-    program = f"import signal, pathlib; signal.signal(15, signal.SIG_IGN); pathlib.Path({str(ready)!r}).touch(); signal.pause()"
+    deaf = "import signal, pathlib; signal.signal(signal.SIGTERM, signal.SIG_IGN)"
+    program = f"{deaf}; pathlib.Path({str(ready)!r}).touch(); signal.pause()"
     pid = start(pid_file, sys.executable, "-c", program)
     while not ready.exists():
         assert processes.running(pid_file) == pid
@@ -72,9 +71,7 @@ def test_a_process_that_ignores_the_request_to_end_is_killed(
     assert processes.start_time(pid) is None
 
 
-def test_a_process_name_with_brackets_and_blanks_does_not_confuse_the_start_time(
-    pid_file: Path, tmp_path: Path
-) -> None:
+def test_a_process_name_with_brackets_and_blanks_does_not_confuse_the_guard(pid_file: Path, tmp_path: Path) -> None:
     program = tmp_path / "a) S (b"
     program.symlink_to("/bin/sleep")
     pid = start(pid_file, str(program), "60")
