@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import shutil
-from collections.abc import Iterator
 
-from localcluster import certificates, components, failure, layout, processes, requirements, tools
+from localcluster import certificates, components, failure, layout, processes, requirements, shell, tools
 from localcluster.component import Daemon, wait_ready
 from localcluster.components import network, pods
 
 READY_TIMEOUT = 90.0  # seconds for one component; the slowest was seen to need ten
-
-
-@contextlib.contextmanager
-def _alone(places: layout.Layout) -> Iterator[None]:
-    places.home.mkdir(parents=True, exist_ok=True)
-    with (places.home / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def up(places: layout.Layout, *, install: bool) -> None:
@@ -29,7 +18,7 @@ def up(places: layout.Layout, *, install: bool) -> None:
     """
     requirements.check_machine(install=install)
     tools.build_all(places)
-    with _alone(places):
+    with shell.locked(places.home / "lock"):
         _refuse_another_cluster(places)
         certificates.make_all(places)
         layout.RUNTIME.mkdir(parents=True, exist_ok=True)
@@ -54,7 +43,7 @@ def down(places: layout.Layout) -> list[str]:
 
     Raises ClusterError if something could not be removed.
     """
-    with _alone(places):
+    with shell.locked(places.home / "lock"):
         removed = [line for component in reversed(components.ALL) for line in component.stop(places)]
         if left := leftovers(places):
             raise failure.ClusterError("Could not remove: " + "; ".join(left))

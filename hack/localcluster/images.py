@@ -22,7 +22,8 @@ from localcluster import layout, shell
 
 PAUSE = "localhost/podium/pause:1"
 BASE = "localhost/podium/base:bookworm"
-BASE_PACKAGES = ("python3", "ca-certificates")
+_DEBIAN = ["mmdebstrap", "--quiet", "--variant=minbase", "--include=python3,ca-certificates"]
+_DEBIAN += [f"--dpkgopt=path-exclude=/usr/share/{kind}/*" for kind in ("doc", "info", "locale", "man")]
 # Without these, buildah wants an engine's isolation and storage.
 BUILDAH_ENVIRONMENT = {"STORAGE_DRIVER": "overlay", "BUILDAH_ISOLATION": "chroot"}
 _ID_LABEL = "podium.dev/image-id"
@@ -156,20 +157,23 @@ def _import(places: layout.Layout, archive: Path, image: str, identity: str) -> 
 
 def base_image(places: layout.Layout) -> str:
     """The name of a Debian base with Python that needs no registry of images; built once, known to buildah after."""
-    digest = hashlib.sha256(" ".join(BASE_PACKAGES).encode()).hexdigest()[:12]
+    digest = hashlib.sha256(" ".join(_DEBIAN).encode()).hexdigest()[:12]
     archive = places.images / f"base-bookworm-{digest}.tar"
-    if not archive.exists():
-        archive.parent.mkdir(parents=True, exist_ok=True)
-        with shell.step("base image by mmdebstrap"), tempfile.TemporaryDirectory(dir=places.images) as folder:
-            root = Path(folder) / "root.tar"
-            include = f"--include={','.join(BASE_PACKAGES)}"
-            shell.run(["mmdebstrap", "--quiet", "--variant=minbase", include, "bookworm", str(root)])
-            partial = archive.with_suffix(".partial")
-            with root.open("rb") as layer:
-                _finish_archive(partial, BASE, layer, {"Cmd": ["/bin/bash"]})
-            partial.replace(archive)
-    identity = archive_identity(archive)[1]
-    known = shell.run(["buildah", "images", "--quiet", "--no-trunc"], environment=BUILDAH_ENVIRONMENT)
-    if identity not in known:
-        shell.run(["buildah", "pull", "--quiet", f"docker-archive:{archive}"], environment=BUILDAH_ENVIRONMENT)
+    with shell.locked(places.images / "base.lock"):
+        if not archive.exists():
+            _make_base(archive)
+        identity = archive_identity(archive)[1]
+        listing = ["buildah", "images", "--no-trunc", "--format", "{{.Name}}:{{.Tag}} {{.ID}}"]
+        if f"{BASE} sha256:{identity}" not in shell.run(listing, environment=BUILDAH_ENVIRONMENT):
+            shell.run(["buildah", "pull", "--quiet", f"docker-archive:{archive}"], environment=BUILDAH_ENVIRONMENT)
     return BASE
+
+
+def _make_base(archive: Path) -> None:
+    with shell.step("base image by mmdebstrap"), tempfile.TemporaryDirectory(dir=archive.parent) as folder:
+        root = Path(folder) / "root.tar"
+        shell.run([*_DEBIAN, "bookworm", str(root)])
+        partial = archive.with_suffix(".partial")
+        with root.open("rb") as layer:
+            _finish_archive(partial, BASE, layer, {"Cmd": ["/bin/bash"]})
+        partial.replace(archive)

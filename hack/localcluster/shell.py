@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import subprocess
 import sys
@@ -82,6 +83,15 @@ def step(what: str) -> Iterator[None]:
     finally:
         over.set()
         teller.join()
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold a lock file; others who want the same thing at the same time wait here, and then find it done."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def wait_until(is_true: Callable[[], bool], timeout: float, interval: float = 0.1) -> bool:

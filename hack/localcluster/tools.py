@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import shutil
 from pathlib import Path
@@ -61,17 +60,15 @@ def kubectl(places: layout.Layout, *arguments: str, text: str | None = None, tim
 
 def build_all(places: layout.Layout) -> None:
     """Build what the cache lacks. Builders at the same time wait for each other, so nothing is built twice."""
-    places.home.mkdir(parents=True, exist_ok=True)
     for tool in ALL:
-        if tool.folder(places).exists():
-            continue
-        with (places.home / f"{tool.name}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if not tool.folder(places).exists():
+        if not tool.folder(places).exists():
+            with shell.locked(places.home / f"{tool.name}.lock"):
                 _build(tool, tool.folder(places))
 
 
 def _build(tool: Tool, folder: Path) -> None:
+    if folder.exists():
+        return
     partial = folder.with_suffix(".partial")
     shutil.rmtree(partial, ignore_errors=True)
     names = ", ".join(package.rpartition("/")[2] for package in tool.packages)
