@@ -163,8 +163,8 @@ def base_image(places: layout.Layout) -> str:
         if not archive.exists():
             _make_base(archive)
         identity = archive_identity(archive)[1]
-        listing = ["buildah", "images", "--no-trunc", "--format", "{{.Name}}:{{.Tag}} {{.ID}}"]
-        if f"{BASE} sha256:{identity}" not in shell.run(listing, environment=BUILDAH_ENVIRONMENT):
+        listing = ["buildah", "images", "--no-trunc", "--format", "{{.Name}}:{{.Tag}}={{.ID}}"]
+        if f"{BASE}=sha256:{identity}" not in shell.run(listing, environment=BUILDAH_ENVIRONMENT):
             shell.run(["buildah", "pull", "--quiet", f"docker-archive:{archive}"], environment=BUILDAH_ENVIRONMENT)
     return BASE
 

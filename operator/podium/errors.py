@@ -6,12 +6,19 @@
     │   ├── AlreadyExists              the name is taken
     │   ├── InvalidInput               a value that no registry could hold
     │   ├── Conflict                   too many writers: the compare-and-swap kept losing
-    │   ├── InUse                      a ModelAlias serves what was to be deleted
+    │   ├── InUse                      a ModelAlias serves what was to be deleted, or owns the alias by a pin
     │   ├── TooLarge                   the object would pass its bound
     │   ├── CorruptRegistry            a registry object does not parse
     │   ├── NotOffered                 a part of MLflow's interface that is not there yet
     │   ├── Forbidden                  the API server refuses the caller; names the missing permission
     │   └── Unavailable                the API server does not answer
+    ├── KubeError                      the API server's answer to the operator; `status`, `reason`, `message`
+    │   ├── KubeNotFound               404
+    │   ├── KubeConflict               409: the resourceVersion is old, or the name is taken
+    │   ├── KubeInvalid                400, 422: the object is refused as it is
+    │   ├── KubeForbidden              401, 403: names the missing permission
+    │   ├── KubeGone                   410: the watch has to begin anew
+    │   └── KubeUnavailable            429, 5xx, no connection, no answer in time (worth a retry)
     └── PullError                      the puller could not bring the artifact
         ├── SourceInvalid              the URI or a key in it cannot be used
         ├── SourceMissing              no such bucket, prefix or object
@@ -74,6 +81,38 @@ class Forbidden(RegistryError):
 
 class Unavailable(RegistryError):
     """The API server does not answer; the call may be repeated."""
+
+
+class KubeError(PodiumError):
+    """The API server's answer to the operator; `status` is the HTTP status code, 0 without an answer."""
+
+    def __init__(self, status: int, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.status, self.reason, self.message = status, reason, message
+
+
+class KubeNotFound(KubeError):
+    """404."""
+
+
+class KubeConflict(KubeError):
+    """409: the resourceVersion is old, or the name is taken."""
+
+
+class KubeInvalid(KubeError):
+    """400 or 422: the object is refused as it is."""
+
+
+class KubeForbidden(KubeError):
+    """401 or 403; the message names the missing permission."""
+
+
+class KubeGone(KubeError):
+    """410: the watch has to begin anew."""
+
+
+class KubeUnavailable(KubeError):
+    """429, 5xx, no connection, or no answer in time; the call may be repeated."""
 
 
 class PullError(PodiumError):

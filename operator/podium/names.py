@@ -39,6 +39,8 @@ INTENT_ANNOTATION = "podium.dev/intent"
 """Hash of the user's intent that a frozen pod template was rendered for (with the hash's own version)."""
 RETRY_ANNOTATION = "podium.dev/retry"
 """A user changes its value to try a failed revision again."""
+ACCEPT_MODEL_ANNOTATION = "podium.dev/accept-model"
+"""A user sets it to the uid of a registered model that replaced another one of the same name, to serve it."""
 
 # The registry's ConfigMaps
 REGISTRY_KIND_LABEL = "registry.podium.dev/kind"

@@ -115,8 +115,9 @@ class RolloutStatus(common.Model):
 
     id: str = pydantic.Field(description="Identity of the transition; history records it once.")
     phase: str = pydantic.Field(
-        description="Preparing, Overlapping, Switching or Complete.",
-        json_schema_extra={"enum": ["Preparing", "Overlapping", "Switching", "Complete"]},
+        description="Preparing: the new revision becomes Ready. Overlapping: both receive traffic. Switching: only the "
+        "new one does, its endpoints are verified. Complete or Failed: the transition has ended.",
+        json_schema_extra={"enum": ["Preparing", "Overlapping", "Switching", "Complete", "Failed"]},
     )
     to: RevisionReference = pydantic.Field(description="Where traffic goes.")
     from_: RevisionReference | None = pydantic.Field(None, alias="from", description="Where traffic comes from.")

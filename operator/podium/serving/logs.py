@@ -18,8 +18,9 @@ class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The line for one record."""
         time = datetime.datetime.fromtimestamp(record.created, datetime.UTC).isoformat(timespec="milliseconds")
-        line = {"time": time, "level": record.levelname.lower(), "logger": record.name}
-        line |= {"message": record.getMessage(), "pid": str(record.process)} | self._fields
+        line: dict[str, object] = {"time": time, "level": record.levelname.lower(), "logger": record.name}
+        line |= {"message": record.getMessage(), "pid": record.process}
+        line |= self._fields
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False)

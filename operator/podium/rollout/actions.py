@@ -1,0 +1,72 @@
+"""What a decision about a ModelAlias can ask for. The executor does them in order; a failure ends the pass."""
+
+import dataclasses
+from typing import Any
+
+from podium.api import model_alias
+
+Manifest = dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Apply:
+    """Server-side apply of a child. `traffic` marks the writes that move traffic: they are made by the leader
+    only, and carry the resourceVersion that the decision saw."""
+
+    manifest: Manifest
+    traffic: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Delete:
+    """Delete a revision (a ModelVersion) that history no longer needs."""
+
+    name: str
+    uid: str
+
+
+@dataclasses.dataclass(frozen=True)
+class DeleteIngress:
+    """Delete the alias's Ingress, which spec no longer asks for."""
+
+
+@dataclasses.dataclass(frozen=True)
+class WriteStatus:
+    """Record the status, which later steps rely on."""
+
+    status: model_alias.ModelAliasStatus
+
+
+@dataclasses.dataclass(frozen=True)
+class RecordServing:
+    """Tell the registry which versions this ModelAlias serves, so that deleting one of them is refused."""
+
+    model_uid: str
+    versions: tuple[int, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class WriteAlias:
+    """Make the registry's alias designate the pinned version."""
+
+    version: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Announce:
+    """An Event that a user would want."""
+
+    reason: str
+    message: str
+    warning: bool = False
+
+
+Action = Apply | Delete | DeleteIngress | WriteStatus | RecordServing | WriteAlias | Announce
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """Actions in order, and the seconds after which to look again although nothing has happened."""
+
+    actions: tuple[Action, ...]
+    again_after: float | None = None

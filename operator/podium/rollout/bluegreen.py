@@ -1,0 +1,118 @@
+"""BlueGreen: the phases of a transition, each left only when what is observed allows it.
+
+    Preparing    the new revision's pods become Ready; traffic stays where it is
+    Overlapping  the Service selects both, for `rollout.overlap`
+    Switching    the Service selects the new one; its EndpointSlices must equal the new ready pods
+    Complete     what was `to` is served
+
+The phase is written before the Service is, and the Service follows the phase: whoever finds a phase whose Service
+does not match writes the Service. A transition that has begun to move traffic is finished before another begins.
+"""
+
+from podium import names
+from podium.api import common, conditions, model_alias
+from podium.desired import labels
+from podium.rollout import desire
+from podium.rollout import world as worlds
+
+PREPARING, OVERLAPPING, SWITCHING, COMPLETE, FAILED = "Preparing", "Overlapping", "Switching", "Complete", "Failed"
+VERIFY_SECONDS = 30.0
+"""After this time a switch counts as done although the EndpointSlices differ: pods may have died meanwhile."""
+REWRITE_SECONDS = 1.0
+"""An overlap whose Service write was lost begins anew when it is older than this."""
+
+Transition = model_alias.RolloutStatus
+
+
+def begin(world: worlds.World, wanted: desire.Target, served: model_alias.RevisionReference | None) -> Transition:
+    """A new transition to the target; its identity is a hash, so that history can record it once."""
+    now = conditions.timestamp(world.now)
+    identity = names.short_hash(f"{world.metadata['uid']}/{wanted.ref.name}/{now}", 16)
+    return Transition(id=identity, phase=PREPARING, to=wanted.ref, from_=served, started_at=now, phase_at=now)
+
+
+def is_moving(transition: Transition | None) -> bool:
+    """Whether the transition has begun to move traffic and is to be finished first."""
+    return transition is not None and transition.phase in (OVERLAPPING, SWITCHING)
+
+
+def is_open(transition: Transition | None) -> bool:
+    """Whether the transition has not ended."""
+    return transition is not None and transition.phase in (PREPARING, OVERLAPPING, SWITCHING)
+
+
+def is_overdue(world: worlds.World, transition: Transition) -> bool:
+    """Whether the new revision had its time and traffic is not on it alone yet."""
+    deadline = common.seconds(world.spec.rollout.progress_deadline)
+    return transition.phase in (PREPARING, OVERLAPPING) and world.elapsed(transition.started_at) >= deadline
+
+
+def advance(world: worlds.World, transition: Transition) -> Transition:
+    """The transition in the phase that what is observed allows."""
+    step = {PREPARING: _prepared, OVERLAPPING: _overlapped, SWITCHING: _switched}[transition.phase]
+    return step(world, transition)
+
+
+def _enter(world: worlds.World, transition: Transition, phase: str) -> Transition:
+    return transition.model_copy(update={"phase": phase, "phase_at": conditions.timestamp(world.now)})
+
+
+def _prepared(world: worlds.World, transition: Transition) -> Transition:
+    new = world.revisions.get(transition.to.name)
+    if new is None or new.replicas != world.wanted_replicas or not new.is_ready:
+        return transition
+    old = world.revisions.get(transition.from_.name) if transition.from_ else None
+    if old is None or not old.ready_pods or common.seconds(world.spec.rollout.overlap) == 0:
+        return _enter(world, transition, SWITCHING)
+    others = [r for r in world.revisions.values() if r.ref.name not in (new.ref.name, old.ref.name)]
+    if any(other.ready_pods for other in others):
+        return transition  # they would receive traffic again while the Service selects all revisions
+    return _enter(world, transition, OVERLAPPING)
+
+
+def _overlapped(world: worlds.World, transition: Transition) -> Transition:
+    selects_both = world.service is not None and world.service.selector == selector(world, transition)
+    if not selects_both:
+        lost = world.elapsed(transition.phase_at) > REWRITE_SECONDS
+        return _enter(world, transition, OVERLAPPING) if lost else transition
+    new = world.revisions.get(transition.to.name)
+    over = world.elapsed(transition.phase_at) >= common.seconds(world.spec.rollout.overlap)
+    return _enter(world, transition, SWITCHING) if over and new is not None and new.is_ready else transition
+
+
+def _switched(world: worlds.World, transition: Transition) -> Transition:
+    if world.service is None or world.service.selector != selector(world, transition):
+        return transition
+    new = world.revisions.get(transition.to.name)
+    verified = new is not None and world.service.endpoints == new.ready_pods
+    late = world.elapsed(transition.phase_at) >= VERIFY_SECONDS
+    return _enter(world, transition, COMPLETE) if verified or late else transition
+
+
+def selector(world: worlds.World, transition: Transition | None) -> dict[str, str] | None:
+    """Whom the alias's Service selects in this phase; None while nothing has been served yet."""
+    alias = world.metadata["name"]
+    if transition is not None and transition.phase == OVERLAPPING:
+        return labels.overlap_selector(alias)
+    if transition is not None and transition.phase in (SWITCHING, COMPLETE):
+        return labels.revision_selector(alias, transition.to.name)
+    served = served_now(world)
+    return labels.revision_selector(alias, served.name) if served else None
+
+
+def served_now(world: worlds.World) -> model_alias.RevisionReference | None:
+    """What receives traffic: as recorded, else what the Service of an earlier ModelAlias of this name selects."""
+    if world.status.served or world.service is None:
+        return world.status.served
+    name = world.service.selector.get(names.MODEL_VERSION_LABEL, "")
+    return world.revisions[name].ref if name in world.revisions else None
+
+
+def again_after(world: worlds.World, transition: Transition) -> float | None:
+    """Seconds until a timer of this phase ends; every other wait ends by an event."""
+    rollout = world.spec.rollout
+    if transition.phase == PREPARING:
+        return max(0.0, common.seconds(rollout.progress_deadline) - world.elapsed(transition.started_at))
+    if transition.phase == OVERLAPPING:
+        return max(0.0, common.seconds(rollout.overlap) - world.elapsed(transition.phase_at)) or REWRITE_SECONDS
+    return VERIFY_SECONDS if transition.phase == SWITCHING else None

@@ -1,0 +1,97 @@
+"""What the decision about a ModelAlias looks at, gathered once."""
+
+import collections.abc
+import dataclasses
+import datetime
+from typing import Any
+
+from podium.api import conditions, model_alias
+from podium.desired import children
+
+Manifest = dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Designation:
+    """The version that the registry (or the pin) asks for, and where its artifact is."""
+
+    version: int
+    model_uid: str
+    source: str
+    by: str = ""
+    """Who moved the alias, as far as the registry knows."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Problem:
+    """Why nothing can be asked for, or why this ModelAlias may not act: a documented reason and a sentence."""
+
+    reason: str
+    message: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Revision:
+    """A ModelVersion that this ModelAlias owns."""
+
+    ref: model_alias.RevisionReference
+    manifest: Manifest
+    ready_pods: frozenset[str] = frozenset()
+    """Names of its pods that are Ready and not terminating."""
+
+    @property
+    def replicas(self) -> int:
+        """Pods asked for."""
+        return int(self.manifest["spec"].get("replicas", 0))
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether all pods that are asked for are Ready, said of the object's current generation."""
+        condition = conditions.find(self.manifest.get("status", {}), "Ready")
+        generation = self.manifest["metadata"]["generation"]
+        said = condition is not None and condition["status"] == "True" and condition["observedGeneration"] == generation
+        return said and len(self.ready_pods) >= self.replicas
+
+    @property
+    def trouble(self) -> tuple[str, str] | None:
+        """Reason and message, while somebody must act on this revision."""
+        condition = conditions.find(self.manifest.get("status", {}), "Stalled")
+        return (condition["reason"], condition["message"]) if condition else None
+
+
+@dataclasses.dataclass(frozen=True)
+class Service:
+    """The alias's Service as it is: whom it selects, and which pods its EndpointSlices hold as ready."""
+
+    selector: collections.abc.Mapping[str, str]
+    resource_version: str
+    endpoints: frozenset[str]
+
+
+@dataclasses.dataclass(frozen=True)
+class World:
+    """All that the decision looks at."""
+
+    metadata: Manifest
+    spec: model_alias.ModelAliasSpec
+    status: model_alias.ModelAliasStatus
+    desire: Designation | Problem
+    conflict: Problem | None
+    """An older ModelAlias has the same host and path, or the same alias."""
+    revisions: collections.abc.Mapping[str, Revision]
+    """By name: all that this ModelAlias owns, and those it left behind under its name."""
+    service: Service | None
+    now: datetime.datetime
+    claimed: frozenset[int] = frozenset()
+    """Versions that the registry knows as served by this ModelAlias."""
+    designated: int | None = None
+    """The version that the registry's alias designates, pinned or not."""
+
+    @property
+    def wanted_replicas(self) -> int:
+        """Pods that the served revision is to have."""
+        return children.wanted_replicas(self.spec.template)
+
+    def elapsed(self, since: str) -> float:
+        """Seconds since a time of the status."""
+        return (self.now - conditions.parse_time(since)).total_seconds()
