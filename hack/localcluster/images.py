@@ -92,7 +92,9 @@ def _finish_archive(path: Path, image: str, layer: io.IOBase, settings: dict[str
     digest = hashlib.file_digest(layer, "sha256").hexdigest()  # type: ignore[arg-type]  # because IOBase lacks readinto
     machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(os.uname().machine, os.uname().machine)
     rootfs = {"type": "layers", "diff_ids": [f"sha256:{digest}"]}
-    configuration = json.dumps({"architecture": machine, "os": "linux", "config": settings, "rootfs": rootfs}).encode()
+    history = [{"created": "1970-01-01T00:00:00Z"}]  # buildah counts these against the layers
+    contents = {"architecture": machine, "os": "linux", "config": settings, "rootfs": rootfs, "history": history}
+    configuration = json.dumps(contents).encode()
     name = f"{hashlib.sha256(configuration).hexdigest()}.json"
     manifest = json.dumps([{"Config": name, "RepoTags": [image], "Layers": ["layer.tar"]}]).encode()
     with tarfile.open(path, "w") as archive:
