@@ -47,9 +47,17 @@ class RecordServing:
 
 @dataclasses.dataclass(frozen=True)
 class WriteAlias:
-    """Make the registry's alias designate the pinned version."""
+    """Make the registry's alias designate the pinned version, and say that this ModelAlias owns it."""
 
+    model_uid: str
     version: int
+
+
+@dataclasses.dataclass(frozen=True)
+class ReleasePin:
+    """Tell the registry that spec pins the alias no longer, so that MLflow's users may move it again."""
+
+    model_uid: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +69,7 @@ class Announce:
     warning: bool = False
 
 
-Action = Apply | Delete | DeleteIngress | WriteStatus | RecordServing | WriteAlias | Announce
+Action = Apply | Delete | DeleteIngress | WriteStatus | RecordServing | WriteAlias | ReleasePin | Announce
 
 
 @dataclasses.dataclass(frozen=True)

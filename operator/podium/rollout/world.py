@@ -82,10 +82,14 @@ class World:
     """By name: all that this ModelAlias owns, and those it left behind under its name."""
     service: Service | None
     now: datetime.datetime
-    claimed: frozenset[int] = frozenset()
-    """Versions that the registry knows as served by this ModelAlias."""
+    has_ingress: bool = False
+    """Whether an Ingress of this ModelAlias is there."""
+    claimed: frozenset[int] | None = None
+    """Versions that the registry knows as served by this ModelAlias; None where there is no such registered model."""
     designated: int | None = None
     """The version that the registry's alias designates, pinned or not."""
+    is_pin_known: bool = False
+    """Whether the registry knows that this ModelAlias owns the alias by a pin."""
 
     @property
     def wanted_replicas(self) -> int:
@@ -95,3 +99,7 @@ class World:
     def elapsed(self, since: str) -> float:
         """Seconds since a time of the status."""
         return (self.now - conditions.parse_time(since)).total_seconds()
+
+    def later(self, seconds: float) -> datetime.datetime:
+        """The time in so many seconds."""
+        return self.now + datetime.timedelta(seconds=seconds)

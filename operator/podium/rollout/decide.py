@@ -1,0 +1,116 @@
+"""The decision about a ModelAlias: one pass from what is observed to what is to be done, in order.
+
+What moves traffic comes after what it relies on: pods first, then the claim in the registry and the status that
+records the intent, then the Service, then what is no longer needed. A crash between any two is harmless: the next
+pass finds what was done and goes on from there.
+"""
+
+from podium import names
+from podium.api import model_alias
+from podium.desired import children
+from podium.rollout import actions, bluegreen, desire, progress, retire, status
+from podium.rollout import world as worlds
+
+Wanted = desire.Target | worlds.Problem
+
+
+def decide(world: worlds.World) -> actions.Plan:
+    """The plan of one pass."""
+    wanted = desire.target(world)
+    now = progress.make(world, wanted)
+    warm = retire.kept_warm(world, now, wanted)
+    steps: list[actions.Action] = [
+        *_registry_pin(world, wanted),
+        *_new_revision(world, wanted, warm),
+        *retire.resized(world, warm, growing=True),
+        *_claim(world, now, before_traffic=True),
+        *_status(world, wanted, now),
+        *_endpoints(world, now),
+        *_claim(world, now, before_traffic=False),
+        *retire.resized(world, warm, growing=False),
+        *retire.unneeded(world, warm),
+        *_announcements(world, wanted, now),
+    ]
+    return actions.Plan(tuple(steps), _again_after(world, now))
+
+
+def _registry_pin(world: worlds.World, wanted: Wanted) -> list[actions.Action]:
+    if isinstance(wanted, worlds.Problem):
+        return []
+    if world.spec.version is None:
+        return [actions.ReleasePin(wanted.model_uid)] if world.is_pin_known else []
+    if world.designated == world.spec.version and world.is_pin_known:
+        return []
+    return [actions.WriteAlias(wanted.model_uid, world.spec.version)]
+
+
+def _new_revision(world: worlds.World, wanted: Wanted, warm: frozenset[str]) -> list[actions.Action]:
+    if isinstance(wanted, worlds.Problem) or wanted.ref.name in world.revisions or wanted.ref.name not in warm:
+        return []
+    return [actions.Apply(desire.build_revision(world, wanted, world.wanted_replicas))]
+
+
+def _claim(world: worlds.World, now: progress.Progress, before_traffic: bool) -> list[actions.Action]:
+    """Versions that receive traffic are claimed before they do, and released after they no longer do."""
+    uid = world.status.model_uid or (world.desire.model_uid if isinstance(world.desire, worlds.Designation) else None)
+    if world.claimed is None or uid is None:
+        return []
+    receiving = {now.served.version} if now.served else set()
+    if now.transition and bluegreen.is_moving(now.transition):
+        receiving.add(now.transition.to.version)
+    if before_traffic:
+        missing = receiving - world.claimed
+        return [actions.RecordServing(uid, tuple(sorted(receiving | world.claimed)))] if missing else []
+    if now.transition and bluegreen.is_moving(now.transition):
+        return []
+    return [actions.RecordServing(uid, tuple(sorted(receiving)))] if world.claimed - receiving else []
+
+
+def _status(world: worlds.World, wanted: Wanted, now: progress.Progress) -> list[actions.Action]:
+    new = status.build(world, wanted, now)
+    return [actions.WriteStatus(new)] if new != world.status else []
+
+
+def _endpoints(world: worlds.World, now: progress.Progress) -> list[actions.Action]:
+    """The Service, from the first switch on, and the Ingress in front of it."""
+    owner, kind = world.metadata, names.MODEL_ALIAS_KIND
+    selector = bluegreen.selector(world, now.transition)
+    if selector is None:
+        return []
+    moves = world.service is None or dict(world.service.selector) != selector
+    out: list[actions.Action] = [actions.Apply(children.build_service(owner, kind, selector), traffic=moves)]
+    if world.spec.ingress and world.conflict is None:
+        out.append(actions.Apply(children.build_ingress(owner, kind, world.spec.ingress)))
+    if world.spec.ingress is None and world.has_ingress:
+        out.append(actions.DeleteIngress())
+    return out
+
+
+def _announcements(world: worlds.World, wanted: Wanted, now: progress.Progress) -> list[actions.Action]:
+    """Events for the turns of a rollout, each once: when the status first says so."""
+    before, current = world.status.rollout, now.transition
+    out: list[actions.Action] = []
+    if current and bluegreen.is_open(current) and (before is None or before.id != current.id):
+        out.append(actions.Announce("RolloutStarted", f"{_way(current)}: its pods are being made ready"))
+    if current and (before is None or before.phase != current.phase):
+        if current.phase == bluegreen.COMPLETE:
+            out.append(actions.Announce("TrafficSwitched", f"{_way(current)}: all traffic moved"))
+        if current.phase == bluegreen.FAILED and now.failed:
+            out.append(actions.Announce("RolloutFailed", now.failed.message, warning=True))
+    trouble = status.find_trouble(world, wanted, now)
+    stalled = next((c for c in world.status.conditions if c.type == names.STALLED), None)
+    if trouble and not now.failed and (stalled is None or stalled.reason != trouble[0]):
+        out.append(actions.Announce(trouble[0], trouble[1], warning=True))
+    return out
+
+
+def _way(current: model_alias.RolloutStatus) -> str:
+    return f"version {current.from_.version if current.from_ else 'none'} to version {current.to.version}"
+
+
+def _again_after(world: worlds.World, now: progress.Progress) -> float | None:
+    waits = [retire.again_after(world, now)]
+    if now.transition:
+        waits.append(bluegreen.again_after(world, now.transition))
+    known = [wait for wait in waits if wait is not None]
+    return min(known) if known else None

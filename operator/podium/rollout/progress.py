@@ -1,0 +1,125 @@
+"""How far the way is: the transition of this pass, and what it makes of served, previous, failed and history."""
+
+import dataclasses
+
+from podium import names
+from podium.api import common, conditions, model_alias
+from podium.rollout import bluegreen, desire
+from podium.rollout import world as worlds
+
+HISTORY_LIMIT = 20
+NOT_READY_IN_TIME = "ProgressDeadlineExceeded"
+
+Ref = model_alias.RevisionReference
+
+
+@dataclasses.dataclass(frozen=True)
+class Progress:
+    """The facts that the status records."""
+
+    transition: bluegreen.Transition | None
+    served: Ref | None
+    previous: Ref | None
+    retire_at: str | None
+    failed: model_alias.Failure | None
+    history: tuple[model_alias.HistoryEntry, ...]
+
+
+def recorded(world: worlds.World) -> Progress:
+    """The facts as they stand before this pass."""
+    status = world.status
+    served = bluegreen.served_now(world)
+    return Progress(status.rollout, served, status.previous, status.retire_at, status.failed, tuple(status.history))
+
+
+def make(world: worlds.World, wanted: desire.Target | worlds.Problem) -> Progress:
+    """The facts after this pass. A transition that moves traffic already is finished whatever is wanted now."""
+    now = recorded(world)
+    if now.transition is not None and bluegreen.is_moving(now.transition):
+        return _advanced(world, now, now.transition, wanted)
+    if isinstance(wanted, worlds.Problem) or world.spec.paused:
+        return now
+    if now.served == wanted.ref:
+        abandoned = bluegreen.is_open(now.transition)
+        return dataclasses.replace(now, transition=None if abandoned else now.transition, failed=None)
+    if has_failed(world, now, wanted):
+        return now
+    current = now.transition
+    if current is None or not bluegreen.is_open(current) or current.to != wanted.ref:
+        current = bluegreen.begin(world, wanted, now.served)
+        now = dataclasses.replace(now, failed=None)
+    if bluegreen.is_overdue(world, current):
+        return _failed(world, now, current, wanted)
+    return _advanced(world, now, current, wanted)
+
+
+def has_failed(world: worlds.World, now: Progress, wanted: desire.Target) -> bool:
+    """Whether the wanted revision had its time, and nobody has asked for another try since."""
+    return now.failed is not None and now.failed.name == wanted.ref.name and now.failed.retry == _retry(world)
+
+
+def _retry(world: worlds.World) -> str:
+    return str(world.metadata.get("annotations", {}).get(names.RETRY_ANNOTATION, ""))
+
+
+def _advanced(
+    world: worlds.World, now: Progress, current: bluegreen.Transition, wanted: desire.Target | worlds.Problem
+) -> Progress:
+    moved = bluegreen.advance(world, current)
+    if moved.phase != bluegreen.COMPLETE:
+        return dataclasses.replace(now, transition=moved)
+    delay = common.seconds(world.spec.rollout.previous.delay)
+    return Progress(
+        transition=moved,
+        served=moved.to,
+        previous=moved.from_,
+        retire_at=conditions.timestamp(world.later(delay)) if moved.from_ else None,
+        failed=None,
+        history=_with_entry(world, now, moved, wanted, "Switched"),
+    )
+
+
+def _failed(
+    world: worlds.World, now: Progress, current: bluegreen.Transition, wanted: desire.Target | worlds.Problem
+) -> Progress:
+    revision = world.revisions.get(current.to.name)
+    reason, message = (revision and revision.trouble) or (NOT_READY_IN_TIME, "its pods did not become Ready")
+    deadline = world.spec.rollout.progress_deadline
+    failure = model_alias.Failure(
+        name=current.to.name,
+        reason=reason,
+        message=f"version {current.to.version} was not Ready within {deadline}: {message}. It is tried again when the "
+        f"alias, the template or the annotation {names.RETRY_ANNOTATION} changes",
+        retry=_retry(world),
+    )
+    ended = current.model_copy(update={"phase": bluegreen.FAILED, "phase_at": conditions.timestamp(world.now)})
+    history = _with_entry(world, now, ended, wanted, "Failed")
+    return dataclasses.replace(now, transition=ended, failed=failure, history=history)
+
+
+def _with_entry(
+    world: worlds.World,
+    now: Progress,
+    ended: bluegreen.Transition,
+    wanted: desire.Target | worlds.Problem,
+    outcome: str,
+) -> tuple[model_alias.HistoryEntry, ...]:
+    is_its_own = isinstance(wanted, desire.Target) and wanted.ref == ended.to
+    entry = model_alias.HistoryEntry(
+        id=ended.id,
+        version=ended.to.version,
+        from_=ended.from_.version if ended.from_ else None,
+        at=conditions.timestamp(world.now),
+        by=wanted.by if is_its_own and isinstance(wanted, desire.Target) else "",
+        reason=_why(world, ended),
+        outcome=outcome,
+    )
+    return (entry, *(old for old in now.history if old.id != ended.id))[:HISTORY_LIMIT]
+
+
+def _why(world: worlds.World, ended: bluegreen.Transition) -> str:
+    if ended.from_ is None:
+        return "FirstRollout"
+    if ended.from_.version == ended.to.version:
+        return "TemplateChanged"
+    return "AliasMoved" if world.spec.version is None else "VersionPinned"

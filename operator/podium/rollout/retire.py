@@ -1,0 +1,53 @@
+"""How many pods each revision is to have, and which revisions are no longer needed.
+
+What receives traffic, or is about to, has all that are asked for. The previous one keeps its pods for
+`rollout.previous.delay`, or until a third revision is on its way: while a switch lasts the alias's Service selects
+every revision, so no more than two may answer. Everything else is scaled to 0, and the oldest beyond
+`rollout.revisionHistoryLimit` are deleted.
+"""
+
+import collections.abc
+
+from podium.api import conditions
+from podium.rollout import actions, bluegreen, desire, progress
+from podium.rollout import world as worlds
+
+
+def kept_warm(world: worlds.World, now: progress.Progress, wanted: desire.Target | worlds.Problem) -> frozenset[str]:
+    """Names of the revisions that have pods."""
+    warm = {now.served.name} if now.served else set()
+    moving = now.transition if bluegreen.is_open(now.transition) else None
+    if moving:
+        warm |= {moving.to.name} | ({moving.from_.name} if moving.from_ else set())
+    elif isinstance(wanted, desire.Target) and not world.spec.paused and not progress.has_failed(world, now, wanted):
+        warm.add(wanted.ref.name)
+    if now.previous and now.retire_at and (moving is None or moving.to == now.previous):
+        if conditions.parse_time(now.retire_at) > world.now:
+            warm.add(now.previous.name)
+    return frozenset(warm)
+
+
+def resized(world: worlds.World, warm: frozenset[str], growing: bool) -> list[actions.Action]:
+    """Revisions that have too few pods (`growing`) or too many."""
+    out: list[actions.Action] = []
+    for name, revision in sorted(world.revisions.items()):
+        replicas = world.wanted_replicas if name in warm else 0
+        if (replicas > revision.replicas) if growing else (replicas < revision.replicas):
+            out.append(actions.Apply(desire.scaled(world, revision, replicas)))
+    return out
+
+
+def unneeded(world: worlds.World, warm: collections.abc.Set[str]) -> list[actions.Action]:
+    """The oldest retired revisions beyond the limit, deleted only when they have no pods left."""
+    retired = [r for name, r in world.revisions.items() if name not in warm and not r.replicas and not r.ready_pods]
+    retired.sort(key=lambda r: (r.manifest["metadata"].get("creationTimestamp", ""), r.ref.name), reverse=True)
+    excess = retired[world.spec.rollout.revision_history_limit :]
+    return [actions.Delete(r.ref.name, r.manifest["metadata"]["uid"]) for r in excess]
+
+
+def again_after(world: worlds.World, now: progress.Progress) -> float | None:
+    """Seconds until the previous revision is retired; None if it is already."""
+    previous = world.revisions.get(now.previous.name) if now.previous else None
+    if not now.retire_at or previous is None or not previous.replicas:
+        return None
+    return max(0.0, (conditions.parse_time(now.retire_at) - world.now).total_seconds())

@@ -1,0 +1,114 @@
+"""The status of a ModelAlias: a list of small rules that say in conditions what the decision found.
+
+Ready says that what is asked for is what is served; Serving that somebody answers; Stalled that somebody must act.
+"""
+
+from podium import names
+from podium.api import conditions, model_alias
+from podium.desired import children
+from podium.rollout import bluegreen, desire, progress
+from podium.rollout import world as worlds
+
+Verdict = conditions.Verdict
+Wanted = desire.Target | worlds.Problem
+
+
+def build(world: worlds.World, wanted: Wanted, now: progress.Progress) -> model_alias.ModelAliasStatus:
+    """The whole status after this pass."""
+    trouble = find_trouble(world, wanted, now)
+    verdicts = [
+        _ready(world, wanted, now, trouble),
+        _serving(world),
+        _registry(world, wanted),
+        _reconciling(world, wanted, now, trouble),
+        Verdict(names.STALLED, trouble is not None, *(trouble or ("", ""))),
+    ]
+    before = [c.model_dump(by_alias=True, exclude_none=True) for c in world.status.conditions]
+    generation = world.metadata["generation"]
+    merged = conditions.merge(before, verdicts, generation, world.now)
+    return model_alias.ModelAliasStatus(
+        conditions=[model_alias.common.Condition.model_validate(c) for c in merged],
+        observed_generation=generation,
+        model_uid=_model_uid(world, wanted),
+        served=now.served,
+        desired=wanted.ref if isinstance(wanted, desire.Target) else world.status.desired,
+        previous=now.previous,
+        retire_at=now.retire_at,
+        failed=now.failed,
+        rollout=now.transition,
+        history=list(now.history),
+        url=children.url(world.spec.ingress)
+        if world.spec.ingress
+        else children.endpoint(world.metadata["namespace"], world.metadata["name"]) + "/invocations",
+    )
+
+
+def _model_uid(world: worlds.World, wanted: Wanted) -> str | None:
+    return wanted.model_uid if isinstance(wanted, desire.Target) else world.status.model_uid
+
+
+def find_trouble(world: worlds.World, wanted: Wanted, now: progress.Progress) -> tuple[str, str] | None:
+    """Reason and sentence of what somebody must act on: the first rule that finds something."""
+    if isinstance(wanted, worlds.Problem):
+        return wanted.reason, wanted.message
+    if progress.has_failed(world, now, wanted) and now.failed:
+        return now.failed.reason, now.failed.message
+    for ref in (now.transition.to if now.transition and bluegreen.is_open(now.transition) else None, now.served):
+        revision = world.revisions.get(ref.name) if ref else None
+        if revision and revision.trouble:
+            reason, message = revision.trouble
+            return reason, f"version {revision.ref.version}: {message}"
+    return None
+
+
+def _ready(world: worlds.World, wanted: Wanted, now: progress.Progress, trouble: tuple[str, str] | None) -> Verdict:
+    if isinstance(wanted, worlds.Problem):
+        return Verdict(names.READY, False, wanted.reason, wanted.message)
+    is_served = now.served == wanted.ref and not bluegreen.is_open(now.transition)
+    revision = world.revisions.get(wanted.ref.name)
+    if is_served and revision and revision.is_ready and revision.replicas == world.wanted_replicas:
+        return Verdict(names.READY, True, "Served", f"version {wanted.ref.version} is served")
+    if trouble:
+        return Verdict(names.READY, False, *trouble)
+    if world.spec.paused and not is_served:
+        message = f"version {wanted.ref.version} is asked for, but spec.paused is true"
+        return Verdict(names.READY, False, "Paused", message)
+    return Verdict(names.READY, False, *_progressing(world, wanted, now))
+
+
+def _progressing(world: worlds.World, wanted: desire.Target, now: progress.Progress) -> tuple[str, str]:
+    """What is awaited: pods of the wanted revision, or the end of the switch."""
+    current = now.transition
+    if current and bluegreen.is_moving(current):
+        return current.phase, f"traffic moves to version {current.to.version}"
+    revision = world.revisions.get(wanted.ref.name)
+    ready = len(revision.ready_pods) if revision else 0
+    message = f"{ready} of {world.wanted_replicas} pods of version {wanted.ref.version} are ready"
+    return ("PodsNotReady" if now.served == wanted.ref else bluegreen.PREPARING), message
+
+
+def _serving(world: worlds.World) -> Verdict:
+    if world.service is None:
+        return Verdict(names.SERVING, False, "NothingServed", "no version has received traffic yet")
+    count = len(world.service.endpoints)
+    if not count:
+        return Verdict(names.SERVING, False, "NoEndpoints", "no pod of the served version is ready")
+    return Verdict(names.SERVING, True, "EndpointsReady", "pods of the served version answer")
+
+
+def _registry(world: worlds.World, wanted: Wanted) -> Verdict:
+    if isinstance(wanted, worlds.Problem):
+        return Verdict(names.REGISTRY_SYNCED, False, wanted.reason, wanted.message)
+    if world.designated != wanted.ref.version:
+        message = f"the registry's alias {world.spec.alias!r} is being written: version {wanted.ref.version}"
+        return Verdict(names.REGISTRY_SYNCED, False, "WritingAlias", message)
+    message = f"{world.spec.alias!r} of {world.spec.model!r} designates version {world.designated}"
+    return Verdict(names.REGISTRY_SYNCED, True, "Designated", message)
+
+
+def _reconciling(
+    world: worlds.World, wanted: Wanted, now: progress.Progress, trouble: tuple[str, str] | None
+) -> Verdict:
+    ready = _ready(world, wanted, now, trouble)
+    is_waiting = ready.status is False and ready.reason != "Paused"
+    return Verdict(names.RECONCILING, is_waiting and trouble is None, ready.reason, ready.message)
