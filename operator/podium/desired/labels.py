@@ -39,3 +39,12 @@ def owner_reference(kind: str, metadata: dict[str, Any]) -> dict[str, Any]:
         "controller": True,
         "blockOwnerDeletion": True,
     }
+
+
+def controller(metadata: dict[str, Any], kind: str) -> str | None:
+    """Name of the object of this kind of Podium's that controls another; a label of a user's making counts nothing."""
+    for reference in metadata.get("ownerReferences", []):
+        is_ours = reference["apiVersion"].startswith(f"{names.GROUP}/") and reference["kind"] == kind
+        if is_ours and reference.get("controller"):
+            return str(reference["name"])
+    return None

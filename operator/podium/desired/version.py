@@ -44,6 +44,10 @@ class World:
     pods: collections.abc.Sequence[pods.Pod]
     images: pod.Images
     now: datetime.datetime
+    has_ingress: bool = False
+    """Whether an Ingress of this ModelVersion is there."""
+    frozen_names: collections.abc.Collection[str] = ()
+    """Names of the ControllerRevisions of this ModelVersion."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,6 +56,8 @@ class Outcome:
 
     children: tuple[Manifest, ...]
     status: Manifest
+    unneeded: tuple[tuple[str, str], ...] = ()
+    """Kind and name of children that the spec no longer asks for."""
 
 
 def decide(world: World) -> Outcome:
@@ -61,7 +67,15 @@ def decide(world: World) -> Outcome:
         return Outcome((), _status(world, None, None, (source.reason, source.message)))
     wanted = _children(world, source)
     template = next(child for child in wanted if child["kind"] == "Deployment")["spec"]["template"]
-    return Outcome(wanted, _status(world, source, template, _first_trouble(world)))
+    return Outcome(wanted, _status(world, source, template, _first_trouble(world)), _unneeded(world, source))
+
+
+def _unneeded(world: World, source: Source) -> tuple[tuple[str, str], ...]:
+    """The Ingress that spec no longer has, and the pod templates of intents that are past."""
+    current = children.frozen_name(world.metadata["name"], intent.intent_hash(world.spec, source.uri))
+    past = [("ControllerRevision", name) for name in sorted(world.frozen_names) if name != current and world.frozen]
+    ingress = [("Ingress", world.metadata["name"])] if world.has_ingress and world.spec.ingress is None else []
+    return (*ingress, *past)
 
 
 def _accepted_source(world: World) -> Source | Problem:
@@ -79,7 +93,7 @@ def _accepted_source(world: World) -> Source | Problem:
 def _children(world: World, source: Source) -> tuple[Manifest, ...]:
     owner, spec = world.metadata, world.spec
     wanted_intent = intent.intent_hash(spec, source.uri)
-    alias = owner.get("labels", {}).get(names.MODEL_ALIAS_LABEL)
+    alias = labels.controller(owner, names.MODEL_ALIAS_KIND)
     template = world.frozen or pod.build_pod_template(owner["name"], alias, spec, source.uri, world.images)
     out = [
         children.build_frozen_template(owner, wanted_intent, template, owner["generation"]),

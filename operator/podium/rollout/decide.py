@@ -21,7 +21,7 @@ def decide(world: worlds.World) -> actions.Plan:
     warm = retire.kept_warm(world, now, wanted)
     steps: list[actions.Action] = [
         *_registry_pin(world, wanted),
-        *_new_revision(world, wanted, warm),
+        *_wanted_revision(world, wanted, warm),
         *retire.resized(world, warm, growing=True),
         *_claim(world, now, before_traffic=True),
         *_status(world, wanted, now),
@@ -44,8 +44,9 @@ def _registry_pin(world: worlds.World, wanted: Wanted) -> list[actions.Action]:
     return [actions.WriteAlias(wanted.model_uid, world.spec.version)]
 
 
-def _new_revision(world: worlds.World, wanted: Wanted, warm: frozenset[str]) -> list[actions.Action]:
-    if isinstance(wanted, worlds.Problem) or wanted.ref.name in world.revisions or wanted.ref.name not in warm:
+def _wanted_revision(world: worlds.World, wanted: Wanted, warm: frozenset[str]) -> list[actions.Action]:
+    """The wanted revision, new or as it is to be: what somebody changed in it by hand is repaired."""
+    if isinstance(wanted, worlds.Problem) or wanted.ref.name not in warm:
         return []
     return [actions.Apply(desire.build_revision(world, wanted, world.wanted_replicas))]
 

@@ -31,8 +31,9 @@ def target(world: worlds.World) -> Target | worlds.Problem:
     if known and desire.model_uid not in (known, accepted):
         return worlds.Problem(
             names.MODEL_REPLACED,
-            f"the registered model {world.spec.model!r} was deleted and created again: it is another model now. What is "
-            f"served stays; to serve the new one set the annotation {names.ACCEPT_MODEL_ANNOTATION}={desire.model_uid}",
+            f"the registered model {world.spec.model!r} was deleted and created again: it is another model now. What "
+            "is served stays; to serve the new one set the annotation "
+            f"{names.ACCEPT_MODEL_ANNOTATION}={desire.model_uid}",
         )
     revision = intent.revision_hash(world.spec.template, desire.model_uid, desire.source)
     name = intent.revision_name(world.metadata["name"], desire.version, revision)

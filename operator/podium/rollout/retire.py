@@ -21,10 +21,13 @@ def kept_warm(world: worlds.World, now: progress.Progress, wanted: desire.Target
         warm |= {moving.to.name} | ({moving.from_.name} if moving.from_ else set())
     elif isinstance(wanted, desire.Target) and not world.spec.paused and not progress.has_failed(world, now, wanted):
         warm.add(wanted.ref.name)
-    if now.previous and now.retire_at and (moving is None or moving.to == now.previous):
-        if conditions.parse_time(now.retire_at) > world.now:
-            warm.add(now.previous.name)
+    if now.previous and _is_within_delay(world, now) and (moving is None or moving.to == now.previous):
+        warm.add(now.previous.name)
     return frozenset(warm)
+
+
+def _is_within_delay(world: worlds.World, now: progress.Progress) -> bool:
+    return now.retire_at is not None and conditions.parse_time(now.retire_at) > world.now
 
 
 def resized(world: worlds.World, warm: frozenset[str], growing: bool) -> list[actions.Action]:

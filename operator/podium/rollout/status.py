@@ -4,7 +4,7 @@ Ready says that what is asked for is what is served; Serving that somebody answe
 """
 
 from podium import names
-from podium.api import conditions, model_alias
+from podium.api import common, conditions, model_alias
 from podium.desired import children
 from podium.rollout import bluegreen, desire, progress
 from podium.rollout import world as worlds
@@ -27,7 +27,7 @@ def build(world: worlds.World, wanted: Wanted, now: progress.Progress) -> model_
     generation = world.metadata["generation"]
     merged = conditions.merge(before, verdicts, generation, world.now)
     return model_alias.ModelAliasStatus(
-        conditions=[model_alias.common.Condition.model_validate(c) for c in merged],
+        conditions=[common.Condition.model_validate(c) for c in merged],
         observed_generation=generation,
         model_uid=_model_uid(world, wanted),
         served=now.served,
