@@ -6,7 +6,7 @@ import datetime
 from typing import Any
 
 from podium.api import conditions, model_alias
-from podium.desired import children
+from podium.desired import children, version
 
 Manifest = dict[str, Any]
 
@@ -22,12 +22,8 @@ class Designation:
     """Who moved the alias, as far as the registry knows."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Problem:
-    """Why nothing can be asked for, or why this ModelAlias may not act: a documented reason and a sentence."""
-
-    reason: str
-    message: str
+Problem = version.Problem
+"""Why nothing can be asked for, or why this ModelAlias may not act."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,0 +1,54 @@
+"""What the registry says about one version: where its artifact is, or a sentence with the nearest names."""
+
+from podium import errors, names
+from podium.api import model_version
+from podium.desired import version as versions
+from podium.registry import catalog as catalogs
+from podium.registry import entities
+
+_REASONS = {"model": names.MODEL_NOT_FOUND, "version": names.VERSION_NOT_FOUND, "alias": names.ALIAS_NOT_FOUND}
+
+
+def problem(error: errors.RegistryError) -> versions.Problem:
+    """A registry's refusal as a documented reason and its own sentence."""
+    if isinstance(error, errors.NotFound):
+        return versions.Problem(_REASONS[error.what], str(error))
+    return versions.Problem(names.REGISTRY_CORRUPT, str(error))
+
+
+def not_served(namespace: str) -> versions.Problem:
+    """The registry of this namespace is none of the operator's."""
+    return versions.Problem(
+        names.REGISTRY_NOT_SERVED,
+        f"this operator does not serve the registry of namespace {namespace!r}: add it to the chart's value "
+        "registry.namespaces, or name another in spec.registry.namespace",
+    )
+
+
+def locate(version: entities.Version) -> str:
+    """The artifact's S3 location. Raises ValueError with what to do where it has none."""
+    uri = version.artifact_uri
+    if not uri.startswith("s3://"):
+        raise ValueError(
+            f"version {version.number} has its artifact at {uri!r}, which is not on S3: register it from a tracking "
+            "server whose artifacts are on S3, or set spec.source"
+        )
+    return uri
+
+
+def find_source(
+    catalog: catalogs.Catalog | None, registry: str, spec: model_version.ModelVersionSpec
+) -> versions.Source | versions.Problem:
+    """The Source of a ModelVersion: as its spec says, else as its registry does."""
+    if spec.source:
+        return versions.Source(spec.source)
+    if catalog is None:
+        return not_served(registry)
+    try:
+        head = catalog.find(spec.model)
+        version = catalog.version(head, spec.version)
+        return versions.Source(locate(version), head.uid, version.run_id or "")
+    except errors.RegistryError as error:
+        return problem(error)
+    except ValueError as error:
+        return versions.Problem(names.SOURCE_UNSUPPORTED, str(error))

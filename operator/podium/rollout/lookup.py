@@ -1,0 +1,62 @@
+"""What the registry designates for a ModelAlias."""
+
+import dataclasses
+
+from podium import errors, names
+from podium.api import model_alias
+from podium.desired import lookup
+from podium.registry import catalog as catalogs
+from podium.registry import entities
+from podium.rollout import world as worlds
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """What the registry knows about one ModelAlias object; the fields are those of worlds.World."""
+
+    desire: worlds.Designation | worlds.Problem
+    claimed: frozenset[int] | None = None
+    designated: int | None = None
+    is_pin_known: bool = False
+
+
+def ask(catalog: catalogs.Catalog | None, registry: str, uid: str, spec: model_alias.ModelAliasSpec) -> Answer:
+    """The registry's answer for the ModelAlias object with this uid."""
+    if catalog is None:
+        return Answer(lookup.not_served(registry))
+    try:
+        head = catalog.find(spec.model)
+    except errors.RegistryError as error:
+        return Answer(lookup.problem(error))
+    claim, pin = head.serving.get(uid), head.pins.get(spec.alias)
+    known = frozenset(claim.versions) if claim else frozenset[int]()
+    is_mine = pin is not None and pin.uid == uid
+    desire = _desire(catalog, head, spec, None if is_mine else pin)
+    return Answer(desire, known, head.aliases.get(spec.alias), is_mine)
+
+
+def _desire(
+    catalog: catalogs.Catalog, head: entities.Head, spec: model_alias.ModelAliasSpec, rival: entities.Pin | None
+) -> worlds.Designation | worlds.Problem:
+    if rival and spec.version is not None:
+        return worlds.Problem(
+            names.ALIAS_OWNED_ELSEWHERE,
+            f"ModelAlias {rival.namespace}/{rival.name} pins alias {spec.alias!r} of {spec.model!r} already: remove "
+            "spec.version here to follow it, or there to let this one pin it",
+        )
+    try:
+        number = spec.version or catalog.designated(head, spec.alias)
+        source = lookup.locate(catalog.version(head, number))
+    except errors.RegistryError as error:
+        return lookup.problem(error)
+    except ValueError as error:
+        return worlds.Problem(names.SOURCE_UNSUPPORTED, str(error))
+    return worlds.Designation(number, head.uid, source, _mover(head, spec.alias, number))
+
+
+def _mover(head: entities.Head, alias: str, number: int) -> str:
+    """Who moved the alias there, as far as the head still tells."""
+    for entry in reversed(head.history):
+        if entry.alias == alias:
+            return entry.actor.user if entry.to_version == number else ""
+    return ""
