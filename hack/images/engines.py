@@ -1,20 +1,17 @@
 """What builds images: a Docker engine where one answers, buildah without a daemon where none does."""
 
+from __future__ import annotations
+
 import os
-import pathlib
 import shutil
 import subprocess
-import sys
+from pathlib import Path
 from typing import Protocol
 
-BASE = "localhost/podium/base:bookworm"
-"""The same shape as the Dockerfile's default base, made from Debian's packages."""
-_PACKAGES = "python3,ca-certificates"
-_CERTIFICATES = pathlib.Path("/etc/ssl/certs")
+from localcluster import failure, layout
+from localcluster import images as local
 
-
-class Missing(Exception):
-    """A program is missing; the text says how to get it."""
+_CERTIFICATES = Path("/etc/ssl/certs")
 
 
 class Engine(Protocol):
@@ -27,20 +24,22 @@ class Engine(Protocol):
         """Builds a target of the Dockerfile."""
 
 
-def find(root: pathlib.Path, localcluster: pathlib.Path) -> Engine:
-    """The engine of this machine. Raises Missing."""
+def find(root: Path, places: layout.Layout) -> Engine:
+    """The engine of this machine. Raises RequirementMissing."""
     if shutil.which("docker") and subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0:
         return Docker(root)
     for program in ("buildah", "mmdebstrap"):
         if not shutil.which(program):
-            raise Missing(f"no Docker engine answers and {program} is missing: apt-get install {program}")
-    return Buildah(root, localcluster)
+            raise failure.RequirementMissing(
+                f"No Docker engine answers and {program} is missing. Run: apt-get install {program}"
+            )
+    return Buildah(root, places)
 
 
 class Docker:
     """A Docker engine, with BuildKit."""
 
-    def __init__(self, root: pathlib.Path) -> None:
+    def __init__(self, root: Path) -> None:
         self._root = root
 
     def has(self, name: str) -> bool:
@@ -53,52 +52,24 @@ class Docker:
 
 
 class Buildah:
-    """buildah, with its caches in a folder outside of the checkout."""
+    """buildah on the local base, with its downloads in a folder outside of the checkout."""
 
-    def __init__(self, root: pathlib.Path, localcluster: pathlib.Path) -> None:
-        self._root, self._localcluster = root, localcluster
-        self._cache = _cache_folder()
-        own = {"STORAGE_DRIVER": "overlay", "BUILDAH_ISOLATION": "chroot", "TMPDIR": str(self._cache)}
-        self._env = os.environ | own
+    def __init__(self, root: Path, places: layout.Layout) -> None:
+        self._root, self._places = root, places
+        downloads = places.home.parent / "images"
+        downloads.mkdir(parents=True, exist_ok=True)
+        # Cache mounts of the Dockerfile live below TMPDIR.
+        self._environment = os.environ | local.BUILDAH_ENVIRONMENT | {"TMPDIR": str(downloads)}
 
     def has(self, name: str) -> bool:
         """Whether the image is there."""
         command = ["buildah", "inspect", "--type", "image", name]
-        return subprocess.run(command, env=self._env, capture_output=True, check=False).returncode == 0
+        return subprocess.run(command, env=self._environment, capture_output=True, check=False).returncode == 0
 
     def build(self, target: str, name: str) -> None:
-        """Builds a target on the local base; layers and downloads of earlier builds are used again."""
+        """Builds a target; layers and downloads of earlier builds are used again."""
         command = ["buildah", "bud", "--layers", "--quiet", "--target", target, "--tag", name]
-        command += ["--build-arg", f"BASE={self._base()}"]
+        command += ["--build-arg", f"BASE={local.base_image(self._places)}"]
         if _CERTIFICATES.is_dir():
             command += ["--volume", f"{_CERTIFICATES}:{_CERTIFICATES}:ro"]
-        subprocess.run([*command, str(self._root)], env=self._env, check=True, stdout=2)
-
-    def _base(self) -> str:
-        """The local base image, made if it is missing."""
-        if self._localcluster.is_file():
-            command = [sys.executable, str(self._localcluster.parent), "base-image"]
-            return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.split()[-1]
-        if not self.has(BASE):
-            self._make_base(self._cache / "base.tar")
-        return BASE
-
-    def _make_base(self, archive: pathlib.Path) -> None:
-        excluded = [f"--dpkgopt=path-exclude=/usr/share/{kind}/*" for kind in ("doc", "man", "locale", "info")]
-        command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={_PACKAGES}", *excluded, "bookworm"]
-        subprocess.run([*command, str(archive)], check=True, stdout=2)
-        container = self._buildah("from", "scratch")
-        self._buildah("add", "--quiet", container, str(archive), "/")
-        self._buildah("commit", "--quiet", "--rm", container, BASE)
-        archive.unlink()
-
-    def _buildah(self, *arguments: str) -> str:
-        done = subprocess.run(["buildah", *arguments], env=self._env, check=True, stdout=subprocess.PIPE, text=True)
-        return done.stdout.strip()
-
-
-def _cache_folder() -> pathlib.Path:
-    home = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
-    folder = pathlib.Path(os.environ.get("PODIUM_CACHE") or home / "podium") / "images"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+        subprocess.run([*command, str(self._root)], env=self._environment, check=True, stdout=2)
