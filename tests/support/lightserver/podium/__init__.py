@@ -1,0 +1,1 @@
+"""Stands in for the package `podium` in the image of the light server, so that a pod's command is the real one."""
