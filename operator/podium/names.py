@@ -163,6 +163,8 @@ OBJECT_NAME_LIMIT = 63
 
 MODEL_ALIAS_NAME_LIMIT = 44
 """Longest name of a ModelAlias, so that its revisions' names `{name}-v{version}-{hash}` end at OBJECT_NAME_LIMIT."""
+VERSION_LIMIT = 99_999_999
+"""Largest number of a model version that can be served: eight digits, for the same reason."""
 
 
 def short_hash(text: str, length: int = 8) -> str:

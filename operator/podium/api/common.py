@@ -4,19 +4,14 @@ Field descriptions become `kubectl explain`; `cel()` adds validation that the AP
 """
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import pydantic
 from pydantic import alias_generators
 
-DURATION_PATTERN = r"^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$"
+DURATION_PATTERN = r"^([0-9]{1,6}(\.[0-9]{1,6})?(ms|s|m|h))+$"
 _DURATION_PART = re.compile(r"([0-9.]+)(ms|s|m|h)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-
-Duration = Annotated[str, pydantic.Field(pattern=DURATION_PATTERN, max_length=32)]
-"""A duration as Go and Kubernetes write it: `500ms`, `2s`, `1m30s`, `1h`."""
-
-ObjectName = Annotated[str, pydantic.Field(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", min_length=1, max_length=253)]
 
 
 def seconds(duration: str) -> float:
@@ -35,8 +30,96 @@ def validated(*rules: dict[str, str]) -> dict[str, Any]:
 
 
 def immutable(field: str) -> dict[str, str]:
-    """CEL that lets a field be set once; the sentence says what to do instead."""
-    return cel("self == oldSelf", f"{field} cannot be changed: delete this object and create another")
+    """CEL for a required field that can be set once; the sentence says what to do instead."""
+    return cel("self == oldSelf", _unchangeable(field))
+
+
+_CEL_ESCAPES = {"namespace": "__namespace__"}
+"""Kubernetes' way to write the fields whose names are words of CEL."""
+
+
+def immutable_optional(field: str) -> dict[str, str]:
+    """CEL of `spec` for a field that may be absent (and then stays so), such as `spec.registry.namespace`.
+
+    A rule of the field itself is not asked when the field appears or vanishes.
+    """
+    steps = [_CEL_ESCAPES.get(step, step) for step in field.split(".")[1:]]
+    paths = [".".join(steps[: n + 1]) for n in range(len(steps))]
+    now, before = (" && ".join(f"has({root}.{path})" for path in paths) for root in ("self", "oldSelf"))
+    rule = f"({now}) == ({before}) && (!({now}) || self.{paths[-1]} == oldSelf.{paths[-1]})"
+    return cel(rule, _unchangeable(field))
+
+
+def _unchangeable(field: str) -> str:
+    return f"{field} cannot be changed: delete this object and create another"
+
+
+def matching(pattern: str, message: str, *rules: dict[str, str], **limits: int) -> Any:
+    """A string that matches a pattern and meets the rules.
+
+    The API server answers another one with the message, not with the pattern.
+    """
+
+    def as_rule(schema: dict[str, Any]) -> None:
+        rule = cel(f"self.matches({_quoted(schema.pop('pattern'))})", message)
+        schema["x-kubernetes-validations"] = [rule, *rules]
+
+    return pydantic.Field(pattern=pattern, json_schema_extra=as_rule, **limits)  # type: ignore[arg-type]  # lengths only
+
+
+def _quoted(text: str) -> str:
+    """A string literal of CEL."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+_DURATION_HINT = "write a duration such as 500ms, 2s, 1m30s or 1h"
+Duration = Annotated[str, matching(DURATION_PATTERN, _DURATION_HINT, max_length=32)]
+"""A duration as Go and Kubernetes write it: `500ms`, `2s`, `1m30s`, `1h`."""
+
+PositiveDuration = Annotated[
+    str, matching(DURATION_PATTERN, _DURATION_HINT, cel("self.matches('[1-9]')", "write more than 0s"), max_length=32)
+]
+"""A Duration of more than nothing."""
+
+ObjectName = Annotated[
+    str,
+    matching(
+        r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
+        "write the name of a Kubernetes object: lower-case letters, digits, '-' and '.', "
+        "with a letter or a digit at both ends",
+        min_length=1,
+        max_length=253,
+    ),
+]
+NamespaceName = Annotated[
+    str,
+    matching(
+        r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
+        "write the name of a namespace: lower-case letters, digits and '-', with a letter or a digit at both ends",
+        max_length=63,
+    ),
+]
+IngressPath = Annotated[
+    str,
+    pydantic.Field(
+        max_length=1024,
+        json_schema_extra=validated(
+            cel(
+                "self.startsWith('/') && !self.matches('//|/[.][.]?(/|$)|%2[fF]|[ \\t\\r\\n]')",
+                "write an absolute path such as / or /models/iris: no '//', no '.' or '..' part, no '%2F', no space",
+            )
+        ),
+    ),
+]
+HostName = Annotated[
+    str,
+    matching(
+        r"^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\.)*[a-z]([-a-z0-9]{0,61}[a-z0-9])?$",
+        "write one host name such as model.example.com: lower-case letters, digits, '-' and '.', "
+        "no '*', no port, no IP address",
+        max_length=253,
+    ),
+]
 
 
 def untyped(description: str) -> Any:
@@ -54,6 +137,12 @@ class Model(pydantic.BaseModel):
     )
 
 
+class Observed(Model):
+    """Base of what stands in a status. Fields that a newer operator wrote are passed over, not refused."""
+
+    model_config = pydantic.ConfigDict(extra="ignore")
+
+
 def model_name_field() -> Any:
     """The field that names a registered model, with MLflow's own limits."""
     return pydantic.Field(
@@ -63,7 +152,7 @@ def model_name_field() -> Any:
         json_schema_extra=validated(
             immutable("spec.model"),
             cel(
-                "!self.contains('/') && !self.contains(':') && self != '.' && self != '..'",
+                "!self.contains('/') && !self.contains(':') && !(self in ['.', '..']) && self.trim() != ''",
                 "write the model's name alone, as MLflow shows it: no '/', no ':', no alias",
             ),
         ),
@@ -73,11 +162,10 @@ def model_name_field() -> Any:
 class RegistryReference(Model):
     """Which registry holds the model."""
 
-    namespace: ObjectName | None = pydantic.Field(
+    namespace: NamespaceName | None = pydantic.Field(
         None,
         description="Namespace of the registry's ConfigMaps. Default: the operator's own setting. "
-        "Only registries that the operator was told to serve are read.",
-        max_length=63,
+        "Only registries that the operator was told to serve are read. Immutable.",
     )
 
 
@@ -99,17 +187,34 @@ class Storage(Model):
     service_account_name: ObjectName | None = pydantic.Field(
         None, description="ServiceAccount of the pods, for credentials by web identity (IRSA, Pod Identity)."
     )
-    endpoint: str | None = pydantic.Field(
-        None,
-        description="URL of an S3-compatible server, such as http://s3.storage.svc:9000. Default: Amazon S3.",
-        pattern=r"^https?://[^\s/]+/?$",
-        max_length=512,
+    endpoint: (
+        Annotated[
+            str,
+            matching(
+                r"^https?://[A-Za-z0-9.\[\]:_-]+/?$",
+                "write the URL of the S3 server without a path: http://s3.storage.svc:9000 or https://s3.example.com",
+                max_length=512,
+            ),
+        ]
+        | None
+    ) = pydantic.Field(
+        None, description="URL of an S3-compatible server, such as http://s3.storage.svc:9000. Default: Amazon S3."
     )
     region: str | None = pydantic.Field(None, description="Region of the bucket.", max_length=64)
     path_style: bool | None = pydantic.Field(
         None, description="Address buckets by path instead of host name. Default: true where endpoint is set."
     )
     ca_bundle: CaBundle | None = pydantic.Field(None, description="Certificate authority of the endpoint.")
+
+    model_config = pydantic.ConfigDict(
+        json_schema_extra=validated(
+            cel(
+                "!(has(self.secretName) && has(self.serviceAccountName))",
+                "write secretName or serviceAccountName: with both, the Secret's keys would win and the "
+                "ServiceAccount's identity would never be used",
+            )
+        )
+    )
 
 
 class IngressTls(Model):
@@ -121,13 +226,16 @@ class IngressTls(Model):
 class Ingress(Model):
     """An Ingress in front of the Service."""
 
-    host: Annotated[
-        str,
-        pydantic.Field(pattern=r"^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"),
-    ] = pydantic.Field(description="Host name, such as model.example.com.", max_length=253)
-    path: str = pydantic.Field("/", description="Path under which the model answers.", pattern=r"^/", max_length=1024)
-    path_type: Annotated[str, pydantic.Field(pattern="^(Prefix|Exact|ImplementationSpecific)$")] = pydantic.Field(
-        "Prefix", description="How the path is matched: Prefix, Exact or ImplementationSpecific."
+    host: HostName = pydantic.Field(description="Host name, such as model.example.com.")
+    path: IngressPath = pydantic.Field(
+        "/",
+        description="Path under which the model answers. With another one than / the ingress controller has to "
+        "rewrite it, because the model's server answers on /invocations: see annotations.",
+    )
+    path_type: Literal["Prefix", "Exact", "ImplementationSpecific"] = pydantic.Field(
+        "Prefix",
+        description="How the path is matched: Prefix, Exact (then path is the whole path of a request, such as "
+        "/invocations) or ImplementationSpecific.",
     )
     class_name: ObjectName | None = pydantic.Field(
         None, description="IngressClass. Default: the cluster's default class."
@@ -138,11 +246,11 @@ class Ingress(Model):
     tls: IngressTls | None = pydantic.Field(None, description="TLS for the host.")
 
 
-class Condition(Model):
+class Condition(Observed):
     """A condition as in metav1.Condition; Reconciling and Stalled are present only when True (kstatus)."""
 
     type: str = pydantic.Field(description="Condition type.", max_length=316)
-    status: str = pydantic.Field(description="True, False or Unknown.", pattern="^(True|False|Unknown)$")
+    status: Literal["True", "False", "Unknown"] = pydantic.Field(description="True, False or Unknown.")
     reason: str = pydantic.Field(description="A documented constant in CamelCase.", max_length=1024)
     message: str = pydantic.Field(description="What a person should know, and do.", max_length=32768)
     last_transition_time: str = pydantic.Field(

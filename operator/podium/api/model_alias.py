@@ -1,12 +1,17 @@
 """ModelAlias: this stable endpoint serves whichever version the alias designates."""
 
+from typing import Any, Literal
+
 import pydantic
 
+from podium import names
 from podium.api import common, model_version
 
 
 class Template(model_version.Template):
-    """How each version is served: a ModelVersion's spec without its identity."""
+    """How each version is served: a ModelVersion's spec without model, version, source, registry and ingress."""
+
+    ingress: dict[str, Any] | None = common.untyped("Refused here: the alias owns the host, see spec.ingress.")
 
     model_config = pydantic.ConfigDict(
         json_schema_extra=common.validated(
@@ -30,17 +35,16 @@ class Previous(common.Model):
 class Rollout(common.Model):
     """The way from the served version to the desired one."""
 
-    strategy: str = pydantic.Field(
+    strategy: Literal["BlueGreen"] = pydantic.Field(
         "BlueGreen",
         description="BlueGreen: the new version's pods are all Ready before any traffic moves, then all of it moves.",
-        json_schema_extra={"enum": ["BlueGreen"]},
     )
     overlap: common.Duration = pydantic.Field(
         "2s",
         description="While a switch lasts both versions answer, so that ingress controllers which empty the old "
         "endpoints first lose nothing. 0s: one write.",
     )
-    progress_deadline: common.Duration = pydantic.Field(
+    progress_deadline: common.PositiveDuration = pydantic.Field(
         "10m",
         description="How long the new version may take to become Ready before the rollout counts as failed. A failed "
         "revision is tried again when the version, the template or the annotation podium.dev/retry changes.",
@@ -61,13 +65,14 @@ class ModelAliasSpec(common.Model):
 
     model: str = common.model_name_field()
     alias: str = pydantic.Field(
-        description="Name of the alias, exactly as in MLflow (case-sensitive), such as champion.",
+        description="Name of the alias, exactly as in MLflow (case-sensitive), such as champion. Immutable.",
         min_length=1,
         max_length=255,
         json_schema_extra=common.validated(
             common.immutable("spec.alias"),
             common.cel(
-                "!self.matches('^[vV][0-9]+$') && self.lowerAscii() != 'latest' && !self.matches('[\\\\s/:@.]')",
+                r"self.matches('^[\\p{L}\\p{N}_-]+$') && !self.matches('^[vV]\\p{Nd}+$') && "
+                "self.lowerAscii() != 'latest'",
                 "write an alias that MLflow accepts: letters, digits, '_' and '-'; not 'latest', not 'v1'",
             ),
         ),
@@ -77,23 +82,26 @@ class ModelAliasSpec(common.Model):
         description="A pin: serve this version and write the alias into the registry, so that Git is the truth. "
         "Absent: follow the registry.",
         ge=1,
+        le=names.VERSION_LIMIT,
     )
     template: Template = pydantic.Field(default_factory=Template, description="How each version is served.")
     rollout: Rollout = pydantic.Field(
         default_factory=Rollout, description="The way from the served version to the desired one."
     )
     registry: common.RegistryReference = pydantic.Field(
-        default_factory=common.RegistryReference,
-        description="Which registry holds the model.",
-        json_schema_extra=common.validated(common.immutable("spec.registry")),
+        default_factory=common.RegistryReference, description="Which registry holds the model."
     )
     ingress: common.Ingress | None = pydantic.Field(None, description="An Ingress in front of the alias's Service.")
     paused: bool = pydantic.Field(
         False, description="While true no new rollout begins; what is served stays served and repaired."
     )
 
+    model_config = pydantic.ConfigDict(
+        json_schema_extra=common.validated(common.immutable_optional("spec.registry.namespace"))
+    )
 
-class RevisionReference(common.Model):
+
+class RevisionReference(common.Observed):
     """A version as one of this alias's revisions."""
 
     version: int = pydantic.Field(description="Number of the model version.")
@@ -101,7 +109,7 @@ class RevisionReference(common.Model):
     name: str = pydantic.Field(description="Name of the ModelVersion object.")
 
 
-class Failure(common.Model):
+class Failure(common.Observed):
     """A revision that did not become Ready in time and is not tried again by itself."""
 
     name: str = pydantic.Field(description="Name of the ModelVersion object.")
@@ -110,7 +118,7 @@ class Failure(common.Model):
     retry: str = pydantic.Field("", description="Value of the annotation podium.dev/retry at the time.")
 
 
-class RolloutStatus(common.Model):
+class RolloutStatus(common.Observed):
     """The transition under way, or the last one."""
 
     id: str = pydantic.Field(description="Identity of the transition; history records it once.")
@@ -125,7 +133,7 @@ class RolloutStatus(common.Model):
     phase_at: str = pydantic.Field(description="When the phase began, UTC.", json_schema_extra={"format": "date-time"})
 
 
-class HistoryEntry(common.Model):
+class HistoryEntry(common.Observed):
     """One completed transition."""
 
     id: str = pydantic.Field(description="Identity of the transition.")
@@ -137,7 +145,7 @@ class HistoryEntry(common.Model):
     outcome: str = pydantic.Field(description="Switched or Failed.")
 
 
-class ModelAliasStatus(common.Model):
+class ModelAliasStatus(common.Observed):
     """What is served, what is asked for, and the way between."""
 
     conditions: list[common.Condition] = common.conditions_field()

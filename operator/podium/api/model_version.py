@@ -1,9 +1,10 @@
 """ModelVersion: this version of this registered model is materialised as a Deployment, a Service, an Ingress."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import pydantic
 
+from podium import names
 from podium.api import common
 
 DEFAULT_REPLICAS = 3
@@ -15,23 +16,77 @@ PULLER_RESOURCES: dict[str, dict[str, str]] = {
     "requests": {"cpu": "100m", "memory": "128Mi"},
     "limits": {"cpu": "1000m", "memory": "512Mi"},
 }
-Quantity = str | int
+Quantity = Annotated[str, pydantic.Field(max_length=64)] | int
+_ARE_QUANTITIES = common.cel(
+    "self.all(key, isQuantity(string(self[key])) && quantity(string(self[key])).compareTo(quantity('0')) >= 0)",
+    "write quantities of 0 or more, such as 500m, 2, 512Mi or 1.5Gi",
+)
+Quantities = Annotated[
+    dict[str, Quantity], pydantic.Field(json_schema_extra={"maxProperties": 16} | common.validated(_ARE_QUANTITIES))
+]
+_PREFIX = f"{names.GROUP}/"
+_NO_KEYS_OF_OURS = common.cel(
+    f"self.all(key, !key.startsWith('{_PREFIX}'))",
+    f"remove the keys that begin with {_PREFIX}: they are set by Podium itself",
+)
+OwnMap = Annotated[
+    dict[str, str], pydantic.Field(json_schema_extra={"maxProperties": 64} | common.validated(_NO_KEYS_OF_OURS))
+]
+"""Labels or annotations of the user's own."""
 
 
 class Resources(common.Model):
     """Requests and limits, each a map of quantities."""
 
-    requests: dict[str, Quantity] = pydantic.Field(default_factory=dict, description="What the scheduler reserves.")
-    limits: dict[str, Quantity] = pydantic.Field(default_factory=dict, description="What the container may use.")
+    requests: Quantities = pydantic.Field(default_factory=dict, description="What the scheduler reserves.")
+    limits: Quantities = pydantic.Field(default_factory=dict, description="What the container may use.")
+
+    model_config = pydantic.ConfigDict(
+        json_schema_extra=common.validated(
+            common.cel(
+                "!has(self.requests) || !has(self.limits) || self.requests.all(key, !(key in self.limits) || "
+                "quantity(string(self.requests[key])).compareTo(quantity(string(self.limits[key]))) <= 0)",
+                "write requests that are not above the limits",
+            )
+        )
+    )
+
+
+_OWN_VARIABLES = [
+    names.ENV_MODEL_DIR,
+    names.ENV_MODEL_NAME,
+    names.ENV_MODEL_VERSION,
+    names.ENV_WORKERS,
+    names.ENV_PORT,
+    names.ENV_TERMINATION_LOG,
+]
 
 
 class EnvVar(common.Model):
     """One environment variable; for secrets use valueFrom."""
 
-    name: str = pydantic.Field(description="Name of the variable.", min_length=1, max_length=256)
+    name: Annotated[
+        str,
+        common.matching(
+            r"^[A-Za-z_][A-Za-z0-9_.-]*$",
+            "write the name of an environment variable: letters, digits, '_', '.' and '-', no digit first",
+            max_length=256,
+        ),
+    ] = pydantic.Field(description="Name of the variable.")
     value: str | None = pydantic.Field(None, description="Its value.", max_length=32768)
     value_from: dict[str, Any] | None = common.untyped(
         "Its source, as in a Pod: secretKeyRef, configMapKeyRef, fieldRef."
+    )
+
+    model_config = pydantic.ConfigDict(
+        json_schema_extra=common.validated(
+            common.cel("!(has(self.value) && has(self.valueFrom))", "write value or valueFrom, not both"),
+            common.cel(
+                f"!(self.name in {_OWN_VARIABLES})",
+                f"remove this variable: Podium sets {', '.join(_OWN_VARIABLES)} itself (the number of workers is "
+                "runtime.workers)",
+            ),
+        )
     )
 
 
@@ -57,37 +112,52 @@ class Runtime(common.Model):
 class Probe(common.Model):
     """How often /health is asked and how patient the kubelet is."""
 
-    period_seconds: int = pydantic.Field(description="Seconds between two probes.", ge=1, le=300)
+    period_seconds: int = pydantic.Field(10, description="Seconds between two probes.", ge=1, le=300)
     timeout_seconds: int = pydantic.Field(5, description="Seconds until a probe counts as failed.", ge=1, le=300)
     failure_threshold: int = pydantic.Field(3, description="Failures in a row that count.", ge=1, le=1000)
 
 
-class Probes(common.Model):
-    """Probes of the server, all on /health."""
+class StartupProbe(Probe):
+    """A probe that asks every second, for five minutes."""
 
-    startup: Probe = pydantic.Field(
-        Probe(period_seconds=1, failure_threshold=300),
-        description="While the model loads; its patience in seconds is periodSeconds x failureThreshold.",
+    period_seconds: int = pydantic.Field(1, description="Seconds between two probes.", ge=1, le=300)
+    failure_threshold: int = pydantic.Field(300, description="Failures in a row that count.", ge=1, le=1000)
+
+
+class LivenessProbe(Probe):
+    """A probe that asks each half minute."""
+
+    period_seconds: int = pydantic.Field(30, description="Seconds between two probes.", ge=1, le=300)
+
+
+class Probes(common.Model):
+    """Probes of the server, all on /health. What is left out of one keeps its default."""
+
+    startup: StartupProbe = pydantic.Field(
+        default_factory=StartupProbe,
+        description="While the model loads and answers its own example; its patience in seconds is periodSeconds x "
+        "failureThreshold.",
     )
-    readiness: Probe = pydantic.Field(Probe(period_seconds=10), description="Decides about traffic.")
-    liveness: Probe = pydantic.Field(Probe(period_seconds=30), description="Decides about a restart.")
+    readiness: Probe = pydantic.Field(default_factory=Probe, description="Decides about traffic.")
+    liveness: LivenessProbe = pydantic.Field(default_factory=LivenessProbe, description="Decides about a restart.")
 
 
 class Puller(common.Model):
     """The init container that brings the artifact."""
 
     resources: Resources = pydantic.Field(
-        Resources.model_validate(PULLER_RESOURCES), description="Requests and limits of the puller."
+        Resources.model_validate(PULLER_RESOURCES),
+        description="Requests and limits of the puller. What is written here replaces the default as a whole.",
     )
-    timeout: common.Duration = pydantic.Field("10m", description="How long one pull may take.")
+    timeout: common.PositiveDuration = pydantic.Field("10m", description="How long one pull may take.")
     retries: int = pydantic.Field(5, description="How often a part is tried again within one pull.", ge=0, le=100)
 
 
 class PodTemplate(common.Model):
     """What else the pods carry; the content is Kubernetes' own."""
 
-    labels: dict[str, str] = pydantic.Field(default_factory=dict, description="Further labels of the pods.")
-    annotations: dict[str, str] = pydantic.Field(default_factory=dict, description="Annotations of the pods.")
+    labels: OwnMap = pydantic.Field(default_factory=dict, description="Further labels of the pods.")
+    annotations: OwnMap = pydantic.Field(default_factory=dict, description="Annotations of the pods.")
     node_selector: dict[str, str] = pydantic.Field(default_factory=dict, description="Nodes the pods may run on.")
     priority_class_name: str | None = pydantic.Field(None, description="PriorityClass.", max_length=253)
     image_pull_secrets: list[common.ObjectName] = pydantic.Field(
@@ -107,7 +177,7 @@ class PodTemplate(common.Model):
 
 
 class Template(common.Model):
-    """How a version is served: everything of a ModelVersion but its identity."""
+    """How a version is served: everything of a ModelVersion but its identity and its Ingress."""
 
     storage: common.Storage = pydantic.Field(
         default_factory=common.Storage, description="How the pod reaches the artifact on S3."
@@ -117,11 +187,15 @@ class Template(common.Model):
         None, description=f"Number of pods. Default: {DEFAULT_REPLICAS}.", ge=0, le=10000
     )
     resources: Resources = pydantic.Field(
-        Resources.model_validate(DEFAULT_RESOURCES), description="Requests and limits of the server."
+        Resources.model_validate(DEFAULT_RESOURCES),
+        description="Requests and limits of the server. What is written here replaces the default as a whole: requests "
+        "alone give a container without limits.",
     )
-    probes: Probes = pydantic.Field(default_factory=Probes, description="Probes of the server, all on /health.")
+    probes: Probes = pydantic.Field(
+        default_factory=Probes,
+        description="Probes of the server, all on /health. What is left out keeps its default.",
+    )
     puller: Puller = pydantic.Field(default_factory=Puller, description="The init container that brings the artifact.")
-    ingress: common.Ingress | None = pydantic.Field(None, description="An Ingress in front of the Service.")
     pod_template: PodTemplate = pydantic.Field(default_factory=PodTemplate, description="What else the pods carry.")
 
 
@@ -130,33 +204,38 @@ class ModelVersionSpec(Template):
 
     model: str = common.model_name_field()
     version: int = pydantic.Field(
-        description="Number of the model version, 1 or more.",
+        description="Number of the model version, 1 or more. Immutable.",
         ge=1,
+        le=names.VERSION_LIMIT,
         json_schema_extra=common.validated(common.immutable("spec.version")),
     )
-    source: str | None = pydantic.Field(
+    source: (
+        Annotated[
+            str,
+            common.matching(
+                r"^s3://[a-z0-9][a-z0-9._-]+(/[^\r\n]*)?$",
+                "write the folder that holds the file MLmodel: s3://bucket/path/to/model",
+                max_length=4096,
+            ),
+        ]
+        | None
+    ) = pydantic.Field(
         None,
         description="Where the artifact is, such as s3://bucket/path. Default: what the registry says. Immutable.",
-        pattern=r"^s3://[^/\s]+(/.*)?$",
-        max_length=4096,
     )
     registry: common.RegistryReference = pydantic.Field(
-        default_factory=common.RegistryReference,
-        description="Which registry holds the model.",
-        json_schema_extra=common.validated(common.immutable("spec.registry")),
+        default_factory=common.RegistryReference, description="Which registry holds the model."
     )
+    ingress: common.Ingress | None = pydantic.Field(None, description="An Ingress in front of the Service.")
 
     model_config = pydantic.ConfigDict(
         json_schema_extra=common.validated(
-            common.cel(
-                "has(self.source) == has(oldSelf.source) && (!has(self.source) || self.source == oldSelf.source)",
-                "spec.source cannot be changed: delete this object and create another",
-            )
+            common.immutable_optional("spec.source"), common.immutable_optional("spec.registry.namespace")
         )
     )
 
 
-class Artifact(common.Model):
+class Artifact(common.Observed):
     """What the puller brought."""
 
     uri: str = pydantic.Field(description="Where it came from.")
@@ -165,7 +244,7 @@ class Artifact(common.Model):
     seconds: float | None = pydantic.Field(None, description="How long the pull took.")
 
 
-class ModelVersionStatus(common.Model):
+class ModelVersionStatus(common.Observed):
     """What is there."""
 
     conditions: list[common.Condition] = common.conditions_field()

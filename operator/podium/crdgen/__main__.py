@@ -12,9 +12,16 @@ HEADER = "# Generated from operator/podium/api by `make crds`; do not edit.\n"
 CHART_ANNOTATIONS = {"helm.sh/resource-policy": "keep"}
 
 
+class _Plain(yaml.SafeDumper):
+    """Writes a value that stands in several places out in each, not as YAML's alias."""
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 -- the library's signature
+        return True
+
+
 def render(crd: dict[str, Any]) -> str:
     """One CRD as YAML, with the line that says where it comes from."""
-    return HEADER + yaml.safe_dump(crd, sort_keys=False, width=120, allow_unicode=True)
+    return HEADER + yaml.dump(crd, Dumper=_Plain, sort_keys=False, width=120, allow_unicode=True)
 
 
 def chart_copy(crd: dict[str, Any]) -> str:

@@ -23,6 +23,8 @@ def _translate(node: Schema, definitions: dict[str, Schema]) -> Schema:
     out = {key: value for key, value in node.items() if key not in _DROPPED}
     if out.get("default", ...) is None:
         del out["default"]
+    if "const" in out:
+        out["enum"] = [out.pop("const")]
     if "properties" in node:
         out["properties"] = {name: _translate(sub, definitions) for name, sub in node["properties"].items()}
     elif isinstance(node.get("additionalProperties"), dict):
@@ -44,7 +46,8 @@ def _resolve(node: Schema, definitions: dict[str, Schema]) -> Schema:
     if not choices:
         return node
     if {choice.get("type") for choice in choices} == {"string", "integer"}:
-        return beside | {"x-kubernetes-int-or-string": True}
+        limits = {key: value for choice in choices for key, value in choice.items() if key != "type"}
+        return beside | limits | {"x-kubernetes-int-or-string": True}
     if len(choices) > 1:
         raise ValueError(f"a structural schema cannot choose between types: {node}")
     return _resolve(choices[0], definitions) | beside
