@@ -48,6 +48,8 @@ class World:
     """Whether an Ingress of this ModelVersion is there."""
     frozen_names: collections.abc.Collection[str] = ()
     """Names of the ControllerRevisions of this ModelVersion."""
+    refused: Problem | None = None
+    """What the API server said of a child that it did not take."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,6 +122,8 @@ def _digest(world: World) -> str | None:
 
 def _first_trouble(world: World) -> tuple[str, str] | None:
     """The first rule that finds what somebody must act on; the puller's word goes before the scheduler's."""
+    if world.refused:
+        return world.refused.reason, world.refused.message
     living = [p for p in world.pods if not p.terminating and not p.ready]
     for p in living:
         if p.report and p.report.reason:

@@ -1,6 +1,8 @@
 """What the registry designates for a ModelAlias."""
 
+import collections.abc
 import dataclasses
+from typing import Any
 
 from podium import errors, names
 from podium.api import model_alias
@@ -8,6 +10,8 @@ from podium.desired import lookup
 from podium.registry import catalog as catalogs
 from podium.registry import entities
 from podium.rollout import world as worlds
+
+Manifest = dict[str, Any]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,3 +64,22 @@ def _mover(head: entities.Head, alias: str, number: int) -> str:
         if entry.alias == alias:
             return entry.actor.user if entry.to_version == number else ""
     return ""
+
+
+def conflict(
+    alias: Manifest, rivals: collections.abc.Iterable[tuple[tuple[str, ...], Manifest]]
+) -> worlds.Problem | None:
+    """What keeps a ModelAlias from acting: an older one with the same identity. The older one is left alone."""
+    for identity, rival in rivals:
+        if _age(rival["metadata"]) < _age(alias["metadata"]):
+            other = f"{rival['metadata']['namespace']}/{rival['metadata']['name']}"
+            if identity[0] == "host":
+                message = f"ModelAlias {other} is older and has host {identity[1]!r} and path {identity[2]!r} already: "
+                return worlds.Problem(names.HOST_CONFLICT, message + "write another host or path in spec.ingress")
+            message = f"ModelAlias {other} is older and serves alias {identity[4]!r} of {identity[3]!r} already"
+            return worlds.Problem(names.ALIAS_CONFLICT, message + ": delete one of the two")
+    return None
+
+
+def _age(metadata: Manifest) -> tuple[str, str]:
+    return metadata["creationTimestamp"], metadata["uid"]

@@ -49,6 +49,8 @@ def _model_uid(world: worlds.World, wanted: Wanted) -> str | None:
 
 def find_trouble(world: worlds.World, wanted: Wanted, now: progress.Progress) -> tuple[str, str] | None:
     """Reason and sentence of what somebody must act on: the first rule that finds something."""
+    if world.refused:
+        return world.refused.reason, world.refused.message
     if isinstance(wanted, worlds.Problem):
         return wanted.reason, wanted.message
     if progress.has_failed(world, now, wanted) and now.failed:

@@ -84,6 +84,8 @@ class World:
     """Versions that the registry knows as served by this ModelAlias; None where there is no such registered model."""
     designated: int | None = None
     """The version that the registry's alias designates, pinned or not."""
+    refused: Problem | None = None
+    """What the API server said of a child that it did not take."""
     is_pin_known: bool = False
     """Whether the registry knows that this ModelAlias owns the alias by a pin."""
 

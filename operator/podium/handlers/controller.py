@@ -1,0 +1,69 @@
+"""The workers: each takes a key from the queue, has it reconciled, and says how it went."""
+
+import asyncio
+import logging
+import time
+
+from podium import errors
+from podium.handlers import logs, queue, reconcile, telemetry
+from podium.kube import execute, observe, resources
+
+_log = logging.getLogger("podium.controller")
+
+
+class Controller:
+    """Workers on one queue, and what wakes it although nothing has happened."""
+
+    def __init__(
+        self,
+        work: queue.Queue[observe.WorkKey],
+        observer: observe.Observer,
+        reconciler: reconcile.Reconciler,
+        metrics: telemetry.Telemetry,
+    ) -> None:
+        self._queue, self._observer = work, observer
+        self._reconciler, self._metrics = reconciler, metrics
+
+    def look_at_everything(self) -> None:
+        """Put the keys of all objects on the queue."""
+        for kind in resources.OWN_KINDS:
+            for key in self._observer.kinds.keys(kind):
+                self._queue.add((kind, *key))
+
+    async def work(self) -> None:
+        """One worker; never ends by itself."""
+        while True:
+            key = await self._queue.get()
+            failed = True
+            try:
+                failed = await self._one(key)
+            finally:
+                self._queue.done(key, failed=failed)
+
+    async def resync(self, every: float) -> None:
+        """Look at everything again from time to time; never ends by itself."""
+        while True:
+            await asyncio.sleep(every)
+            await self._observer.forget_missing()
+            self.look_at_everything()
+
+    async def _one(self, key: observe.WorkKey) -> bool:
+        """Reconcile one key; whether it is to be tried again."""
+        began, result = time.monotonic(), "success"
+        with logs.bound(controller=key[0], namespace=key[1], name=key[2], reconcileID=logs.new_id()):
+            try:
+                again_after = await self._reconciler.reconcile(key)
+                if again_after is not None:
+                    self._queue.add_after(key, again_after)
+                    result = "requeue_after"
+            except (errors.KubeConflict, execute.NotLeading) as error:
+                _log.debug("to be looked at again: %s", error)
+                result = "requeue"
+            except errors.PodiumError as error:
+                _log.warning("failed, to be tried again: %s", error)
+                result = "error"
+            except Exception:
+                _log.exception("a fault of the operator's own; to be tried again")
+                result = "error"
+            self._metrics.reconciled(key[0], result, time.monotonic() - began)
+        return result in ("requeue", "error")

@@ -1,0 +1,67 @@
+"""The two reconcilers: observe once, decide purely, carry out once. Each returns when to look again by itself."""
+
+import dataclasses
+
+import pydantic
+
+from podium import errors, names
+from podium.desired import version
+from podium.kube import execute, observe, resources
+from podium.rollout import actions, decide
+
+REFUSALS = (errors.KubeInvalid, errors.KubeForbidden)
+
+
+class Reconciler:
+    """Brings one object after the other to what is asked for."""
+
+    def __init__(self, observer: observe.Observer, executor: execute.Executor) -> None:
+        self._observer, self._executor = observer, executor
+
+    async def reconcile(self, key: observe.WorkKey) -> float | None:
+        """One pass over one object; the seconds after which to look again. Raises PodiumError."""
+        kind, *where = key
+        one = {names.MODEL_VERSION_KIND: self._version, names.MODEL_ALIAS_KIND: self._alias}[kind]
+        try:
+            return await one((where[0], where[1]))
+        except pydantic.ValidationError as error:
+            await self._executor.write_unreadable(kind, (where[0], where[1]), describe(error))
+            return None
+
+    async def _version(self, key: resources.Key) -> float | None:
+        world = self._observer.version_world(key)
+        if world is None:
+            return None
+        try:
+            await self._executor.carry_out_version(world, version.decide(world))
+        except REFUSALS as error:
+            seen = dataclasses.replace(world, refused=refusal(error))
+            await self._executor.write_version_status(seen, version.decide(seen))
+            raise
+        return None
+
+    async def _alias(self, key: resources.Key) -> float | None:
+        world = self._observer.alias_world(key)
+        if world is None:
+            for registry, model_uid, alias_uid in self._observer.stale_claims():
+                await self._executor.release(registry, model_uid, alias_uid)
+            return None
+        plan = decide.decide(world)
+        try:
+            await self._executor.carry_out(world, plan)
+        except REFUSALS as error:
+            seen = dataclasses.replace(world, refused=refusal(error))
+            said = [action for action in decide.decide(seen).actions if isinstance(action, actions.WriteStatus)]
+            await self._executor.carry_out(seen, actions.Plan(tuple(said)))
+            raise
+        return plan.again_after
+
+
+def refusal(error: errors.KubeError) -> version.Problem:
+    """What the API server said, as reason and sentence."""
+    return version.Problem("Forbidden" if isinstance(error, errors.KubeForbidden) else "Refused", str(error))
+
+
+def describe(error: pydantic.ValidationError) -> str:
+    """The fields at fault, each with what is wrong."""
+    return "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()[:5])

@@ -1,0 +1,154 @@
+"""Does what a decision says, one action after the other; the first failure ends the pass and loses nothing."""
+
+import asyncio
+import collections.abc
+import datetime
+import logging
+from typing import Any
+
+from podium import errors, names
+from podium.api import conditions, model_alias
+from podium.desired import version
+from podium.kube import applier, client, events, observe, resources
+from podium.registry import entities
+from podium.registry import store as stores
+from podium.rollout import actions
+from podium.rollout import world as worlds
+
+Manifest = dict[str, Any]
+_log = logging.getLogger("podium.execute")
+_CHILD_RESOURCES = {"Ingress": resources.INGRESSES, "ControllerRevision": resources.CONTROLLER_REVISIONS}
+
+
+class NotLeading(errors.PodiumError):
+    """Another process leads now: whatever was decided is no longer ours to do."""
+
+
+class Executor:
+    """Writes to the API server and to the registries.
+
+    `is_leader` is asked before every write that moves traffic. `reached` is told every step by name, before and after
+    it is done, and may end the process there: that is how tests kill the operator at a chosen instant.
+    """
+
+    def __init__(
+        self,
+        api: client.Client,
+        observer: observe.Observer,
+        registries: collections.abc.Mapping[str, stores.Registry],
+        recorder: events.Recorder,
+        is_leader: collections.abc.Callable[[], bool],
+        reached: collections.abc.Callable[[str], None],
+    ) -> None:
+        self._api, self._observer, self._registries = api, observer, registries
+        self._recorder, self._is_leader, self._reached = recorder, is_leader, reached
+        self._applier = applier.Applier(api)
+
+    async def carry_out(self, world: worlds.World, plan: actions.Plan) -> None:
+        """Do a plan for a ModelAlias. Raises KubeError, RegistryError or NotLeading."""
+        phase = world.status.rollout.phase if world.status.rollout else "New"
+        for action in plan.actions:
+            if isinstance(action, actions.WriteStatus) and action.status.rollout:
+                phase = action.status.rollout.phase
+            step = f"{type(action).__name__}:{phase}"
+            self._reached(f"before:{step}")
+            await self._do(world, action)
+            self._reached(f"after:{step}")
+
+    async def carry_out_version(self, world: version.World, outcome: version.Outcome) -> None:
+        """Make the children of a ModelVersion and write its status. Raises KubeError or NotLeading."""
+        self._assert_leading()
+        namespace = world.metadata["namespace"]
+        for manifest in outcome.children:
+            await self._apply(manifest)
+        for kind, name in outcome.unneeded:
+            await self._api.delete(_CHILD_RESOURCES[kind], namespace, name)
+        await self.write_version_status(world, outcome)
+
+    async def write_version_status(self, world: version.World, outcome: version.Outcome) -> None:
+        """Write the status of a ModelVersion, if it says anything new."""
+        if outcome.status != world.status:
+            await self._write_status(names.MODEL_VERSION_KIND, world.metadata, outcome.status)
+
+    async def write_unreadable(self, kind: str, key: resources.Key, problem: str) -> None:
+        """Say in the status of an object that its spec cannot be read; what else the status says stays."""
+        obj = self._observer.kinds.get(kind, key)
+        if obj is None:
+            return
+        status, metadata = obj.get("status", {}), obj["metadata"]
+        verdicts = [
+            conditions.Verdict(names.READY, False, names.INVALID_SPEC, problem),
+            conditions.Verdict(names.STALLED, True, names.INVALID_SPEC, problem),
+        ]
+        now = datetime.datetime.now(datetime.UTC)
+        merged = conditions.merge(status.get("conditions", []), verdicts, metadata["generation"], now)
+        if merged != status.get("conditions"):
+            await self._write_status(kind, metadata, status | {"conditions": merged})
+
+    async def release(self, registry: str, model_uid: str, alias_uid: str) -> None:
+        """Drop the claim and the pins of a ModelAlias object that is no more."""
+        await asyncio.to_thread(self._registries[registry].release, model_uid, alias_uid)
+
+    async def _do(self, world: worlds.World, action: actions.Action) -> None:
+        namespace = world.metadata["namespace"]
+        match action:
+            case actions.Apply(manifest=manifest, traffic=traffic):
+                await self._apply(manifest, _seen(world) if traffic else "")
+            case actions.Delete(name=name, uid=uid):
+                await self._api.delete(resources.MODEL_VERSIONS, namespace, name, uid=uid)
+            case actions.DeleteIngress():
+                await self._api.delete(resources.INGRESSES, namespace, world.metadata["name"])
+            case actions.WriteStatus(status=status):
+                await self._write_status(names.MODEL_ALIAS_KIND, world.metadata, dump_status(status))
+            case actions.Announce(reason=reason, message=message, warning=warning):
+                regarding = {"kind": names.MODEL_ALIAS_KIND, "metadata": world.metadata}
+                await self._recorder.record(regarding, reason, message, warning=warning)
+            case _:
+                await asyncio.to_thread(self._tell_registry, world, action)
+
+    async def _apply(self, manifest: Manifest, resource_version: str = "") -> None:
+        self._assert_leading()
+        live = self._observer.fingerprint(manifest)
+        answer = await self._applier.apply(manifest, live, resource_version=resource_version)
+        if answer is not None:
+            self._observer.observe(answer)
+            _log.info("applied %s %s", manifest["kind"], manifest["metadata"]["name"])
+
+    async def _write_status(self, kind: str, metadata: Manifest, status: Manifest) -> None:
+        """By the resourceVersion that the decision saw: a status is never written over news that it does not know."""
+        self._assert_leading()
+        manifest = {
+            "apiVersion": f"{names.GROUP}/{names.API_VERSION}",
+            "kind": kind,
+            "metadata": {"name": metadata["name"], "namespace": metadata["namespace"]},
+            "status": status,
+        }
+        seen = metadata["resourceVersion"]
+        self._observer.observe(await self._api.apply(manifest, subresource="status", resource_version=seen))
+
+    def _tell_registry(self, world: worlds.World, action: actions.Action) -> None:
+        """Runs in a thread: the registry is synchronous."""
+        self._assert_leading()
+        registry = self._registries[self._observer.registry_namespace(world.spec.registry.namespace)]
+        me = (world.metadata["uid"], world.metadata["namespace"], world.metadata["name"])
+        by_us = entities.Actor(user=f"ModelAlias {me[1]}/{me[2]}", via="operator", verified=True)
+        match action:
+            case actions.RecordServing(model_uid=uid, versions=served):
+                registry.record_serving(uid, entities.ServingClaim(*me, versions=served))
+            case actions.WriteAlias(model_uid=uid, version=number):
+                registry.pin_alias(uid, world.spec.alias, number, entities.Pin(*me), by_us)
+            case actions.ReleasePin(model_uid=uid):
+                registry.unpin_alias(uid, world.spec.alias, me[0])
+
+    def _assert_leading(self) -> None:
+        if not self._is_leader():
+            raise NotLeading("the Lease is not held")
+
+
+def dump_status(status: model_alias.ModelAliasStatus) -> Manifest:
+    """The status as the API server keeps it."""
+    return status.model_dump(by_alias=True, exclude_none=True)
+
+
+def _seen(world: worlds.World) -> str:
+    return world.service.resource_version if world.service else ""

@@ -1,0 +1,140 @@
+"""The objects of the two kinds as they were last seen, with the indexes that decisions ask.
+
+Kopf shows every change here; the answers of our own writes go in at once, so that no decision is made on a status
+older than the one that was just written.
+"""
+
+import collections
+import collections.abc
+from typing import Any
+
+from podium import names
+from podium.desired import labels
+from podium.kube import resources
+
+Manifest = dict[str, Any]
+Identity = tuple[str, ...]
+"""What no two ModelAliases may share: a host and path, or an alias of a model in one namespace."""
+
+
+def key_of(obj: Manifest) -> resources.Key:
+    """Namespace and name."""
+    return obj["metadata"]["namespace"], obj["metadata"]["name"]
+
+
+def registry_of(obj: Manifest, default: str) -> str:
+    """The registry's namespace."""
+    return str(obj["spec"].get("registry", {}).get("namespace") or default)
+
+
+def identities(alias: Manifest, default_registry: str) -> set[Identity]:
+    """The identities of one ModelAlias."""
+    spec, namespace = alias["spec"], alias["metadata"]["namespace"]
+    out: set[Identity] = {("alias", namespace, registry_of(alias, default_registry), spec["model"], spec["alias"])}
+    if ingress := spec.get("ingress"):
+        out.add(("host", ingress["host"], ingress.get("path", "/")))
+    return out
+
+
+class Kinds:
+    """ModelVersions and ModelAliases by key."""
+
+    def __init__(self, default_registry: str) -> None:
+        self._default = default_registry
+        self._objects: dict[str, dict[resources.Key, Manifest]] = {
+            names.MODEL_VERSION_KIND: {},
+            names.MODEL_ALIAS_KIND: {},
+        }
+        self._gone: collections.OrderedDict[str, None] = collections.OrderedDict()
+        self._holders: dict[Identity, set[resources.Key]] = collections.defaultdict(set)
+        self._followers: dict[tuple[str, str], set[tuple[str, resources.Key]]] = collections.defaultdict(set)
+        self._revisions: dict[resources.Key, set[resources.Key]] = collections.defaultdict(set)
+
+    def get(self, kind: str, key: resources.Key) -> Manifest | None:
+        """The object, if it is there."""
+        return self._objects[kind].get(key)
+
+    def keys(self, kind: str) -> list[resources.Key]:
+        """The keys of one kind."""
+        return list(self._objects[kind])
+
+    def observe(self, obj: Manifest) -> bool:
+        """Take an object in unless a newer state of it is known, or its end; whether it was taken."""
+        kind, key, metadata = obj["kind"], key_of(obj), obj["metadata"]
+        known = self._objects[kind].get(key)
+        if metadata["uid"] in self._gone or (known and _is_newer(known, metadata)):
+            return False
+        if known:
+            self._unindex(known)
+        self._objects[kind][key] = obj
+        self._index(obj)
+        return True
+
+    def forget(self, obj: Manifest) -> None:
+        """Take an object out that was deleted; late news of it is ignored from now on."""
+        known = self._objects[obj["kind"]].get(key_of(obj))
+        self._gone[obj["metadata"]["uid"]] = None
+        if len(self._gone) > 10_000:
+            self._gone.popitem(last=False)
+        if known and known["metadata"]["uid"] == obj["metadata"]["uid"]:
+            del self._objects[obj["kind"]][key_of(obj)]
+            self._unindex(known)
+
+    def revisions(self, alias: resources.Key) -> list[Manifest]:
+        """The ModelVersions that the ModelAlias owns, and those without an owner that one of its name left behind."""
+        found = (self._objects[names.MODEL_VERSION_KIND][key] for key in self._revisions.get(alias, ()))
+        return [obj for obj in found if obj is not None]
+
+    def rivals(self, alias: Manifest) -> list[tuple[Identity, Manifest]]:
+        """Other ModelAliases that share an identity with this one, each with what it shares."""
+        aliases, own = self._objects[names.MODEL_ALIAS_KIND], key_of(alias)
+        return [
+            (identity, aliases[key])
+            for identity in sorted(identities(alias, self._default))
+            for key in sorted(self._holders.get(identity, ()))
+            if key != own
+        ]
+
+    def followers(self, registry: str, model: str) -> set[tuple[str, resources.Key]]:
+        """Kind and key of what asks this registry about this model."""
+        return set(self._followers.get((registry, model), ()))
+
+    def asking(self, registry: str) -> set[tuple[str, resources.Key]]:
+        """Kind and key of what asks this registry about any model."""
+        return {
+            each for (namespace, _), several in self._followers.items() if namespace == registry for each in several
+        }
+
+    def _index(self, obj: Manifest) -> None:
+        for index, entry, member in self._entries(obj):
+            index[entry].add(member)
+
+    def _unindex(self, obj: Manifest) -> None:
+        for index, entry, member in self._entries(obj):
+            index[entry].discard(member)
+            if not index[entry]:
+                del index[entry]
+
+    def _entries(self, obj: Manifest) -> collections.abc.Iterator[tuple[dict[Any, set[Any]], Any, Any]]:
+        kind, key = obj["kind"], key_of(obj)
+        yield self._followers, (registry_of(obj, self._default), obj["spec"]["model"]), (kind, key)
+        if kind == names.MODEL_ALIAS_KIND:
+            for identity in identities(obj, self._default):
+                yield self._holders, identity, key
+        elif alias := alias_of(obj):
+            yield self._revisions, (key[0], alias), key
+
+
+def alias_of(version: Manifest) -> str | None:
+    """Name of the ModelAlias that a ModelVersion belongs to: its owner, or for an orphan the one on its label."""
+    metadata = version["metadata"]
+    if any(reference.get("controller") for reference in metadata.get("ownerReferences", [])):
+        return labels.controller(metadata, names.MODEL_ALIAS_KIND)
+    label: str | None = metadata.get("labels", {}).get(names.MODEL_ALIAS_LABEL)
+    return label if label and metadata["name"].startswith(f"{label}-v{version['spec']['version']}-") else None
+
+
+def _is_newer(known: Manifest, metadata: Manifest) -> bool:
+    """resourceVersions of one resource are ordered numbers since Kubernetes 1.35."""
+    same = known["metadata"]["uid"] == metadata["uid"]
+    return same and int(known["metadata"]["resourceVersion"]) > int(metadata["resourceVersion"])

@@ -1,0 +1,309 @@
+"""What the operator sees: the two kinds, their children and the registries, kept current by watches.
+
+`version_world` and `alias_world` gather from it, without a call, all that one decision looks at. Whatever changes is
+turned into the keys of the objects that it concerns.
+"""
+
+import asyncio
+import collections
+import collections.abc
+import datetime
+from typing import Any
+
+from podium import names
+from podium.api import model_alias, model_version
+from podium.desired import intent, lookup, pod, pods, version
+from podium.desired import children as builders
+from podium.kube import client, extracts, kinds, reflector, resources
+from podium.registry import backend, catalog
+from podium.rollout import lookup as alias_lookup
+from podium.rollout import world as worlds
+from podium.settings import Settings
+
+Manifest = dict[str, Any]
+WorkKey = tuple[str, str, str]
+"""Kind, namespace and name of an object to look at."""
+_MANAGED = f"{names.MANAGED_BY_LABEL}={names.MANAGED_BY}"
+
+
+class Observer:
+    """The operator's view of the cluster. `on_key` is told the key of every object that is to be looked at."""
+
+    def __init__(
+        self, api: client.Client, settings: Settings, on_key: collections.abc.Callable[[WorkKey], None]
+    ) -> None:
+        self._settings, self._on_key = settings, on_key
+        self._images = pod.Images(puller=settings.puller_image, server=settings.server_image)
+        self.kinds = kinds.Kinds(settings.default_registry)
+        self._catalogs = {namespace: catalog.Catalog() for namespace in settings.registry_namespaces}
+        self._pods: dict[resources.Key, dict[str, pods.Pod]] = collections.defaultdict(dict)
+        self._slices: dict[resources.Key, dict[str, extracts.Slice]] = collections.defaultdict(dict)
+        self._frozen: dict[resources.Key, set[str]] = collections.defaultdict(set)
+        self._children: dict[resources.Resource, list[reflector.Reflector[extracts.Child]]] = {
+            resource: [
+                reflector.Reflector(
+                    api, resource, namespace=where, labels=_MANAGED, extract=extract, on_change=self._changed(resource)
+                )
+                for where in settings.watch_namespaces or (None,)
+            ]
+            for resource, extract in extracts.EXTRACTORS.items()
+        }
+        self._others: list[reflector.Reflector[Any]] = [*self._traffic(api), *self._registries(api)]
+
+    def _traffic(self, api: client.Client) -> collections.abc.Iterator[reflector.Reflector[Any]]:
+        for where in self._settings.watch_namespaces or (None,):
+            yield reflector.Reflector(
+                api, resources.PODS, namespace=where, labels=_MANAGED, extract=pods.extract, on_change=self._pod_changed
+            )
+            yield reflector.Reflector(
+                api,
+                resources.ENDPOINT_SLICES,
+                namespace=where,
+                labels=_MANAGED,
+                extract=extracts.endpoint_slice,
+                on_change=self._slice_changed,
+            )
+
+    def _registries(self, api: client.Client) -> collections.abc.Iterator[reflector.Reflector[Any]]:
+        for namespace in self._settings.registry_namespaces:
+            yield reflector.Reflector(
+                api,
+                resources.CONFIG_MAPS,
+                namespace=namespace,
+                labels=names.REGISTRY_KIND_LABEL,
+                extract=_record,
+                on_change=self._registry_changed(namespace),
+            )
+
+    @property
+    def reflectors(self) -> list[reflector.Reflector[Any]]:
+        """All watches but Kopf's own, to be run."""
+        return [r for several in self._children.values() for r in several] + self._others
+
+    async def prime(self) -> None:
+        """List the two kinds, so that no decision is made before all that may contradict it is known.
+
+        Waits for their CRDs. Kopf lists them again when it begins to watch.
+        """
+        for resource in resources.OWN_KINDS.values():
+            while True:
+                try:
+                    for obj, _ in await self._list_kind(resource):
+                        self.kinds.observe(obj)
+                    break
+                except errors.KubeError as error:
+                    _log.warning("cannot list %s yet: %s", resource.plural, error)
+                    await asyncio.sleep(PRIME_SECONDS)
+
+    async def synced(self) -> None:
+        """Wait until every watch has its first list."""
+        await asyncio.gather(*(each.synced.wait() for each in self.reflectors))
+
+    def registry_namespace(self, given: str | None) -> str:
+        """The namespace of a registry, the operator's default where an object names none."""
+        return given or self._settings.default_registry
+
+    def observe(self, obj: Manifest) -> None:
+        """Take in an object as a watch shows it, or as an own write was answered."""
+        if obj["kind"] not in resources.OWN_KINDS:
+            for each in self._reflectors(resources.of(obj), obj["metadata"]["namespace"]):
+                each.observe(obj)
+            return
+        before = self.kinds.get(obj["kind"], kinds.key_of(obj))
+        if self.kinds.observe(obj):
+            self._announce(before, obj)
+
+    def forget(self, obj: Manifest) -> None:
+        """Take out an object of the two kinds that was deleted."""
+        self.kinds.forget(obj)
+        self._announce(obj, None)
+
+    def _announce(self, *states: Manifest | None) -> None:
+        """Turn a change of one of the two kinds into keys: its own, its ModelAlias's, those it was or is in the way of."""
+        for obj in states:
+            if obj is None:
+                continue
+            namespace, name = kinds.key_of(obj)
+            self._on_key((obj["kind"], namespace, name))
+            if obj["kind"] == names.MODEL_VERSION_KIND:
+                if alias := kinds.alias_of(obj):
+                    self._on_key((names.MODEL_ALIAS_KIND, namespace, alias))
+                continue
+            for _, rival in self.kinds.rivals(obj):
+                self._on_key((names.MODEL_ALIAS_KIND, *kinds.key_of(rival)))
+
+    def fingerprint(self, manifest: Manifest) -> str | None:
+        """The fingerprint of a child as it is; None if it is not there, or is of a kind that is always applied."""
+        key = kinds.key_of(manifest)
+        if manifest["kind"] == names.MODEL_VERSION_KIND:
+            found = self.kinds.get(manifest["kind"], key)
+            return extracts.child(found).fingerprint if found else None
+        child = self._child(resources.of(manifest), key)
+        return child.fingerprint if child else None
+
+    def version_world(self, key: resources.Key) -> version.World | None:
+        """All that the decision about a ModelVersion looks at; None if it is gone. Raises pydantic.ValidationError."""
+        obj = self.kinds.get(names.MODEL_VERSION_KIND, key)
+        if obj is None or "deletionTimestamp" in obj["metadata"]:
+            return None
+        spec = model_version.ModelVersionSpec.model_validate(obj["spec"])
+        registry = self.registry_namespace(spec.registry.namespace)
+        source = lookup.find_source(self._catalogs.get(registry), registry, spec)
+        deployment = self._child(resources.DEPLOYMENTS, key)
+        return version.World(
+            metadata=obj["metadata"],
+            spec=spec,
+            status=obj.get("status", {}),
+            source=source,
+            frozen=self._frozen_template(key, spec, source),
+            deployment=deployment.content if deployment else None,
+            pods=[extract for _, extract in sorted(self._pods.get(key, {}).items())],
+            images=self._images,
+            now=_now(),
+            has_ingress=self._owns_ingress(names.MODEL_VERSION_KIND, key),
+            frozen_names=frozenset(self._frozen.get(key, ())),
+        )
+
+    def alias_world(self, key: resources.Key) -> worlds.World | None:
+        """All that the decision about a ModelAlias looks at; None if it is gone. Raises pydantic.ValidationError."""
+        obj = self.kinds.get(names.MODEL_ALIAS_KIND, key)
+        if obj is None or "deletionTimestamp" in obj["metadata"]:
+            return None
+        spec = model_alias.ModelAliasSpec.model_validate(obj["spec"])
+        registry = self.registry_namespace(spec.registry.namespace)
+        answer = alias_lookup.ask(self._catalogs.get(registry), registry, obj["metadata"]["uid"], spec)
+        return worlds.World(
+            metadata=obj["metadata"],
+            spec=spec,
+            status=model_alias.ModelAliasStatus.model_validate(obj.get("status", {})),
+            desire=answer.desire,
+            conflict=alias_lookup.conflict(obj, self.kinds.rivals(obj)),
+            revisions={r.ref.name: r for r in map(self._revision, self.kinds.revisions(key))},
+            service=self._service(key),
+            now=_now(),
+            has_ingress=self._owns_ingress(names.MODEL_ALIAS_KIND, key),
+            claimed=answer.claimed,
+            designated=answer.designated,
+            is_pin_known=answer.is_pin_known,
+        )
+
+    def stale_claims(self) -> list[tuple[str, str, str]]:
+        """Registry namespace, model uid and ModelAlias uid of every claim and pin whose ModelAlias is no more."""
+        living = {
+            obj["metadata"]["uid"]
+            for key in self.kinds.keys(names.MODEL_ALIAS_KIND)
+            if (obj := self.kinds.get(names.MODEL_ALIAS_KIND, key))
+        }
+        return [
+            (namespace, head.uid, uid)
+            for namespace, registry in self._catalogs.items()
+            for head in registry.heads()
+            for uid in sorted({*head.serving, *(pin.uid for pin in head.pins.values())} - living)
+        ]
+
+    def _revision(self, obj: Manifest) -> worlds.Revision:
+        key, name = kinds.key_of(obj), obj["metadata"]["name"]
+        ref = model_alias.RevisionReference(version=obj["spec"]["version"], revision=name.rpartition("-")[2], name=name)
+        ready = frozenset(p.name for p in self._pods.get(key, {}).values() if p.ready and not p.terminating)
+        return worlds.Revision(ref, obj, ready)
+
+    def _service(self, key: resources.Key) -> worlds.Service | None:
+        found = self._child(resources.SERVICES, key)
+        if found is None or found.owner not in (None, (names.MODEL_ALIAS_KIND, key[1])):
+            return None
+        ready = (each.ready for each in self._slices.get(key, {}).values())
+        return worlds.Service(found.content, found.resource_version, frozenset().union(*ready))
+
+    def _frozen_template(
+        self, key: resources.Key, spec: model_version.ModelVersionSpec, source: version.Source | version.Problem
+    ) -> Manifest | None:
+        if isinstance(source, version.Problem):
+            return None
+        name = builders.frozen_name(key[1], intent.intent_hash(spec, source.uri))
+        found = self._child(resources.CONTROLLER_REVISIONS, (key[0], name))
+        return found.content if found and found.owner == (names.MODEL_VERSION_KIND, key[1]) else None
+
+    def _owns_ingress(self, kind: str, key: resources.Key) -> bool:
+        found = self._child(resources.INGRESSES, key)
+        return found is not None and found.owner == (kind, key[1])
+
+    def _child(self, resource: resources.Resource, key: resources.Key) -> extracts.Child | None:
+        found = (each.get(key) for each in self._reflectors(resource, key[0]))
+        return next((child for child in found if child is not None), None)
+
+    def _reflectors(self, resource: resources.Resource, namespace: str) -> list[reflector.Reflector[extracts.Child]]:
+        several, watched = self._children[resource], self._settings.watch_namespaces
+        return [several[watched.index(namespace)]] if namespace in watched else [] if watched else several
+
+    def _changed(
+        self, resource: resources.Resource
+    ) -> collections.abc.Callable[[reflector.Change[extracts.Child]], None]:
+        def changed(change: reflector.Change[extracts.Child]) -> None:
+            namespace = change.key[0]
+            for child in (change.old, change.new):
+                if child is not None and child.owner:
+                    self._on_key((child.owner[0], namespace, child.owner[1]))
+            if resource == resources.CONTROLLER_REVISIONS:
+                self._index_frozen(change)
+
+        return changed
+
+    def _index_frozen(self, change: reflector.Change[extracts.Child]) -> None:
+        namespace, name = change.key
+        if change.old and change.old.owner:
+            self._frozen[(namespace, change.old.owner[1])].discard(name)
+        if change.new and change.new.owner:
+            self._frozen[(namespace, change.new.owner[1])].add(name)
+
+    def _pod_changed(self, change: reflector.Change[pods.Pod]) -> None:
+        namespace, name = change.key
+        if change.old:
+            self._pods[(namespace, change.old.model_version)].pop(name, None)
+        if change.new:
+            self._pods[(namespace, change.new.model_version)][name] = change.new
+        for extract in (change.old, change.new):
+            if extract:
+                owner = self.kinds.get(names.MODEL_VERSION_KIND, (namespace, extract.model_version))
+                self._announce(owner)
+
+    def _slice_changed(self, change: reflector.Change[extracts.Slice]) -> None:
+        namespace, name = change.key
+        if change.old:
+            self._slices[(namespace, change.old.service)].pop(name, None)
+        if change.new:
+            self._slices[(namespace, change.new.service)][name] = change.new
+        for extract in (change.old, change.new):
+            if extract:
+                self._on_key((names.MODEL_ALIAS_KIND, namespace, extract.service))
+
+    def _registry_changed(self, namespace: str) -> collections.abc.Callable[[reflector.Change[backend.Record]], None]:
+        registry = self._catalogs[namespace]
+
+        def changed(change: reflector.Change[backend.Record]) -> None:
+            touched = registry.put(change.new) if change.new else registry.remove(change.key[1])
+            for kind, key in self._concerned(namespace, touched):
+                self._on_key((kind, *key))
+
+        return changed
+
+    def _concerned(self, registry: str, uids: set[str]) -> set[tuple[str, resources.Key]]:
+        """Who asks about the models with these uids, by the names they have now; all, where a name is not known."""
+        heads = {head.uid: head.name for head in self._catalogs[registry].heads()}
+        models = {heads.get(uid) for uid in uids}
+        if None in models:
+            return self.kinds.asking(registry)
+        return set().union(*(self.kinds.followers(registry, model) for model in models if model is not None))
+
+
+def _record(obj: Manifest) -> backend.Record:
+    metadata = obj["metadata"]
+    return backend.Record(
+        name=metadata["name"],
+        labels=metadata.get("labels", {}),
+        data=obj.get("data", {}),
+        resource_version=metadata["resourceVersion"],
+    )
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)

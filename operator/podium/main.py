@@ -1,0 +1,120 @@
+"""The operator's process: wiring, start and stop. The death of any part ends it, with a reason."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+
+from podium import errors, settings
+from podium.handlers import controller, failpoints, http, logs, queue, reconcile, telemetry, watch
+from podium.kube import client, configmaps, events, execute, lease, observe
+from podium.registry import store
+
+LEASE_NAME = "podium-operator"
+STOP_SECONDS = 10.0
+"""How long what is being reconciled may take to its end after the stop signal."""
+_log = logging.getLogger("podium.main")
+
+
+class Stopped(Exception):
+    """The process was told to end."""
+
+
+def main() -> int:
+    """Run until a stop signal (0), the loss of the Lease or the death of a part (1)."""
+    try:
+        chosen = settings.from_environment(os.environ)
+    except ValueError as error:
+        sys.stderr.write(f"podium-operator: {error}\n")
+        return 2
+    logs.configure(chosen.log_level)
+    try:
+        asyncio.run(run(chosen))
+    except* Stopped:
+        _log.info("stopped as told")
+        return 0
+    except* errors.PodiumError as group:
+        for error in group.exceptions:
+            _log.error("the operator ends: %s", error)  # noqa: TRY400 -- the sentence is meant for people
+        return 1
+    return 0
+
+
+async def run(chosen: settings.Settings) -> None:
+    """The operator. Raises a group of Stopped, LeaseLost or what a part died of."""
+    metrics = telemetry.Telemetry()
+    api = await client.Client.connect(metrics.answered)
+    work: queue.Queue[observe.WorkKey] = queue.Queue(metrics)
+    observer = observe.Observer(api, chosen, work.add)
+    leadership = lease.Lease(api, chosen.namespace, LEASE_NAME, chosen.identity)
+    registries = {name: store.Registry(configmaps.open_backend(name)) for name in chosen.registry_namespaces}
+    recorder = events.Recorder(api)
+    reached = failpoints.from_environment(os.environ)
+    executor = execute.Executor(api, observer, registries, recorder, leadership.is_leader, reached)
+    control = controller.Controller(work, observer, reconcile.Reconciler(observer, executor), metrics)
+    health = http.Server(chosen.http_port, metrics, observer.problems, observer.is_synced)
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(health.run(), name="http")
+            await observer.prime()
+            for each in observer.reflectors:
+                group.create_task(each.run(), name=f"watch {each.resource.plural}")
+            group.create_task(leadership.run(), name="lease")
+            group.create_task(_lead(chosen, observer, leadership, control, metrics), name="controller")
+            group.create_task(_watch_kinds(observer, chosen, work, leadership), name="kopf")
+    finally:
+        await api.close()
+
+
+async def _lead(
+    chosen: settings.Settings,
+    observer: observe.Observer,
+    leadership: lease.Lease,
+    control: controller.Controller,
+    metrics: telemetry.Telemetry,
+) -> None:
+    """Work from the moment that the Lease is ours and everything has been seen."""
+    await observer.synced()
+    await leadership.acquired.wait()
+    _log.info("leading as %s", chosen.identity)
+    metrics.leading(True)
+    control.look_at_everything()
+    async with asyncio.TaskGroup() as group:
+        for number in range(chosen.workers):
+            group.create_task(control.work(), name=f"worker {number}")
+        group.create_task(control.resync(chosen.resync_seconds), name="resync")
+
+
+async def _watch_kinds(
+    observer: observe.Observer,
+    chosen: settings.Settings,
+    work: queue.Queue[observe.WorkKey],
+    leadership: lease.Lease,
+) -> None:
+    """Kopf, and the orderly end: no new work, the Lease released, then Stopped."""
+    stop, ready, told = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    kopf_task = asyncio.create_task(watch.run(observer, chosen, stop, ready))
+    told_task = asyncio.create_task(_await_signal(ready, told))
+    await asyncio.wait({kopf_task, told_task}, return_when=asyncio.FIRST_COMPLETED)
+    if kopf_task.done():
+        kopf_task.result()
+    _log.info("told to stop")
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(work.drain(), STOP_SECONDS)
+    await leadership.release()
+    raise Stopped
+
+
+async def _await_signal(ready: asyncio.Event, told: asyncio.Event) -> None:
+    """Take the stop signals from Kopf once it has taken them, so that the Lease is released in order."""
+    await ready.wait()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told.set)
+    await told.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,169 @@
+"""A cluster in a few lines: does what plans say, lets pods become ready, and lets time pass when it is told to."""
+
+import dataclasses
+import datetime
+from typing import Any
+
+from podium import names
+from podium.api import model_alias
+from podium.rollout import actions, decide
+from podium.rollout import world as worlds
+
+START = datetime.datetime(2026, 11, 24, 10, tzinfo=datetime.UTC)
+
+
+def spec(**fields: Any) -> model_alias.ModelAliasSpec:
+    """A valid spec; `fields` as in YAML."""
+    return model_alias.ModelAliasSpec.model_validate({"model": "iris", "alias": "champion"} | fields)
+
+
+@dataclasses.dataclass
+class Revision:
+    """A ModelVersion with its pods."""
+
+    manifest: dict[str, Any]
+    ready: int = 0
+    trouble: tuple[str, str] | None = None
+
+    @property
+    def name(self) -> str:
+        return str(self.manifest["metadata"]["name"])
+
+    @property
+    def replicas(self) -> int:
+        return int(self.manifest["spec"]["replicas"])
+
+    @property
+    def version(self) -> int:
+        return int(self.manifest["spec"]["version"])
+
+    def pods(self) -> frozenset[str]:
+        return frozenset(f"{self.name}-{n}" for n in range(min(self.ready, self.replicas)))
+
+    def observed(self) -> worlds.Revision:
+        ref = model_alias.RevisionReference(version=self.version, revision=self.name.rpartition("-")[2], name=self.name)
+        conditions = [_condition("Ready", "True" if len(self.pods()) == self.replicas else "False", "Pods", "")]
+        if self.trouble:
+            conditions.append(_condition("Stalled", "True", *self.trouble))
+        manifest = self.manifest | {"status": {"conditions": conditions}}
+        manifest["metadata"] = {"generation": 1, "uid": self.name, "creationTimestamp": ""} | manifest["metadata"]
+        return worlds.Revision(ref, manifest, self.pods())
+
+
+def _condition(kind: str, status: str, reason: str, message: str) -> dict[str, Any]:
+    return {"type": kind, "status": status, "reason": reason, "message": message, "observedGeneration": 1}
+
+
+class Cluster:
+    """One ModelAlias in a cluster that obeys."""
+
+    def __init__(self, **fields: Any) -> None:
+        self.spec = spec(**fields)
+        self.metadata: dict[str, Any] = {
+            "name": "champion",
+            "namespace": "models",
+            "uid": "alias-uid",
+            "generation": 1,
+            "annotations": {},
+        }
+        self.status = model_alias.ModelAliasStatus()
+        self.desire: worlds.Designation | worlds.Problem = worlds.Problem(names.MODEL_NOT_FOUND, "no such model")
+        self.conflict: worlds.Problem | None = None
+        self.revisions: dict[str, Revision] = {}
+        self.selector: dict[str, str] | None = None
+        self.endpoints: frozenset[str] = frozenset()
+        self.now = START
+        self.claimed: frozenset[int] = frozenset()
+        self.claims: list[tuple[int, ...]] = []
+        self.said: list[actions.Announce] = []
+        self.log: list[str] = []
+
+    def designate(self, version: int, uid: str = "model-uid", by: str = "ada") -> None:
+        """Move the registry's alias."""
+        self.desire = worlds.Designation(version, uid, f"s3://bucket/{version}", by)
+
+    def world(self) -> worlds.World:
+        service = None if self.selector is None else worlds.Service(self.selector, "1", self.endpoints)
+        return worlds.World(
+            metadata=self.metadata,
+            spec=self.spec,
+            status=self.status,
+            desire=self.desire,
+            conflict=self.conflict,
+            revisions={name: revision.observed() for name, revision in self.revisions.items()},
+            service=service,
+            now=self.now,
+            claimed=self.claimed,
+            designated=self.desire.version if isinstance(self.desire, worlds.Designation) else None,
+        )
+
+    def pass_once(self, crash_after: int | None = None) -> actions.Plan:
+        """One pass; with `crash_after` only so many of its actions are done."""
+        plan = decide.decide(self.world())
+        for action in plan.actions[:crash_after]:
+            self._do(action)
+        return plan
+
+    def settle(self, seconds: float = 0.0, passes: int = 12) -> None:
+        """Let pods become ready and endpoints follow until nothing is left to do; then let time pass and again."""
+        for _ in range(passes):
+            self.pods_become_ready()
+            self.endpoints_follow()
+            if not [a for a in self.pass_once().actions if self._changes(a)] and seconds <= 0:
+                return
+            if seconds > 0:
+                self.now += datetime.timedelta(seconds=seconds)
+                seconds = 0.0
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass, then settle."""
+        self.now += datetime.timedelta(seconds=seconds)
+        self.settle()
+
+    def pods_become_ready(self) -> None:
+        for revision in self.revisions.values():
+            revision.ready = 0 if revision.trouble else revision.replicas
+
+    def endpoints_follow(self) -> None:
+        self.endpoints = self.selected()
+
+    def selected(self) -> frozenset[str]:
+        """Ready pods that the Service selects."""
+        if self.selector is None:
+            return frozenset()
+        name = self.selector.get(names.MODEL_VERSION_LABEL)
+        return frozenset().union(*(r.pods() for n, r in self.revisions.items() if name in (None, n)))
+
+    def of_version(self, version: int) -> Revision:
+        return next(r for r in self.revisions.values() if r.version == version)
+
+    def condition(self, kind: str) -> tuple[str, str] | None:
+        """Status and reason."""
+        return next(((c.status, c.reason) for c in self.status.conditions if c.type == kind), None)
+
+    def _changes(self, action: actions.Action) -> bool:
+        if not isinstance(action, actions.Apply):
+            return True
+        manifest = action.manifest
+        if manifest["kind"] == names.MODEL_VERSION_KIND:
+            known = self.revisions.get(manifest["metadata"]["name"])
+            return known is None or known.manifest["spec"] != manifest["spec"]
+        return manifest["kind"] == "Service" and manifest["spec"]["selector"] != self.selector
+
+    def _do(self, action: actions.Action) -> None:
+        self.log.append(type(action).__name__)
+        match action:
+            case actions.Apply(manifest=manifest) if manifest["kind"] == names.MODEL_VERSION_KIND:
+                name = manifest["metadata"]["name"]
+                self.revisions.setdefault(name, Revision(manifest)).manifest = manifest
+            case actions.Apply(manifest=manifest) if manifest["kind"] == "Service":
+                self.selector = manifest["spec"]["selector"]
+            case actions.Delete(name=name):
+                del self.revisions[name]
+            case actions.WriteStatus(status=status):
+                self.status = status
+            case actions.RecordServing(versions=versions):
+                self.claimed = frozenset(versions)
+                self.claims.append(versions)
+            case actions.Announce():
+                self.said.append(action)

@@ -1,0 +1,296 @@
+"""What a ModelAlias promises while its version changes, against a cluster in a few lines."""
+
+import datetime
+
+import pytest
+
+from podium import names
+from podium.api import model_alias
+from podium.rollout import actions
+from podium.rollout import world as worlds
+from tests.unit.rollout import simulator
+
+
+@pytest.fixture
+def cluster() -> simulator.Cluster:
+    """Version 1 is served."""
+    cluster = simulator.Cluster(template={"replicas": 2})
+    cluster.designate(1)
+    cluster.settle()
+    assert cluster.status.served is not None
+    assert cluster.status.served.version == 1
+    return cluster
+
+
+def test_the_first_version_is_selected_only_when_all_its_pods_are_ready() -> None:
+    cluster = simulator.Cluster(template={"replicas": 2})
+    cluster.designate(1)
+    cluster.pass_once()
+    assert cluster.selector is None
+    cluster.of_version(1).ready = 1
+    cluster.pass_once()
+    assert cluster.selector is None
+    cluster.settle()
+    assert len(cluster.selected()) == 2
+    assert cluster.condition("Ready") == ("True", "Served")
+    assert cluster.status.history[0].reason == "FirstRollout"
+
+
+def test_a_moved_alias_switches_through_an_overlap_and_keeps_the_previous_version_for_its_delay(
+    cluster: simulator.Cluster,
+) -> None:
+    cluster.designate(2)
+    cluster.settle()
+    assert cluster.status.rollout is not None
+    assert cluster.status.rollout.phase == "Overlapping"
+    assert len(cluster.selected()) == 4
+    cluster.wait(2.1)
+    assert cluster.selected() == cluster.of_version(2).pods()
+    assert cluster.status.rollout.phase == "Complete"
+    assert cluster.of_version(1).replicas == 2
+    cluster.wait(61)
+    assert cluster.of_version(1).replicas == 0
+    assert [(e.from_, e.version, e.reason, e.by) for e in cluster.status.history] == [
+        (1, 2, "AliasMoved", "ada"),
+        (None, 1, "FirstRollout", "ada"),
+    ]
+
+
+def test_without_an_overlap_the_service_is_written_once() -> None:
+    cluster = simulator.Cluster(template={"replicas": 1}, rollout={"overlap": "0s"})
+    cluster.designate(1)
+    cluster.settle()
+    cluster.designate(2)
+    cluster.settle()
+    assert cluster.selected() == cluster.of_version(2).pods()
+    assert cluster.status.rollout is not None
+    assert cluster.status.rollout.phase == "Complete"
+
+
+def test_a_crash_looping_candidate_never_empties_the_selector(cluster: simulator.Cluster) -> None:
+    cluster.designate(2)
+    cluster.pass_once()
+    cluster.of_version(2).trouble = ("ContainerCrashed", "exit code 1: no module named xgboost")
+    cluster.settle()
+    served = cluster.selected()
+    assert served == cluster.of_version(1).pods()
+    assert cluster.condition("Stalled") == ("True", "ContainerCrashed")
+    assert cluster.condition("Serving") == ("True", "EndpointsReady")
+    assert cluster.condition("Reconciling") is None
+    cluster.wait(601)
+    assert cluster.selected() == served
+    assert cluster.status.failed is not None
+    assert "no module named xgboost" in cluster.status.failed.message
+    assert cluster.of_version(2).replicas == 0
+    assert cluster.status.history[0].outcome == "Failed"
+
+
+def test_a_failed_revision_is_tried_again_only_when_its_user_asks(cluster: simulator.Cluster) -> None:
+    test_a_crash_looping_candidate_never_empties_the_selector(cluster)
+    cluster.of_version(2).trouble = None
+    cluster.wait(3600)
+    assert cluster.of_version(2).replicas == 0
+    cluster.metadata["annotations"][names.RETRY_ANNOTATION] = "1"
+    cluster.settle()
+    cluster.wait(3)
+    assert cluster.status.served is not None
+    assert cluster.status.served.version == 2
+    assert cluster.status.failed is None
+
+
+def test_a_return_before_the_delay_is_over_uses_the_pods_that_are_still_there(cluster: simulator.Cluster) -> None:
+    cluster.designate(2)
+    cluster.settle()
+    cluster.wait(3)
+    count = len(cluster.revisions)
+    cluster.designate(1)
+    cluster.pass_once()
+    assert cluster.status.rollout is not None
+    assert cluster.status.rollout.phase == "Overlapping", "its pods were Ready"
+    cluster.settle()
+    cluster.wait(3)
+    assert cluster.selected() == cluster.of_version(1).pods()
+    assert len(cluster.revisions) == count
+
+
+def test_a_return_to_a_retired_version_scales_its_revision_up_again(cluster: simulator.Cluster) -> None:
+    cluster.designate(2)
+    cluster.settle()
+    cluster.wait(3)
+    cluster.wait(61)
+    assert cluster.of_version(1).replicas == 0
+    name = cluster.of_version(1).name
+    cluster.designate(1)
+    cluster.settle()
+    cluster.wait(3)
+    assert cluster.status.served is not None
+    assert cluster.status.served.name == name
+
+
+def test_a_third_version_waits_until_a_switch_under_way_is_finished(cluster: simulator.Cluster) -> None:
+    cluster.designate(2)
+    cluster.settle()
+    cluster.designate(3)
+    cluster.settle()
+    assert cluster.status.rollout is not None
+    assert (cluster.status.rollout.to.version, cluster.status.rollout.phase) == (2, "Overlapping")
+    cluster.wait(3)
+    cluster.settle()
+    cluster.wait(3)
+    assert cluster.status.served is not None
+    assert cluster.status.served.version == 3
+    assert [entry.version for entry in cluster.status.history] == [3, 2, 1]
+
+
+def test_an_alias_moved_back_while_pods_are_made_ready_abandons_the_candidate(cluster: simulator.Cluster) -> None:
+    cluster.designate(2)
+    cluster.pass_once()
+    cluster.designate(1)
+    cluster.settle()
+    assert cluster.condition("Ready") == ("True", "Served")
+    assert cluster.of_version(2).replicas == 0
+    assert cluster.status.rollout is None
+
+
+def test_only_two_revisions_ever_answer_while_the_service_selects_them_all(cluster: simulator.Cluster) -> None:
+    for version in (2, 3, 4):
+        cluster.designate(version)
+        for _ in range(30):
+            cluster.pods_become_ready()
+            cluster.endpoints_follow()
+            cluster.pass_once()
+            if cluster.selector is not None and names.MODEL_VERSION_LABEL not in cluster.selector:
+                answering = [r for r in cluster.revisions.values() if r.pods()]
+                assert len(answering) <= 2
+            cluster.now += datetime.timedelta(seconds=0.5)
+        assert cluster.status.served is not None
+        assert cluster.status.served.version == version
+
+
+def test_a_changed_template_is_a_rollout_of_the_same_version(cluster: simulator.Cluster) -> None:
+    before = cluster.of_version(1).name
+    cluster.spec = simulator.spec(template={"replicas": 2, "runtime": {"workers": 3}})
+    cluster.settle()
+    cluster.wait(3)
+    assert cluster.status.served is not None
+    assert cluster.status.served.name != before
+    assert cluster.status.history[0].reason == "TemplateChanged"
+
+
+def test_another_number_of_replicas_scales_what_is_served_and_is_no_rollout(cluster: simulator.Cluster) -> None:
+    cluster.spec = simulator.spec(template={"replicas": 4})
+    cluster.settle()
+    assert len(cluster.selected()) == 4
+    assert len(cluster.revisions) == 1
+    assert len(cluster.status.history) == 1
+
+
+def test_what_is_served_stays_while_the_registry_has_no_answer(cluster: simulator.Cluster) -> None:
+    cluster.desire = worlds.Problem(names.ALIAS_NOT_FOUND, "no alias 'champion'; did you mean 'champoin'?")
+    before = cluster.selected()
+    cluster.settle()
+    assert cluster.selected() == before
+    assert cluster.condition("Stalled") == ("True", names.ALIAS_NOT_FOUND)
+    assert cluster.condition("Serving") == ("True", "EndpointsReady")
+    cluster.designate(1)
+    cluster.settle()
+    assert cluster.condition("Ready") == ("True", "Served")
+    assert cluster.condition("Stalled") is None
+
+
+def test_a_model_created_again_under_its_name_is_served_only_when_it_is_accepted(cluster: simulator.Cluster) -> None:
+    cluster.designate(1, uid="another-model")
+    cluster.settle()
+    assert cluster.condition("Stalled") == ("True", names.MODEL_REPLACED)
+    assert len(cluster.revisions) == 1
+    cluster.metadata["annotations"][names.ACCEPT_MODEL_ANNOTATION] = "another-model"
+    cluster.settle()
+    cluster.wait(3)
+    assert cluster.condition("Ready") == ("True", "Served")
+    assert cluster.status.model_uid == "another-model"
+    assert len(cluster.revisions) == 2
+
+
+def test_a_younger_rival_does_nothing_but_say_so() -> None:
+    cluster = simulator.Cluster()
+    cluster.designate(1)
+    cluster.conflict = worlds.Problem(names.HOST_CONFLICT, "ModelAlias models/older has it already")
+    cluster.settle()
+    assert not cluster.revisions
+    assert cluster.selector is None
+    assert cluster.condition("Stalled") == ("True", names.HOST_CONFLICT)
+
+
+def test_a_paused_alias_begins_no_rollout_but_keeps_what_is_served(cluster: simulator.Cluster) -> None:
+    cluster.spec = simulator.spec(template={"replicas": 2}, paused=True)
+    cluster.designate(2)
+    cluster.settle()
+    assert len(cluster.revisions) == 1
+    assert cluster.condition("Ready") == ("False", "Paused")
+    assert cluster.condition("Reconciling") is None
+    cluster.spec = simulator.spec(template={"replicas": 2})
+    cluster.settle()
+    cluster.wait(3)
+    assert cluster.status.served is not None
+    assert cluster.status.served.version == 2
+
+
+def test_versions_are_claimed_before_they_receive_traffic_and_released_after(cluster: simulator.Cluster) -> None:
+    cluster.claims.clear()
+    cluster.designate(2)
+    cluster.settle()
+    cluster.wait(3)
+    assert cluster.claims == [(1, 2), (2,)]
+
+
+def test_retired_revisions_beyond_the_limit_are_deleted_the_oldest_first() -> None:
+    cluster = simulator.Cluster(
+        template={"replicas": 1}, rollout={"revisionHistoryLimit": 1, "previous": {"delay": "0s"}, "overlap": "0s"}
+    )
+    for version in (1, 2, 3, 4):
+        cluster.designate(version)
+        cluster.settle()
+        cluster.wait(1)
+        if found := [r for r in cluster.revisions.values() if r.version == version]:
+            stamp = (simulator.START + datetime.timedelta(hours=version)).isoformat()
+            found[0].manifest["metadata"]["creationTimestamp"] = stamp
+    assert sorted(r.version for r in cluster.revisions.values()) == [3, 4]
+
+
+def test_nothing_is_done_when_nothing_has_changed(cluster: simulator.Cluster) -> None:
+    cluster.wait(120)
+    plan = cluster.pass_once()
+    assert [a for a in plan.actions if not isinstance(a, actions.Apply)] == []
+    assert plan.again_after is None
+
+
+def test_an_event_announces_each_turn_once(cluster: simulator.Cluster) -> None:
+    cluster.said.clear()
+    cluster.designate(2)
+    cluster.settle()
+    cluster.wait(3)
+    cluster.wait(61)
+    assert [said.reason for said in cluster.said] == ["RolloutStarted", "TrafficSwitched"]
+
+
+@pytest.mark.parametrize("crash_after", range(12))
+def test_a_crash_between_any_two_actions_of_any_pass_loses_nothing(crash_after: int) -> None:
+    cluster = simulator.Cluster(template={"replicas": 2})
+    cluster.designate(1)
+    cluster.settle()
+    cluster.designate(2)
+    for number in range(60):
+        cluster.pods_become_ready()
+        cluster.endpoints_follow()
+        cluster.pass_once(crash_after if number % 2 else None)
+        assert cluster.selected(), "somebody always answers"
+        cluster.now += datetime.timedelta(seconds=0.7)
+    assert cluster.status.served is not None
+    assert cluster.status.served.version == 2
+    assert [entry.version for entry in cluster.status.history] == [2, 1]
+    assert len({entry.id for entry in cluster.status.history}) == 2
+
+
+def test_the_status_survives_a_round_trip_through_the_api_server(cluster: simulator.Cluster) -> None:
+    dumped = cluster.status.model_dump(by_alias=True, exclude_none=True)
+    assert model_alias.ModelAliasStatus.model_validate(dumped) == cluster.status
