@@ -54,7 +54,7 @@ def _unchangeable(field: str) -> str:
     return f"{field} cannot be changed: delete this object and create another"
 
 
-def matching(pattern: str, message: str, *rules: dict[str, str], **limits: int) -> Any:
+def matching(pattern: str, message: str, *rules: dict[str, str], max_length: int, min_length: int | None = None) -> Any:
     """A string that matches a pattern and meets the rules.
 
     The API server answers another one with the message, not with the pattern.
@@ -64,7 +64,7 @@ def matching(pattern: str, message: str, *rules: dict[str, str], **limits: int) 
         rule = cel(f"self.matches({_quoted(schema.pop('pattern'))})", message)
         schema["x-kubernetes-validations"] = [rule, *rules]
 
-    return pydantic.Field(pattern=pattern, json_schema_extra=as_rule, **limits)  # type: ignore[arg-type]  # lengths only
+    return pydantic.Field(pattern=pattern, json_schema_extra=as_rule, max_length=max_length, min_length=min_length)
 
 
 def _quoted(text: str) -> str:

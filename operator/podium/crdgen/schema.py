@@ -3,6 +3,7 @@
 from typing import Any
 
 import pydantic
+import yaml
 
 Schema = dict[str, Any]
 _DROPPED = ("title", "additionalProperties", "$defs")
@@ -25,6 +26,8 @@ def _translate(node: Schema, definitions: dict[str, Schema]) -> Schema:
         del out["default"]
     if "const" in out:
         out["enum"] = [out.pop("const")]
+    if out.get("default", "") != "" and "description" in out:
+        out["description"] += f" Default: {_words(out['default'])}."
     if "properties" in node:
         out["properties"] = {name: _translate(sub, definitions) for name, sub in node["properties"].items()}
     elif isinstance(node.get("additionalProperties"), dict):
@@ -34,6 +37,11 @@ def _translate(node: Schema, definitions: dict[str, Schema]) -> Schema:
     if out.get("x-kubernetes-preserve-unknown-fields"):
         out["type"] = "object"
     return out
+
+
+def _words(default: Any) -> str:
+    """A default as `kubectl explain` is to tell it, which itself tells none."""
+    return yaml.safe_dump(default, default_flow_style=True, width=1000).removesuffix("...\n").strip()
 
 
 def _resolve(node: Schema, definitions: dict[str, Schema]) -> Schema:
