@@ -71,7 +71,7 @@ venv: .venv/.installed ## make .venv with the locked dependencies and this proje
 $(OWN_UV): requirements/build.lock
 	@echo "uv is not installed; it comes by pip into $(CACHE)/uv (it makes the environment of the tests and the demo)"
 	@$(PYTHON) -m pip --version > /dev/null || { echo "pip is missing as well. Run: apt-get install python3-pip"; exit 1; }
-	@$(PYTHON) -m pip install --quiet --upgrade --target $(CACHE)/uv --require-hashes --no-deps -r requirements/build.lock
+	@PIP_ROOT_USER_ACTION=ignore $(PYTHON) -m pip install --quiet --upgrade --target $(CACHE)/uv --require-hashes --no-deps -r requirements/build.lock
 	@touch $@
 
 lock: | $(UV) ## compile the hashed lock files from pyproject.toml
