@@ -1,0 +1,92 @@
+"""Podium on the local cluster: images built and loaded, the chart installed with a tracking server, and its addresses.
+
+The demo and the tests use one and the same installation, because CRDs and the operator serve a whole cluster.
+"""
+
+import json
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+
+from demo import failure, kubectl
+from localcluster import failure as cluster_failure
+from localcluster import shell
+
+ROOT = Path(__file__).resolve().parents[2]
+CHART = ROOT / "charts/podium"
+RELEASE = "podium"
+NAMESPACE = "podium-system"
+"""The release's namespace, which is the registry's too."""
+TRACKING_HOST = "localhost"
+"""Ingress host of the tracking server: the one name that every machine resolves to itself."""
+HELM_TIMEOUT = 300  # seconds
+
+
+def build_images() -> dict[str, str]:
+    """Builds what is missing and loads it into the cluster; the images' names by target. Raises DemoError."""
+    command = [sys.executable, str(ROOT / "hack/images"), "build"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        raise failure.DemoError("an image could not be built or loaded; the reason stands above")
+    names: dict[str, str] = json.loads(done.stdout)
+    return names
+
+
+def values(images: Mapping[str, str]) -> dict[str, object]:
+    """The chart's values for the local cluster: images from this checkout, artifacts on its S3 server."""
+    return {
+        "image": {"operator": images["operator"], "server": images["server"], "tracking": images["tracking"]},
+        "tracking": {
+            "enabled": True,
+            "ingress": {"enabled": True, "className": "nginx", "host": TRACKING_HOST},
+        },
+    }
+
+
+def install(environment: Mapping[str, str], chosen: Mapping[str, object]) -> None:
+    """Installs or upgrades the release and waits until all of it is ready. Raises DemoError."""
+    command = ["helm", "upgrade", "--install", RELEASE, str(CHART), f"--namespace={NAMESPACE}", "--create-namespace"]
+    command += ["--values=-", "--wait", f"--timeout={HELM_TIMEOUT}s"]
+    try:
+        shell.run(command, text=json.dumps(chosen), environment=environment, timeout=HELM_TIMEOUT + 60)
+    except cluster_failure.CommandFailed as error:
+        pods = kubectl.Kubectl(environment).tell("get", "pods", f"--namespace={NAMESPACE}", "--output=wide")
+        raise failure.DemoError(f"the chart could not be installed: {error}\n{pods}") from error
+
+
+def tracking_uri(environment: Mapping[str, str]) -> str:
+    """Where MLflow's clients on this machine find the tracking server."""
+    return f"http://{TRACKING_HOST}:{environment['PODIUM_INGRESS'].rpartition(':')[2]}"
+
+
+def mlflow_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """What a plain MLflow client on this machine needs: the tracking server, and S3 for the artifacts it writes."""
+    return {
+        "MLFLOW_TRACKING_URI": tracking_uri(environment),
+        "MLFLOW_S3_ENDPOINT_URL": environment["PODIUM_S3_ENDPOINT"],
+        "AWS_ACCESS_KEY_ID": environment["PODIUM_S3_ACCESS_KEY"],
+        "AWS_SECRET_ACCESS_KEY": environment["PODIUM_S3_SECRET_KEY"],
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+    }
+
+
+def wait_for_tracking(environment: Mapping[str, str], timeout: float = 120.0) -> None:
+    """Waits until the registry answers through the ingress. Raises DemoError."""
+    url = f"{tracking_uri(environment)}/api/2.0/mlflow/registered-models/search?max_results=1"
+    end, said = time.monotonic() + timeout, "nothing"
+    while time.monotonic() < end:
+        try:
+            with urllib.request.urlopen(url, timeout=10) as answer:
+                if answer.status == 200:
+                    return
+        except urllib.error.HTTPError as error:
+            said = f"{error.code} {error.read()[:300].decode(errors='replace')}"
+        except OSError as error:
+            said = str(error)
+        time.sleep(0.5)
+    pods = kubectl.Kubectl(environment).tell("get", "pods", f"--namespace={NAMESPACE}")
+    raise failure.DemoError(f"the tracking server does not answer at {url} (last: {said})\n{pods}")
