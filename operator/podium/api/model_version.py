@@ -25,9 +25,10 @@ Quantities = Annotated[
     dict[str, Quantity], pydantic.Field(json_schema_extra={"maxProperties": 16} | common.validated(_ARE_QUANTITIES))
 ]
 _PREFIX = f"{names.GROUP}/"
+_OUR_LABELS = [names.NAME_LABEL, names.INSTANCE_LABEL, names.MANAGED_BY_LABEL]
 _NO_KEYS_OF_OURS = common.cel(
-    f"self.all(key, !key.startsWith('{_PREFIX}'))",
-    f"remove the keys that begin with {_PREFIX}: they are set by Podium itself",
+    f"self.all(key, !key.startsWith('{_PREFIX}') && !(key in {_OUR_LABELS}))",
+    f"remove the keys that begin with {_PREFIX}, and {', '.join(_OUR_LABELS)}: they are set by Podium itself",
 )
 OwnMap = Annotated[
     dict[str, str], pydantic.Field(json_schema_extra={"maxProperties": 64} | common.validated(_NO_KEYS_OF_OURS))

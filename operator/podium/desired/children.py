@@ -1,5 +1,6 @@
 """The objects of a ModelVersion: ControllerRevision, Deployment, Service, Ingress, and the digest's ConfigMap."""
 
+import math
 from typing import Any
 
 from podium import names
@@ -36,20 +37,33 @@ def build_frozen_template(owner: Manifest, intent: str, template: Manifest, revi
     }
 
 
-def build_deployment(owner: Manifest, intent: str, template: Manifest, replicas: int) -> Manifest:
-    """The Deployment that runs the frozen pod template, verbatim."""
+def build_deployment(
+    owner: Manifest, intent: str, template: Manifest, spec: model_version.ModelVersionSpec
+) -> Manifest:
+    """The Deployment that runs the frozen pod template, verbatim, with the spec's number of pods."""
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
         "metadata": _metadata(owner["name"], owner, names.MODEL_VERSION_KIND, {names.INTENT_ANNOTATION: intent}),
         "spec": {
-            "replicas": replicas,
+            "replicas": wanted_replicas(spec),
             "revisionHistoryLimit": 2,
+            "progressDeadlineSeconds": patience_seconds(spec),
             "selector": {"matchLabels": labels.selector(owner["name"])},
             "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
             "template": template,
         },
     }
+
+
+def patience_seconds(spec: model_version.ModelVersionSpec) -> int:
+    """How long no new pod may become Ready until that counts as a failure: one pull, one load, and a minute.
+
+    With the defaults 600 + 300 + 60 = 960 seconds.
+    """
+    startup = spec.probes.startup
+    load = startup.period_seconds * startup.failure_threshold
+    return math.ceil(common.seconds(spec.puller.timeout)) + load + 60
 
 
 def build_service(owner: Manifest, kind: str, selector: dict[str, str]) -> Manifest:
@@ -97,7 +111,8 @@ def build_digest(owner: Manifest, digest: str) -> Manifest:
 def url(ingress: common.Ingress) -> str:
     """Where clients send their requests: `http://model.example.com/invocations`."""
     scheme = "https" if ingress.tls else "http"
-    return f"{scheme}://{ingress.host}{ingress.path.rstrip('/')}/invocations"
+    path = ingress.path if ingress.path_type == "Exact" else ingress.path.rstrip("/") + "/invocations"
+    return f"{scheme}://{ingress.host}{path}"
 
 
 def endpoint(namespace: str, name: str) -> str:

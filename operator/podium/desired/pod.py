@@ -30,8 +30,8 @@ def build_pod_template(
 ) -> Manifest:
     """The pod template of the ModelVersion `name`; `alias` is the ModelAlias that owns it, if one does."""
     pod = spec.pod_template
-    pod_labels = labels.children(name) | (labels.revision_selector(alias, name) if alias else labels.selector(name))
-    metadata: Manifest = {"labels": pod.labels | pod_labels}
+    selected = labels.revision_selector(alias, name) if alias else labels.selector(name)
+    metadata: Manifest = {"labels": pod.labels | labels.children(name) | selected}
     model_notes = {names.MODEL_ANNOTATION: spec.model, names.VERSION_ANNOTATION: str(spec.version)}
     metadata["annotations"] = pod.annotations | model_notes
     return {"metadata": metadata, "spec": _pod_spec(name, spec, source, images)}

@@ -6,8 +6,21 @@ from typing import Any
 
 from podium import names
 
-_IMAGE_REASONS = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"})
+_IMAGE_REASONS = frozenset(
+    {
+        "ErrImagePull",
+        "ImagePullBackOff",
+        "InvalidImageName",
+        "ErrImageNeverPull",
+        "ImageInspectError",
+        "RegistryUnavailable",
+        "SignatureValidationFailed",
+    }
+)
 _CONFIG_REASONS = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
+_ENDED_PHASES = frozenset({"Failed", "Succeeded"})
+_STOPPED_CODES = frozenset({0, 137, 143})
+"""Exit codes of a server that was asked to end (0, 143) or killed (137)."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +51,7 @@ class Pod:
     model_version: str
     ready: bool
     terminating: bool
+    """Is being deleted, or has ended for good (evicted, for instance): another pod takes its place."""
     report: Report | None
     trouble: Trouble | None
 
@@ -49,7 +63,7 @@ def extract(pod: dict[str, Any]) -> Pod:
         name=metadata["name"],
         model_version=metadata.get("labels", {}).get(names.MODEL_VERSION_LABEL, ""),
         ready=any(c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions", [])),
-        terminating="deletionTimestamp" in metadata,
+        terminating="deletionTimestamp" in metadata or status.get("phase") in _ENDED_PHASES,
         report=_report(status),
         trouble=_trouble(status),
     )
@@ -61,8 +75,15 @@ def _report(status: dict[str, Any]) -> Report | None:
         if container["name"] != names.PULLER_CONTAINER:
             continue
         ended = _ended(container)
-        return parse_report(ended.get("message", ""), ended["exitCode"]) if ended else None
+        return _read_report(ended) if ended else None
     return None
+
+
+def _read_report(ended: dict[str, Any]) -> Report:
+    if _is_out_of_memory(ended):
+        words = "the puller was killed for want of memory: raise puller.resources.limits.memory"
+        return Report(reason=names.PULLER_FAILED, message=words)
+    return parse_report(ended.get("message", ""), ended["exitCode"])
 
 
 def parse_report(message: str, exit_code: int) -> Report:
@@ -73,7 +94,8 @@ def parse_report(message: str, exit_code: int) -> Report:
             return Report(digest=str(data["digest"]), bytes=int(data["bytes"]), seconds=float(data["seconds"]))
         return Report(reason=str(data["reason"]), message=str(data["message"]))
     except (ValueError, KeyError, TypeError):
-        return Report(reason="PullerFailed", message=message.strip() or f"the puller ended with exit code {exit_code}")
+        words = message.strip() or f"the puller ended with exit code {exit_code}"
+        return Report(reason=names.PULLER_FAILED, message=words)
 
 
 def _ended(container: dict[str, Any]) -> dict[str, Any] | None:
@@ -86,11 +108,11 @@ def _trouble(status: dict[str, Any]) -> Trouble | None:
         waiting = container.get("state", {}).get("waiting", {})
         reason = waiting.get("reason", "")
         if reason in _IMAGE_REASONS:
-            return Trouble(container["name"], "ImagePullFailed", waiting.get("message", reason))
+            return Trouble(container["name"], names.IMAGE_PULL_FAILED, waiting.get("message", reason))
         if reason in _CONFIG_REASONS:
-            return Trouble(container["name"], "ContainerConfigInvalid", waiting.get("message", reason))
+            return Trouble(container["name"], names.CONTAINER_CONFIG_INVALID, waiting.get("message", reason))
         if container["name"] == names.SERVER_CONTAINER and not container.get("ready") and (ended := _ended(container)):
-            return Trouble(container["name"], "ContainerCrashed", _last_words(ended))
+            return Trouble(container["name"], names.CONTAINER_CRASHED, _last_words(ended))
     for condition in status.get("conditions", []):
         if condition["type"] == "PodScheduled" and condition["status"] == "False":
             return Trouble("", condition.get("reason", "Unschedulable"), condition.get("message", ""))
@@ -98,5 +120,22 @@ def _trouble(status: dict[str, Any]) -> Trouble | None:
 
 
 def _last_words(ended: dict[str, Any]) -> str:
-    words = ended.get("message", "").strip() or "it left no message"
-    return f"the server ended with exit code {ended['exitCode']} ({ended.get('reason', 'Error')}): {words}"
+    """The server's own words, and what can be told from how it ended.
+
+    A server ends by itself only with words. One that was stopped while its pod stays was stopped by the kubelet,
+    whose probe had no answer: that alone stands in an Event, not in the pod's status.
+    """
+    code, words = ended["exitCode"], ended.get("message", "").strip()
+    said = f": {words}" if words else ""
+    if _is_out_of_memory(ended):
+        return f"the server was killed for want of memory: raise resources.limits.memory{said}"
+    if code in _STOPPED_CODES:
+        return (
+            f"the server was stopped (exit code {code}) because /health did not answer in time: see its log, and "
+            f"raise probes.startup.failureThreshold if the model needs longer to load{said}"
+        )
+    return f"the server ended with exit code {code} ({ended.get('reason', 'Error')}){said or ': it left no message'}"
+
+
+def _is_out_of_memory(ended: dict[str, Any]) -> bool:
+    return bool(ended.get("reason") == "OOMKilled")

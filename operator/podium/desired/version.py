@@ -66,10 +66,10 @@ def decide(world: World) -> Outcome:
     """Children and status. Without a Source nothing is made and nothing that is there is touched."""
     source = _accepted_source(world)
     if isinstance(source, Problem):
-        return Outcome((), _status(world, None, None, (source.reason, source.message)))
+        return Outcome((), _status(world, source, None))
     wanted = _children(world, source)
     template = next(child for child in wanted if child["kind"] == "Deployment")["spec"]["template"]
-    return Outcome(wanted, _status(world, source, template, _first_trouble(world)), _unneeded(world, source))
+    return Outcome(wanted, _status(world, source, template), _unneeded(world, source))
 
 
 def _unneeded(world: World, source: Source) -> tuple[tuple[str, str], ...]:
@@ -99,7 +99,7 @@ def _children(world: World, source: Source) -> tuple[Manifest, ...]:
     template = world.frozen or pod.build_pod_template(owner["name"], alias, spec, source.uri, world.images)
     out = [
         children.build_frozen_template(owner, wanted_intent, template, owner["generation"]),
-        children.build_deployment(owner, wanted_intent, template, children.wanted_replicas(spec)),
+        children.build_deployment(owner, wanted_intent, template, spec),
         children.build_service(owner, names.MODEL_VERSION_KIND, labels.selector(owner["name"])),
     ]
     if world.frozen:  # a ControllerRevision's data is immutable, and its revision is that of its first day
@@ -120,57 +120,117 @@ def _digest(world: World) -> str | None:
     return next((p.report.digest for p in world.pods if p.report and p.report.digest), None)
 
 
-def _first_trouble(world: World) -> tuple[str, str] | None:
+def _first_trouble(world: World) -> Problem | None:
     """The first rule that finds what somebody must act on; the puller's word goes before the scheduler's."""
-    if world.refused:
-        return world.refused.reason, world.refused.message
-    living = [p for p in world.pods if not p.terminating and not p.ready]
-    for p in living:
-        if p.report and p.report.reason:
-            return p.report.reason, p.report.message
-    for p in living:
-        if p.trouble:
-            return p.trouble.reason, f"pod {p.name}: {p.trouble.message}"
-    for condition in (world.deployment or {}).get("status", {}).get("conditions", []):
-        if condition["type"] == "ReplicaFailure" and condition["status"] == "True":
-            return "PodsRefused", condition.get("message", "")
+    rules = (_changed_artifact, _failed_pull, _pod_trouble, _refused_pods, _overdue_pods)
+    return next((problem for rule in rules if (problem := rule(world))), None)
+
+
+def _changed_artifact(world: World) -> Problem | None:
+    """Pods that pull before the first digest is recorded may bring something else."""
+    expected = _digest(world)
+    for p in world.pods:
+        if p.report and p.report.digest not in (None, expected) and not p.terminating:
+            return Problem(
+                names.PullReason.DIGEST_MISMATCH.value,
+                f"pod {p.name} pulled {p.report.digest}, another pod {expected}: the artifact was changed meanwhile. "
+                f"Delete the pod, or register the artifact as a new version",
+            )
     return None
 
 
-def _counts(world: World) -> tuple[int, int, bool]:
-    """Pods that exist, pods that are ready, and whether all that is asked for is there and new."""
-    wanted = children.wanted_replicas(world.spec)
+def _failed_pull(world: World) -> Problem | None:
+    reports = (p.report for p in _waiting(world) if p.report)
+    return next((Problem(report.reason, report.message) for report in reports if report.reason), None)
+
+
+def _pod_trouble(world: World) -> Problem | None:
+    troubles = ((p.name, p.trouble) for p in _waiting(world) if p.trouble)
+    return next((Problem(trouble.reason, f"pod {name}: {trouble.message}") for name, trouble in troubles), None)
+
+
+def _refused_pods(world: World) -> Problem | None:
+    failure = conditions.find((world.deployment or {}).get("status", {}), "ReplicaFailure")
+    if failure is None or failure["status"] != "True":
+        return None
+    return Problem(names.PODS_REFUSED, failure.get("message", ""))
+
+
+def _overdue_pods(world: World) -> Problem | None:
+    progress = conditions.find((world.deployment or {}).get("status", {}), "Progressing")
+    if progress is None or progress.get("reason") != "ProgressDeadlineExceeded":
+        return None
+    names_of_pods = ", ".join(p.name for p in _waiting(world)[:3]) or "none was made"
+    return Problem(
+        names.PODS_NOT_AVAILABLE,
+        f"no new pod became Ready within {children.patience_seconds(world.spec)} s (waiting: {names_of_pods}): their "
+        "Events say more (kubectl describe pod)",
+    )
+
+
+def _waiting(world: World) -> list[pods.Pod]:
+    return [p for p in world.pods if not p.terminating and not p.ready]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Counts:
+    """Pods that exist, pods that are ready, and whether all that is asked for is there, new and right."""
+
+    total: int = 0
+    ready: int = 0
+    complete: bool = False
+
+
+def _counts(world: World, source: Source | Problem) -> _Counts:
     deployment = world.deployment
     if deployment is None:
-        return 0, 0, False
-    status = deployment.get("status", {})
-    current = status.get("observedGeneration", 0) >= deployment["metadata"]["generation"]
-    asked = deployment["spec"].get("replicas") == wanted
+        return _Counts()
+    status, metadata = deployment.get("status", {}), deployment["metadata"]
+    wanted = children.wanted_replicas(world.spec)
     total, ready = status.get("replicas", 0), status.get("readyReplicas", 0)
-    complete = current and asked and total == ready == status.get("updatedReplicas", 0) == wanted
-    return total, ready, complete
+    return _Counts(
+        total,
+        ready,
+        status.get("observedGeneration", 0) >= metadata["generation"]
+        and metadata.get("annotations", {}).get(names.INTENT_ANNOTATION) == _current_intent(world, source)
+        and deployment["spec"].get("replicas") == wanted
+        and total == ready == status.get("updatedReplicas", 0) == wanted
+        and world.refused is None
+        and _changed_artifact(world) is None,
+    )
 
 
-def _status(
-    world: World, source: Source | None, template: Manifest | None, trouble: tuple[str, str] | None
-) -> Manifest:
-    total, ready, complete = _counts(world)
+def _current_intent(world: World, source: Source | Problem) -> str:
+    """The intent to be met; while the source is not known, with the one that was known last."""
+    uri = source.uri if isinstance(source, Source) else world.status.get("artifact", {}).get("uri", "")
+    return intent.intent_hash(world.spec, uri)
+
+
+def _status(world: World, source: Source | Problem, template: Manifest | None) -> Manifest:
+    counts = _counts(world, source)
+    blocked = source if isinstance(source, Problem) else world.refused
+    trouble = blocked or (None if counts.complete else _first_trouble(world))
+    known = source if isinstance(source, Source) else None
     verdicts = [
-        _ready_verdict(world, complete, ready, trouble),
+        _ready_verdict(world, counts, trouble),
         _artifact_verdict(world),
-        Verdict(names.RECONCILING, not complete and not trouble, "Progressing", _progress(world, ready)),
-        Verdict(names.STALLED, bool(trouble) and not complete, *(trouble or ("", ""))),
+        Verdict(names.RECONCILING, not counts.complete and not trouble, names.PROGRESSING, _progress(world, counts)),
+        Verdict(names.STALLED, trouble is not None, *_said(trouble)),
     ]
     generation = world.metadata["generation"]
     status: Manifest = {
         "conditions": conditions.merge(world.status.get("conditions", []), verdicts, generation, world.now),
         "observedGeneration": generation,
-        "replicas": total,
-        "readyReplicas": ready,
+        "replicas": counts.total,
+        "readyReplicas": counts.ready,
         "selector": ",".join(f"{k}={v}" for k, v in labels.selector(world.metadata["name"]).items()),
         "endpoint": children.endpoint(world.metadata["namespace"], world.metadata["name"]),
     }
-    return status | _identity(world, source) | _artifact(world, source) | _image(template)
+    return status | _identity(world, known) | _artifact(world, known) | _image(world, template)
+
+
+def _said(problem: Problem | None) -> tuple[str, str]:
+    return (problem.reason, problem.message) if problem else ("", "")
 
 
 def _identity(world: World, source: Source | None) -> Manifest:
@@ -190,32 +250,35 @@ def _artifact(world: World, source: Source | None) -> Manifest:
     return {"artifact": artifact}
 
 
-def _image(template: Manifest | None) -> Manifest:
-    return {"image": template["spec"]["containers"][0]["image"]} if template else {}
+def _image(world: World, template: Manifest | None) -> Manifest:
+    image = template["spec"]["containers"][0]["image"] if template else world.status.get("image")
+    return {"image": image} if image else {}
 
 
-def _progress(world: World, ready: int) -> str:
-    return f"{ready} of {children.wanted_replicas(world.spec)} pods are ready"
+def _progress(world: World, counts: _Counts) -> str:
+    return f"{counts.ready} of {children.wanted_replicas(world.spec)} pods are ready"
 
 
-def _ready_verdict(world: World, complete: bool, ready: int, trouble: tuple[str, str] | None) -> Verdict:
-    if complete and children.wanted_replicas(world.spec) == 0:
-        return Verdict(names.READY, True, "ScaledToZero", "no pods are asked for")
-    if complete:
-        return Verdict(names.READY, True, "PodsReady", _progress(world, ready))
+def _ready_verdict(world: World, counts: _Counts, trouble: Problem | None) -> Verdict:
+    if counts.complete and children.wanted_replicas(world.spec) == 0:
+        return Verdict(names.READY, True, names.SCALED_TO_ZERO, "no pods are asked for")
+    if counts.complete:
+        return Verdict(names.READY, True, names.PODS_READY, _progress(world, counts))
     if trouble:
-        return Verdict(names.READY, False, *trouble)
-    return Verdict(names.READY, False, "Progressing", _progress(world, ready))
+        return Verdict(names.READY, False, *_said(trouble))
+    return Verdict(names.READY, False, names.PROGRESSING, _progress(world, counts))
 
 
 def _artifact_verdict(world: World) -> Verdict:
-    failed = next((p.report for p in world.pods if p.report and p.report.reason and not p.terminating), None)
+    problem = _changed_artifact(world) or _failed_pull(world)
+    if problem:
+        return Verdict(names.ARTIFACT_READY, False, *_said(problem))
     digest = _digest(world)
-    if failed and failed.reason:
-        return Verdict(names.ARTIFACT_READY, False, failed.reason, failed.message)
     if digest:
-        return Verdict(names.ARTIFACT_READY, True, "Pulled", f"every pull must bring {digest}")
-    missing = next((p.trouble for p in world.pods if p.trouble and p.trouble.container == names.PULLER_CONTAINER), None)
-    if missing:
-        return Verdict(names.ARTIFACT_READY, False, missing.reason, missing.message)
-    return Verdict(names.ARTIFACT_READY, None, "Pulling", "no pod has pulled the artifact yet")
+        return Verdict(names.ARTIFACT_READY, True, names.PULLED, f"every pull must bring {digest}")
+    stuck = next(
+        (p.trouble for p in _waiting(world) if p.trouble and p.trouble.container == names.PULLER_CONTAINER), None
+    )
+    if stuck:
+        return Verdict(names.ARTIFACT_READY, False, stuck.reason, stuck.message)
+    return Verdict(names.ARTIFACT_READY, None, names.PULLING, "no pod has pulled the artifact yet")

@@ -47,10 +47,14 @@ def child(obj: Manifest, content: Any = None) -> Child:
 
 def deployment(obj: Manifest) -> Child:
     """Content: the Deployment less its template, as version.World wants it."""
+    annotations = obj["metadata"].get("annotations", {})
     status = obj.get("status", {})
     kept = ("observedGeneration", "replicas", "readyReplicas", "updatedReplicas", "conditions")
     content = {
-        "metadata": {"generation": obj["metadata"]["generation"]},
+        "metadata": {
+            "generation": obj["metadata"]["generation"],
+            "annotations": {k: v for k, v in annotations.items() if k == names.INTENT_ANNOTATION},
+        },
         "spec": {"replicas": obj["spec"].get("replicas")},
         "status": {name: status[name] for name in kept if name in status},
     }
