@@ -1,0 +1,57 @@
+"""The chart before a real API server: it takes every object, and Pod Security has nothing to say."""
+
+import collections.abc
+import os
+import subprocess
+import uuid
+from typing import Any
+
+import pytest
+import yaml
+
+from localcluster import context, layout, tools
+from tests.support import helm
+
+PLACES = layout.from_environment()
+CLUSTER_WIDE = ("ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition")
+
+
+def kubectl(*arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
+    target = context.target(PLACES, os.environ)
+    program = tools.program(PLACES, tools.KUBERNETES, "kubectl")
+    command = [program, f"--kubeconfig={target.kubeconfig}", f"--context={target.context}", *arguments]
+    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def would_apply(*objects: dict[str, Any]) -> subprocess.CompletedProcess[str]:
+    """What the API server says to these objects, which it does not keep."""
+    dry = ["--dry-run=server", "--server-side", "--force-conflicts"]
+    return kubectl("apply", *dry, "-f", "-", text=yaml.safe_dump_all(objects))
+
+
+@pytest.fixture(scope="module")
+def restricted() -> collections.abc.Iterator[str]:
+    """A namespace whose API server warns of every pod that is not Pod Security restricted."""
+    name = f"chart-{uuid.uuid4().hex[:8]}"
+    kubectl("create", "namespace", name)
+    kubectl("label", "namespace", name, "pod-security.kubernetes.io/warn=restricted")
+    yield name
+    kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_the_api_server_takes_every_object_without_a_warning(restricted: str, replicas: int) -> None:
+    objects = helm.template("--namespace", restricted, "--set", f"replicas={replicas}")
+    assert {each["kind"] for each in objects} > {"Deployment", "Role", "NetworkPolicy", *CLUSTER_WIDE}
+    answer = would_apply(*objects)
+    assert answer.stdout.count("serverside-applied") == len(objects)
+    assert answer.stderr == ""
+
+
+def test_pod_security_would_warn_of_a_pod_that_is_not_restricted(restricted: str) -> None:
+    [deployment] = [e for e in helm.template("--namespace", restricted) if e["kind"] == "Deployment"]
+    del deployment["spec"]["template"]["spec"]["securityContext"]
+    answer = would_apply(deployment)
+    assert "would violate PodSecurity" in answer.stderr

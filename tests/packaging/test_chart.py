@@ -1,0 +1,217 @@
+"""The chart: what it makes in each of its variants, what it refuses, and what it never asks for."""
+
+import pathlib
+from typing import Any
+
+import pytest
+import yaml
+
+from podium import settings
+from tests.support import helm
+
+ROOT = pathlib.Path(__file__).parents[2]
+WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "Job", "Pod")
+EVERYWHERE: list[str] = []
+NAMESPACED = ["--set", "watchNamespaces={team-a,team-b}", "--set", "registry.namespaces={models}"]
+TWO_REPLICAS = ["--set", "replicas=2", "--set", "metrics.serviceMonitor.enabled=true"]
+PRIVATE = [
+    "--set",
+    "imagePullSecrets={pull}",
+    "--set",
+    "serviceAccount.create=false",
+    "--set",
+    "serviceAccount.name=own",
+]
+NOTHING_OPTIONAL = ["--set", "crds.install=false", "--set", "rbac.create=false", "--set", "networkPolicy.enabled=false"]
+VARIANTS = {
+    "the defaults": EVERYWHERE,
+    "two namespaces": NAMESPACED,
+    "two replicas and a ServiceMonitor": TWO_REPLICAS,
+    "a private registry of images": PRIVATE,
+    "nothing that is optional": NOTHING_OPTIONAL,
+}
+
+
+@pytest.fixture(scope="module", params=VARIANTS.values(), ids=VARIANTS)
+def objects(request: pytest.FixtureRequest) -> list[dict[str, Any]]:
+    """Every object of a variant."""
+    return helm.template(*request.param)
+
+
+def of_kind(objects: list[dict[str, Any]], *kinds: str) -> list[dict[str, Any]]:
+    return [each for each in objects if each["kind"] in kinds]
+
+
+def operator(objects: list[dict[str, Any]]) -> dict[str, Any]:
+    [deployment] = [each for each in of_kind(objects, "Deployment") if each["metadata"]["name"] == "podium-operator"]
+    return deployment
+
+
+def pod_specs(objects: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    workloads = of_kind(objects, *WORKLOADS)
+    return [each["spec"]["template"]["spec"] if "template" in each["spec"] else each["spec"] for each in workloads]
+
+
+def rules(objects: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [rule for role in of_kind(objects, "Role", "ClusterRole") for rule in role["rules"]]
+
+
+def test_every_pod_satisfies_pod_security_restricted_and_writes_nothing_to_its_root(
+    objects: list[dict[str, Any]],
+) -> None:
+    specs = pod_specs(objects)
+    assert specs
+    for spec in specs:
+        assert spec["securityContext"]["runAsNonRoot"] is True
+        assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        for container in spec["containers"] + spec.get("initContainers", []):
+            security = container["securityContext"]
+            assert security["allowPrivilegeEscalation"] is False
+            assert security["readOnlyRootFilesystem"] is True
+            assert security["capabilities"] == {"drop": ["ALL"]}
+
+
+def test_nothing_may_touch_a_secret_or_everything(objects: list[dict[str, Any]]) -> None:
+    for rule in rules(objects):
+        assert not {"secrets", "*"} & set(rule["resources"]), rule
+        assert "*" not in rule["verbs"] + rule["apiGroups"], rule
+
+
+def test_no_selector_holds_what_changes_with_a_release(objects: list[dict[str, Any]]) -> None:
+    stable = {"app.kubernetes.io/name", "app.kubernetes.io/instance", "app.kubernetes.io/component"}
+    for each in of_kind(objects, "Deployment"):
+        assert set(each["spec"]["selector"]["matchLabels"]) == stable
+    for each in of_kind(objects, "Service"):
+        assert set(each["spec"]["selector"]) == stable
+
+
+def test_the_service_and_the_policies_select_the_pods_that_the_deployment_makes(objects: list[dict[str, Any]]) -> None:
+    labels = operator(objects)["spec"]["template"]["metadata"]["labels"]
+    [service] = [each for each in of_kind(objects, "Service") if each["metadata"]["name"] == "podium-operator"]
+    assert service["spec"]["selector"].items() <= labels.items()
+    for each in of_kind(objects, "NetworkPolicy", "PodDisruptionBudget"):
+        if each["metadata"]["name"] == "podium-operator":
+            selector = each["spec"].get("podSelector") or each["spec"]["selector"]
+            assert selector["matchLabels"].items() <= labels.items()
+
+
+def test_the_operator_starts_from_the_environment_that_the_chart_gives(objects: list[dict[str, Any]]) -> None:
+    variables = operator(objects)["spec"]["template"]["spec"]["containers"][0]["env"]
+    given = {each["name"]: each.get("value", "from-the-pod") for each in variables}
+    chosen = settings.from_environment(given)
+    assert chosen.server_image == chosen.puller_image != ""
+    assert chosen.http_port == 8081
+    read = pathlib.Path(settings.__file__).read_text()
+    assert [name for name in given if name not in read] == []
+
+
+def test_namespaces_reach_the_operator() -> None:
+    variables = operator(helm.template(*NAMESPACED))["spec"]["template"]["spec"]["containers"][0]["env"]
+    chosen = settings.from_environment({each["name"]: each.get("value", "x") for each in variables})
+    assert chosen.watch_namespaces == ("team-a", "team-b")
+    assert chosen.registry_namespaces == ("models",)
+
+
+def test_an_install_for_named_namespaces_has_roles_there_and_nothing_cluster_wide() -> None:
+    objects = helm.template(*NAMESPACED)
+    assert not of_kind(objects, "ClusterRole", "ClusterRoleBinding")
+    places = {each["metadata"]["namespace"] for each in of_kind(objects, "Role")}
+    assert places == {"team-a", "team-b", "models", helm.NAMESPACE}
+
+
+def test_what_serves_is_granted_the_same_for_a_namespace_as_for_the_cluster() -> None:
+    [everywhere] = of_kind(helm.template(), "ClusterRole")
+    for role in of_kind(helm.template(*NAMESPACED), "Role"):
+        if role["metadata"]["namespace"].startswith("team-"):
+            assert role["rules"] == everywhere["rules"]
+
+
+def test_every_role_is_bound_to_the_operator_where_it_is(objects: list[dict[str, Any]]) -> None:
+    account = operator(objects)["spec"]["template"]["spec"]["serviceAccountName"]
+    roles = {
+        (e["kind"], e["metadata"].get("namespace"), e["metadata"]["name"])
+        for e in of_kind(objects, "Role", "ClusterRole")
+    }
+    bound = set()
+    for each in of_kind(objects, "RoleBinding", "ClusterRoleBinding"):
+        subject = {"kind": "ServiceAccount", "name": account, "namespace": helm.NAMESPACE}
+        if each["subjects"] == [subject]:
+            bound.add((each["roleRef"]["kind"], each["metadata"].get("namespace"), each["roleRef"]["name"]))
+    assert {each for each in roles if "operator" in each[2]} <= bound
+
+
+def test_the_network_policy_lets_in_the_port_of_metrics_and_probes_alone() -> None:
+    [policy] = [e for e in of_kind(helm.template(), "NetworkPolicy") if e["metadata"]["name"] == "podium-operator"]
+    assert policy["spec"]["policyTypes"] == ["Ingress"]
+    assert policy["spec"]["ingress"] == [{"ports": [{"port": "http"}]}]
+    ports = operator(helm.template())["spec"]["template"]["spec"]["containers"][0]["ports"]
+    assert ports == [{"name": "http", "containerPort": 8081}]
+
+
+def test_a_disruption_budget_is_there_only_for_more_than_one_replica() -> None:
+    assert not of_kind(helm.template(), "PodDisruptionBudget")
+    [budget] = of_kind(helm.template(*TWO_REPLICAS), "PodDisruptionBudget")
+    assert budget["spec"]["maxUnavailable"] == 1
+
+
+def test_the_crds_are_those_of_the_repository_kept_by_an_uninstall() -> None:
+    committed = {path.stem: yaml.safe_load(path.read_text()) for path in (ROOT / "crds").glob("*.yaml")}
+    rendered = {each["spec"]["names"]["plural"]: each for each in of_kind(helm.template(), "CustomResourceDefinition")}
+    for crd in rendered.values():
+        assert crd["metadata"].pop("annotations") == {"helm.sh/resource-policy": "keep"}
+    assert rendered == committed
+    assert not of_kind(helm.template(*NOTHING_OPTIONAL), "CustomResourceDefinition")
+
+
+def test_the_default_images_are_of_the_charts_own_version() -> None:
+    chart = yaml.safe_load((helm.CHART / "Chart.yaml").read_text())
+    images = yaml.safe_load((helm.CHART / "values.yaml").read_text())["image"]
+    assert chart["version"] == chart["appVersion"]
+    assert {name: image.rpartition(":")[2] for name, image in images.items() if name != "pullPolicy"} == {
+        name: chart["appVersion"] for name in images if name != "pullPolicy"
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        pytest.param("replica=2", "replica", id="a misspelt name"),
+        pytest.param("image.repository=x", "repository", id="a name of another chart's habit"),
+        pytest.param("image.operator=no-tag", "image/operator", id="an image without a tag"),
+        pytest.param("replicas=0", "replicas", id="no replica"),
+        pytest.param("workers=many", "workers", id="a word for a number"),
+        pytest.param("logLevel=LOUD", "logLevel", id="a level that does not exist"),
+        pytest.param("watchNamespaces={Team A}", "watchNamespaces/0", id="a namespace that cannot exist"),
+        pytest.param("registry.namespace=models", "namespace", id="a name in the singular"),
+        pytest.param("networkPolicy.enabled=maybe", "networkPolicy/enabled", id="neither true nor false"),
+        pytest.param("resources.limit.memory=1Gi", "limit", id="a misspelt part of resources"),
+    ],
+)
+def test_a_value_that_cannot_be_honoured_is_refused_by_name(value: str, told: str) -> None:
+    with pytest.raises(helm.Refused, match=told):
+        helm.template("--set", value)
+
+
+def test_every_object_schema_says_which_names_it_knows() -> None:
+    free = ("global", "nodeAffinity", "podAffinity", "podAntiAffinity", "objects")
+    open_ones = list(open_schemas(helm.schema(), "values"))
+    assert [path for path in open_ones if not path.split(".")[-1].startswith(free) and ".objects." not in path] == []
+
+
+def open_schemas(schema: Any, path: str) -> Any:
+    """Paths of the object schemas that let any name in."""
+    if isinstance(schema, dict):
+        if schema.get("type") == "object" and "additionalProperties" not in schema:
+            yield path
+        for name, inner in schema.items():
+            yield from open_schemas(inner, f"{path}.{name}")
+
+
+def test_lint_finds_nothing() -> None:
+    assert "0 chart(s) failed" in helm.run("lint", "--strict", str(helm.CHART))
+
+
+def test_the_notes_say_the_next_command() -> None:
+    notes = helm.run("install", "podium", str(helm.CHART), "--namespace", helm.NAMESPACE, "--dry-run=client")
+    assert "kubectl apply -f" in notes
+    assert "kubectl get modelaliases" in notes
