@@ -30,6 +30,8 @@
 Only adapters translate them: handlers to conditions, the MLflow plugin to MlflowException.
 """
 
+from typing import Literal
+
 
 class PodiumError(Exception):
     """Base of every error that Podium raises on purpose."""
@@ -40,7 +42,11 @@ class RegistryError(PodiumError):
 
 
 class NotFound(RegistryError):
-    """No such model, version or alias."""
+    """No such model, version or alias; `what` says which of the three."""
+
+    def __init__(self, message: str, what: Literal["model", "version", "alias"] = "model") -> None:
+        super().__init__(message)
+        self.what = what
 
 
 class AlreadyExists(RegistryError):
@@ -56,7 +62,7 @@ class Conflict(RegistryError):
 
 
 class InUse(RegistryError):
-    """A ModelAlias serves what was to be deleted."""
+    """A ModelAlias serves what was to be deleted, or owns the alias by a pin."""
 
 
 class TooLarge(RegistryError):
@@ -112,7 +118,16 @@ class KubeGone(KubeError):
 
 
 class KubeUnavailable(KubeError):
-    """429, 5xx, no connection, or no answer in time; the call may be repeated."""
+    """429, 5xx, no connection, or no answer in time; the call may be repeated.
+
+    `retry_after`: seconds that the server asked to wait, else None. `is_untaken`: the call cannot have had an effect.
+    """
+
+    def __init__(
+        self, status: int, reason: str, message: str, *, retry_after: float | None = None, is_untaken: bool = False
+    ) -> None:
+        super().__init__(status, reason, message)
+        self.retry_after, self.is_untaken = retry_after, is_untaken
 
 
 class PullError(PodiumError):
