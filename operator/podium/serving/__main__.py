@@ -3,14 +3,18 @@
 import os
 import signal
 import sys
+import time
+import types
 
 from podium.serving import last_words, logs, settings
 
+STARTED = time.monotonic()
+
 
 def main() -> int:
-    """Exit code 0 after a graceful end, 1 with last words otherwise."""
+    """Exit code 0 after a graceful end, 1 with last words otherwise, 143 with last words if stopped while loading."""
     # As the container's first process, the server would otherwise not notice a stop signal while it loads.
-    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    signal.signal(signal.SIGTERM, _stop_loading)
     os.environ.update(settings.missing_defaults(os.environ))
     try:
         chosen = settings.from_environment(os.environ)
@@ -25,6 +29,12 @@ def main() -> int:
     last_words.leave(settings.termination_log(os.environ), words)
     sys.stderr.write(words + "\n")
     return 1
+
+
+def _stop_loading(number: int, _frame: types.FrameType | None) -> None:
+    words = f"stopped after {time.monotonic() - STARTED:.0f} s, while the model was still loading"
+    last_words.leave(settings.termination_log(os.environ), words)
+    os._exit(128 + number)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ another connection while the server drains. /health, /ping, /version and /metric
 
 import dataclasses
 import json
+import logging
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -22,6 +23,7 @@ Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _JSON, _TEXT = b"application/json", b"text/plain; charset=utf-8"
 INVOCATIONS = "/invocations"
+_log = logging.getLogger("podium.serving")
 
 
 @dataclasses.dataclass
@@ -91,7 +93,7 @@ class Application:
         return closing
 
     async def _invoke(self, scope: Scope, receive: Receive, send: Send) -> None:
-        began, code = time.perf_counter(), 500
+        began, code = time.perf_counter(), 0
 
         async def counted(message: Message) -> None:
             nonlocal code
@@ -101,8 +103,13 @@ class Application:
 
         try:
             await self._score(scope, receive, counted)
+        except Exception:
+            if code:
+                raise
+            _log.exception("the scoring application failed")
+            await _answer(counted, 500, _TEXT, b"the scoring application failed: see the server's log\n")
         finally:
-            self._recorder.record(code, time.perf_counter() - began)
+            self._recorder.record(code or 500, time.perf_counter() - began)
 
     async def _score(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Lets MLflow answer, unless the request cannot be one for it."""
@@ -116,7 +123,7 @@ class Application:
             await self._score_within_limit(scope, receive, send)
 
     async def _score_within_limit(self, scope: Scope, receive: Receive, send: Send) -> None:
-        received, exceeded = 0, False
+        received, exceeded, started = 0, False, False
 
         async def limited() -> Message:
             nonlocal received, exceeded
@@ -128,12 +135,17 @@ class Application:
             return message
 
         async def unless_exceeded(message: Message) -> None:
-            if not exceeded:
+            nonlocal started
+            if started or not exceeded:
+                started = True
                 await send(message)
 
         try:
             await self._scoring(scope, limited, unless_exceeded)
-        except _TooLarge:
+        except Exception:
+            if not exceeded:
+                raise
+        if exceeded and not started:  # whether the application let our error through or made its own of it
             await self._refuse(send)
 
     async def _refuse(self, send: Send) -> None:

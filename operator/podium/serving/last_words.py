@@ -52,7 +52,7 @@ def describe_exit(status: int) -> str:
 def leave(path: pathlib.Path, words: str) -> None:
     """Writes the termination message; outside of a pod there may be nowhere to write it."""
     with contextlib.suppress(OSError):
-        path.write_text(words)
+        path.write_text(words, encoding="utf-8", errors="replace")
 
 
 def _one(error: BaseException) -> str:

@@ -1,5 +1,6 @@
 """The parent of the workers: forks them, replaces those that die, passes the stop signal on, ends after the last."""
 
+import contextlib
 import logging
 import os
 import signal
@@ -26,11 +27,13 @@ class Supervisor:
         self._started: dict[int, float] = {}
         self._stopping = False
         self._early_deaths = 0
+        self._last_death = ""
+        self._ends_after_stop: list[int] = []
 
     def run(self) -> int:
         """Runs until a stop signal has ended every worker (0), or until the model cannot be served (1 and a reason).
 
-        Raises CannotServe when workers keep dying before they could have served.
+        Raises CannotServe when workers keep dying before they could have served, or are stopped before that.
         """
         for stop in _STOP_SIGNALS:
             signal.signal(stop, self._stop)
@@ -43,6 +46,8 @@ class Supervisor:
                 failed |= self._ended(pid, os.waitstatus_to_exitcode(status))
         if self._early_deaths >= _EARLY_DEATHS:
             raise last_words.CannotServe(self._last_death)
+        if not failed and set(self._ends_after_stop) == {-signal.SIGTERM}:  # a worker that serves handles the signal
+            raise last_words.CannotServe("stopped before the model had answered its own input example")
         return 1 if failed else 0
 
     def _stop(self, _signal: int, _frame: types.FrameType | None) -> None:
@@ -52,18 +57,23 @@ class Supervisor:
 
     def _signal_workers(self, number: int) -> None:
         for pid in self._started:
-            os.kill(pid, number)
+            with contextlib.suppress(ProcessLookupError):  # it was waited for and is about to be forgotten
+                os.kill(pid, number)
 
     def _fork(self) -> None:
-        """Starts a worker. Stop signals wait meanwhile, so that none finds a worker that is not known yet."""
+        """Starts a worker, unless all are to end.
+
+        Stop signals wait meanwhile, so that none finds a worker that is not known yet.
+        """
         signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
-        pid = os.fork()
-        if pid == 0:
-            for stop in _STOP_SIGNALS:
-                signal.signal(stop, signal.SIG_DFL)
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
-            os._exit(self._run_work())
-        self._started[pid] = time.monotonic()
+        if not self._stopping:
+            pid = os.fork()
+            if pid == 0:
+                for stop in _STOP_SIGNALS:
+                    signal.signal(stop, signal.SIG_DFL)
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
+                os._exit(self._run_work())
+            self._started[pid] = time.monotonic()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
 
     def _run_work(self) -> int:
@@ -79,7 +89,8 @@ class Supervisor:
         """Notes a worker's end and replaces it where that can help; True when the server has to end for it."""
         lived = time.monotonic() - self._started.pop(pid)
         if self._stopping:
-            return code != 0
+            self._ends_after_stop.append(code)
+            return code not in {0, -signal.SIGTERM}
         _log.warning("worker %d ended with %s after %.1f s", pid, last_words.describe_exit(code), lived)
         self._early_deaths = self._early_deaths + 1 if lived < _EARLY_SECONDS else 0
         self._last_death = f"{_EARLY_DEATHS} workers in a row ended within seconds, the last with "
