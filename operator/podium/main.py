@@ -32,14 +32,23 @@ def main() -> int:
     logs.configure(chosen.log_level)
     try:
         asyncio.run(run(chosen))
-    except* Stopped:
+    except BaseExceptionGroup as group:
+        return _farewell(group)
+    return 0
+
+
+def _farewell(group: BaseExceptionGroup[BaseException]) -> int:
+    """Say why the process ends; 0 if it was told to and nothing else happened."""
+    _, rest = group.split(Stopped)
+    if rest is None:
         _log.info("stopped as told")
         return 0
-    except* errors.PodiumError as group:
-        for error in group.exceptions:
-            _log.error("the operator ends: %s", error)  # noqa: TRY400 -- the sentence is meant for people
-        return 1
-    return 0
+    expected, faults = rest.split(errors.PodiumError)
+    for error in expected.exceptions if expected else ():
+        _log.error("the operator ends: %s", error)
+    if faults is not None:
+        _log.error("the operator ends by a fault of its own", exc_info=faults)
+    return 1
 
 
 async def run(chosen: settings.Settings) -> None:

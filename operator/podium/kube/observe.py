@@ -8,12 +8,13 @@ import asyncio
 import collections
 import collections.abc
 import datetime
+import logging
 from typing import Any
 
-from podium import names
+from podium import errors, names
 from podium.api import model_alias, model_version
-from podium.desired import intent, lookup, pod, pods, version
 from podium.desired import children as builders
+from podium.desired import intent, lookup, pod, pods, version
 from podium.kube import client, extracts, kinds, reflector, resources
 from podium.registry import backend, catalog
 from podium.rollout import lookup as alias_lookup
@@ -23,6 +24,8 @@ from podium.settings import Settings
 Manifest = dict[str, Any]
 WorkKey = tuple[str, str, str]
 """Kind, namespace and name of an object to look at."""
+PRIME_SECONDS = 2.0
+_log = logging.getLogger("podium.observe")
 _MANAGED = f"{names.MANAGED_BY_LABEL}={names.MANAGED_BY}"
 
 
@@ -32,7 +35,8 @@ class Observer:
     def __init__(
         self, api: client.Client, settings: Settings, on_key: collections.abc.Callable[[WorkKey], None]
     ) -> None:
-        self._settings, self._on_key = settings, on_key
+        self._api, self._settings, self._on_key = api, settings, on_key
+        self._namespaces: tuple[str | None, ...] = settings.watch_namespaces or (None,)
         self._images = pod.Images(puller=settings.puller_image, server=settings.server_image)
         self.kinds = kinds.Kinds(settings.default_registry)
         self._catalogs = {namespace: catalog.Catalog() for namespace in settings.registry_namespaces}
@@ -44,14 +48,14 @@ class Observer:
                 reflector.Reflector(
                     api, resource, namespace=where, labels=_MANAGED, extract=extract, on_change=self._changed(resource)
                 )
-                for where in settings.watch_namespaces or (None,)
+                for where in self._namespaces
             ]
             for resource, extract in extracts.EXTRACTORS.items()
         }
         self._others: list[reflector.Reflector[Any]] = [*self._traffic(api), *self._registries(api)]
 
     def _traffic(self, api: client.Client) -> collections.abc.Iterator[reflector.Reflector[Any]]:
-        for where in self._settings.watch_namespaces or (None,):
+        for where in self._namespaces:
             yield reflector.Reflector(
                 api, resources.PODS, namespace=where, labels=_MANAGED, extract=pods.extract, on_change=self._pod_changed
             )
@@ -86,14 +90,38 @@ class Observer:
         Waits for their CRDs. Kopf lists them again when it begins to watch.
         """
         for resource in resources.OWN_KINDS.values():
-            while True:
-                try:
-                    for obj, _ in await self._list_kind(resource):
-                        self.kinds.observe(obj)
-                    break
-                except errors.KubeError as error:
-                    _log.warning("cannot list %s yet: %s", resource.plural, error)
-                    await asyncio.sleep(PRIME_SECONDS)
+            while not await self._listed(resource):  # noqa: ASYNC110 -- what is awaited is on the API server
+                await asyncio.sleep(PRIME_SECONDS)
+
+    async def _listed(self, resource: resources.Resource) -> bool:
+        try:
+            for where in self._namespaces:
+                for obj in (await self._api.list(resource, where))[0]:
+                    self.kinds.observe(obj)
+        except errors.KubeError as error:
+            _log.warning("cannot list %s yet: %s", resource.plural, error)
+            return False
+        return True
+
+    async def forget_missing(self) -> None:
+        """Find objects of the two kinds whose deletion went unnoticed. Raises KubeError."""
+        for kind, resource in resources.OWN_KINDS.items():
+            known = [obj for key in self.kinds.keys(kind) if (obj := self.kinds.get(kind, key))]
+            there: set[str] = set()
+            for where in self._namespaces:
+                there |= {each["metadata"]["uid"] for each in await self._api.list_metadata(resource, where)}
+            for obj in known:
+                if obj["metadata"]["uid"] not in there:
+                    self.forget(obj)
+
+    @property
+    def is_synced(self) -> bool:
+        """Whether every watch has its first list."""
+        return all(each.synced.is_set() for each in self.reflectors)
+
+    def problems(self) -> list[str]:
+        """What of the watches does not work, in words."""
+        return [problem for each in self.reflectors if (problem := each.stuck())]
 
     async def synced(self) -> None:
         """Wait until every watch has its first list."""
@@ -119,7 +147,7 @@ class Observer:
         self._announce(obj, None)
 
     def _announce(self, *states: Manifest | None) -> None:
-        """Turn a change of one of the two kinds into keys: its own, its ModelAlias's, those it was or is in the way of."""
+        """Turn a change of one of the two kinds into keys: its own, its ModelAlias's, those in whose way it is or was."""
         for obj in states:
             if obj is None:
                 continue
