@@ -68,3 +68,13 @@ def pytest_make_collect_report(
     report = yield
     fail_if_skipped(report)
     return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Shows what tests measured: the property `figure` of their reports."""
+    reports = [report for kind in ("passed", "failed") for report in terminalreporter.stats.get(kind, [])]
+    for report in reports:
+        figures = [text for name, text in report.user_properties if name == "figure"]
+        if figures and report.when == "call":
+            terminalreporter.section(report.nodeid, sep="-")
+            terminalreporter.write_line("\n".join(figures))

@@ -35,7 +35,7 @@ All of it is left running. Try next:
 
 def main() -> int:
     """Takes the steps; a failure that was foreseen is one clear message and status 1."""
-    parser = argparse.ArgumentParser(prog="demo", description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(prog="demo", description="Podium on this machine: an alias moves, and traffic.")
     parser.add_argument("--down", action="store_true", help="remove the cluster and all that runs on it")
     chosen = parser.parse_args()
     try:

@@ -1,0 +1,95 @@
+"""Every example is what it says: applied to the cluster or run against it, with only names and hosts changed."""
+
+import collections.abc
+import subprocess
+import sys
+import typing
+import uuid
+
+import pytest
+import yaml
+
+from demo import installation
+from demo import kubectl as kubectl_program
+from podium import names
+from podium.registry import store
+from tests.support import cluster as support
+from tests.support import installed, models
+
+EXAMPLES = installation.ROOT / "examples"
+START_SECONDS = 240.0
+
+
+class Trained(typing.NamedTuple):
+    """What a run of train.py left in MLflow."""
+
+    model: str
+    version: int
+
+
+@pytest.fixture(scope="module")
+def trained(podium: installed.Podium, registry: store.Registry, api: support.Api) -> collections.abc.Iterator[Trained]:
+    """examples/train.py, run once as its text says, with a model's name of this run."""
+    model = f"iris-{uuid.uuid4().hex[:8]}"
+    command = [sys.executable, str(EXAMPLES / "train.py"), f"--model={model}", "--trees=5", "--alias=champion"]
+    environment = dict(podium.environment) | podium.mlflow_environment
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    yield Trained(model, int(done.stdout.split()[-1]))
+    uid = registry.get_model(model).uid
+    api.delete_all("ConfigMap", podium.registry_namespace, f"{names.REGISTRY_UID_LABEL}={uid}")
+
+
+def example(name: str, trained: Trained, host: str) -> support.Manifest:
+    """An example's manifest, on the model of this run."""
+    manifest: support.Manifest = yaml.safe_load((EXAMPLES / name).read_text())
+    manifest["spec"]["model"] = trained.model
+    manifest["spec"]["ingress"]["host"] = host
+    return manifest
+
+
+def test_train_registers_a_version_with_its_run_and_moves_the_alias(trained: Trained, registry: store.Registry) -> None:
+    version = registry.get_version(trained.model, trained.version)
+    assert registry.get_version_by_alias(trained.model, "champion").number == trained.version == 1
+    assert version.run_id
+    assert version.artifact_uri.startswith("s3://")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["modelalias.yaml", "modelalias-pinned.yaml", "modelversion.yaml"],
+    ids=["an alias that is followed", "an alias that is pinned", "a version on its own"],
+)
+def test_the_example_answers_through_the_ingress(
+    cluster: installed.Cluster,
+    namespace: support.Namespace,
+    trained: Trained,
+    registry: store.Registry,
+    name: str,
+) -> None:
+    host = f"{namespace.name}.{models.HOST_SUFFIX}"
+    manifest = example(name, trained, host)
+    namespace.apply(manifest)
+    namespace.wait_condition(manifest["kind"], manifest["metadata"]["name"], "Ready", timeout=START_SECONDS)
+    answer = support.wait_answers(cluster.invocations, host, trained.version)
+    assert answer.json() == {"predictions": [0]}
+    if alias := manifest["spec"].get("alias"):
+        assert registry.get_version_by_alias(trained.model, alias).number == trained.version
+
+
+def test_the_namespace_of_the_examples_is_accepted_with_the_local_clusters_credentials(
+    cluster: installed.Cluster, kubectl: kubectl_program.Kubectl
+) -> None:
+    kubectl.run("apply", "--dry-run=server", "--filename", str(EXAMPLES / "namespace.yaml"))
+    secret = list(yaml.safe_load_all((EXAMPLES / "namespace.yaml").read_text()))[1]
+    bucket = cluster.bucket
+    assert secret["stringData"] == {
+        "AWS_ACCESS_KEY_ID": bucket.access_key,
+        "AWS_SECRET_ACCESS_KEY": bucket.secret_key,
+    }
+
+
+def test_the_table_of_examples_names_every_file() -> None:
+    table = (EXAMPLES / "README.md").read_text()
+    files = {path.name for path in EXAMPLES.iterdir()} - {"README.md"}
+    assert files == {name for name in files if f"[`{name}`]({name})" in table}
