@@ -26,6 +26,7 @@ _DEBIAN = ["mmdebstrap", "--quiet", "--variant=minbase", "--include=python3,ca-c
 _DEBIAN += [f"--dpkgopt=path-exclude=/usr/share/{kind}/*" for kind in ("doc", "info", "locale", "man")]
 # Without these, buildah wants an engine's isolation and storage.
 BUILDAH_ENVIRONMENT = {"STORAGE_DRIVER": "overlay", "BUILDAH_ISOLATION": "chroot"}
+_OCI = "application/vnd.oci.image"
 _ID_LABEL = "podium.dev/image-id"
 
 
@@ -117,9 +118,7 @@ def _archive_path(places: layout.Layout, image: str) -> Path:
 def archive_identity(archive: Path) -> tuple[str, str]:
     """The name and the id of the image in an archive."""
     with tarfile.open(archive) as content:
-        member = content.extractfile("manifest.json")
-        assert member is not None
-        manifest = json.load(member)[0]
+        manifest = json.loads(read_member(content, "manifest.json"))[0]
     return manifest["RepoTags"][0], manifest["Config"].rpartition("/")[2].removesuffix(".json")
 
 
@@ -148,8 +147,53 @@ def load_built(places: layout.Layout, image: str) -> str:
     with shell.step(f"loading {image}"), tempfile.TemporaryDirectory(dir=places.home) as folder:
         archive = Path(folder) / "image.tar"
         shell.run(["buildah", "push", image, f"docker-archive:{archive}:{image}"], environment=BUILDAH_ENVIRONMENT)
-        _import(places, archive, image, identity)
+        known = set(shell.run([*ctr(places), "content", "list", "--quiet"]).split())
+        thin = Path(folder) / "thin.tar"
+        write_thin_archive(archive, thin, known)
+        _import(places, thin, image, identity)
     return image
+
+
+def write_thin_archive(archive: Path, thin: Path, known: set[str]) -> None:
+    """Write an image again as an OCI layout without the layers that the cluster has: a new version of a program shares
+    its large layers with the old one, and reading these takes most of an import's time.
+
+    `known` holds digests (`sha256:…`). The layout is that of https://github.com/opencontainers/image-spec.
+    """
+    with tarfile.open(archive) as source, tarfile.open(thin, "w") as target:
+
+        def put(name: str, data: bytes) -> dict[str, object]:
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            target.addfile(entry, io.BytesIO(data))
+            return {"digest": f"sha256:{hashlib.sha256(data).hexdigest()}", "size": len(data)}
+
+        def put_blob(data: bytes) -> dict[str, object]:
+            return put(f"blobs/sha256/{hashlib.sha256(data).hexdigest()}", data)
+
+        saved = json.loads(read_member(source, "manifest.json"))[0]
+        configuration = read_member(source, saved["Config"])
+        layers = []
+        for name, digest in zip(saved["Layers"], json.loads(configuration)["rootfs"]["diff_ids"], strict=True):
+            member = source.getmember(name)
+            layers.append({"mediaType": f"{_OCI}.layer.v1.tar", "digest": digest, "size": member.size})
+            if digest not in known:
+                entry = tarfile.TarInfo(f"blobs/sha256/{digest.removeprefix('sha256:')}")
+                entry.size = member.size
+                target.addfile(entry, source.extractfile(member))
+        config = {"mediaType": f"{_OCI}.config.v1+json", **put_blob(configuration)}
+        manifest = {"schemaVersion": 2, "mediaType": f"{_OCI}.manifest.v1+json", "config": config, "layers": layers}
+        named = {"annotations": {"io.containerd.image.name": saved["RepoTags"][0]}}
+        described = {"mediaType": f"{_OCI}.manifest.v1+json", **put_blob(json.dumps(manifest).encode()), **named}
+        put("index.json", json.dumps({"schemaVersion": 2, "manifests": [described]}).encode())
+        put("oci-layout", b'{"imageLayoutVersion": "1.0.0"}')
+
+
+def read_member(archive: tarfile.TarFile, name: str) -> bytes:
+    """A file of an archive that holds it."""
+    content = archive.extractfile(name)
+    assert content is not None
+    return content.read()
 
 
 def _import(places: layout.Layout, archive: Path, image: str, identity: str) -> None:

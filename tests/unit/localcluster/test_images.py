@@ -7,6 +7,8 @@ import json
 import tarfile
 from pathlib import Path
 
+import pytest
+
 from localcluster import images, layout
 
 
@@ -31,3 +33,28 @@ def test_every_program_out_of_a_wheel_is_pinned_by_hash() -> None:
     for wheel in (images.TRAEFIK, images.SEAWEEDFS):
         version = wheel.image.rpartition(":")[2]
         assert f"{wheel.distribution}=={version} --hash=sha256:" in pins
+
+
+@pytest.mark.parametrize(
+    ("known", "carried"),
+    [
+        pytest.param(False, True, id="a cluster that has nothing gets every layer"),
+        pytest.param(True, False, id="a layer that the cluster has is left out"),
+    ],
+)
+def test_a_thin_archive_carries_the_layers_that_the_cluster_lacks(tmp_path: Path, known: bool, carried: bool) -> None:
+    program = tmp_path / "program"
+    program.write_bytes(b"#!/bin/true")
+    archive = images.write_archive(layout.Layout(tmp_path), "localhost/podium/thing:2", program, ["/thing"], "thing")
+    with tarfile.open(archive) as content:
+        layer = hashlib.sha256(images.read_member(content, "layer.tar")).hexdigest()
+
+    images.write_thin_archive(archive, tmp_path / "thin.tar", {f"sha256:{layer}"} if known else set())
+
+    with tarfile.open(tmp_path / "thin.tar") as thin:
+        [described] = json.loads(images.read_member(thin, "index.json"))["manifests"]
+        manifest = json.loads(images.read_member(thin, f"blobs/sha256/{described['digest'].removeprefix('sha256:')}"))
+        assert (f"blobs/sha256/{layer}" in thin.getnames()) is carried
+    assert described["annotations"] == {"io.containerd.image.name": "localhost/podium/thing:2"}
+    assert [each["digest"] for each in manifest["layers"]] == [f"sha256:{layer}"]
+    assert manifest["config"]["digest"] == f"sha256:{images.archive_identity(archive)[1]}"
