@@ -1,0 +1,208 @@
+"""The server as a process: what it answers, what it says when it cannot, how it ends."""
+
+import contextlib
+import http.client
+import json
+import os
+import pathlib
+import signal
+import socket
+import time
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from podium import names
+from podium.serving import worker
+from tests.support import servers
+
+IDLE_OF_COMMON_INGRESSES = {"nginx": 60, "Traefik": 90, "Envoy": 3600 // 6, "Google's load balancer": 600}
+JSON = {"content-type": "application/json"}
+LIBRARY_DEFAULT_IDLE_SECONDS = 5
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Server]:
+    folder = tmp_path_factory.mktemp("server")
+    servers.write_model(folder / "model", requirements="mlflow==0.0.1\nno-such-thing>=1\n")
+    with servers.start(folder, PODIUM_MAX_REQUEST_BYTES="10000") as started:
+        servers.await_health(started)
+        yield started
+
+
+@pytest.fixture(scope="module")
+def kept(server: servers.Server) -> Iterator[tuple[http.client.HTTPConnection, float]]:
+    """A connection that was used once, and when."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    connection.request("GET", "/health")
+    connection.getresponse().read()
+    yield connection, time.monotonic()
+    connection.close()
+
+
+@pytest.mark.parametrize("path", ["/health", "/ping"])
+def test_a_server_that_passed_its_smoke_test_says_that_it_is_healthy(
+    server: servers.Server, kept: object, path: str
+) -> None:
+    assert httpx.get(server.url + path).status_code == 200
+
+
+def test_version_tells_model_version_libraries_and_what_the_image_lacks(server: servers.Server) -> None:
+    told = httpx.get(f"{server.url}/version").json()
+    assert (told["model"], told["version"]) == (servers.MODEL, servers.VERSION)
+    assert told["python"].startswith("3.")
+    assert "no-such-thing is not installed, the model requires no-such-thing>=1" in told["dependencyMismatches"]
+    assert told["dependencyMismatches"][0].endswith("is installed, the model requires mlflow==0.0.1")
+
+
+@pytest.mark.parametrize(
+    ("method", "content", "headers", "status"),
+    [
+        pytest.param("POST", json.dumps(servers.ROWS), JSON, 200, id="an answer"),
+        pytest.param("POST", "{nonsense", JSON, 400, id="a body that is no JSON"),
+        pytest.param("POST", "{}", JSON, 400, id="JSON that is no input"),
+        pytest.param("POST", "x", {}, 415, id="no content type"),
+        pytest.param("POST", "x", {"content-type": "text/html"}, 415, id="a content type of another kind"),
+        pytest.param("GET", "", {}, 405, id="another method"),
+        pytest.param("POST", "x" * 10001, JSON, 413, id="a body above the limit"),
+        pytest.param("POST", json.dumps(servers.RAISE), JSON, 400, id="a model that raises, in MLflow's words"),
+        pytest.param("POST", json.dumps(servers.UNWRITABLE), JSON, 500, id="an answer that cannot be written"),
+    ],
+)
+def test_every_answer_of_invocations_names_the_version(
+    server: servers.Server, method: str, content: str, headers: dict[str, str], status: int
+) -> None:
+    answer = httpx.request(method, f"{server.url}/invocations", content=content, headers=headers)
+    assert (answer.status_code, answer.headers.get(names.MODEL_VERSION_HEADER)) == (status, servers.VERSION)
+
+
+def test_a_body_above_the_limit_is_refused_although_its_length_was_not_told(server: servers.Server) -> None:
+    pieces = (b"x" * 1000 for _ in range(20))
+    answer = httpx.post(f"{server.url}/invocations", content=pieces, headers={"content-type": "application/json"})
+    assert (answer.status_code, answer.headers[names.MODEL_VERSION_HEADER]) == (413, servers.VERSION)
+
+
+def test_metrics_count_answers_errors_and_time_with_model_and_version_over_all_workers(server: servers.Server) -> None:
+    def value(line: str) -> float:
+        text = httpx.get(f"{server.url}/metrics").text
+        return sum(float(found.rpartition(" ")[2]) for found in text.splitlines() if found.startswith(line))
+
+    who = f'model="{servers.MODEL}",version="{servers.VERSION}"'
+    answers, errors = f'{names.METRIC_REQUESTS}{{code="200",{who}}}', f"{names.METRIC_ERRORS}{{{who}}}"
+    before = value(answers), value(errors), value(f"{names.METRIC_SECONDS}_count")
+    for _ in range(10):
+        server.post()
+    server.post(servers.UNWRITABLE)
+    after = value(answers), value(errors), value(f"{names.METRIC_SECONDS}_count")
+    assert [new - old for new, old in zip(after, before, strict=True)] == [10, 1, 11]
+
+
+def test_health_answers_while_every_worker_computes(server: servers.Server) -> None:
+    with contextlib.ExitStack() as open_requests:
+        for _ in range(4):
+            connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+            open_requests.callback(connection.close)
+            connection.request("POST", "/invocations", json.dumps(servers.SLEEP), {"content-type": "application/json"})
+        time.sleep(0.2)
+        began = time.monotonic()
+        assert httpx.get(f"{server.url}/health", timeout=5).status_code == 200
+        assert time.monotonic() - began < 0.7
+
+
+@pytest.mark.parametrize("ingress", IDLE_OF_COMMON_INGRESSES)
+def test_the_server_waits_longer_than_an_ingress_keeps_a_connection(ingress: str) -> None:
+    assert IDLE_OF_COMMON_INGRESSES[ingress] < worker.IDLE_SECONDS
+
+
+def test_a_connection_that_idled_longer_than_a_librarys_default_still_answers(
+    kept: tuple[http.client.HTTPConnection, float],
+) -> None:
+    connection, used = kept
+    time.sleep(max(0.0, used + LIBRARY_DEFAULT_IDLE_SECONDS + 0.5 - time.monotonic()))
+    connection.request("GET", "/ping")
+    assert connection.getresponse().status == 200
+
+
+def test_every_line_of_the_log_is_json_with_time_level_model_and_version(server: servers.Server) -> None:
+    server.post()
+    lines = [json.loads(line) for line in server.output.read_text().splitlines()]
+    assert lines
+    assert all({"time", "level", "message", "model", "version"} <= line.keys() for line in lines)
+
+
+def test_a_worker_that_is_killed_is_replaced_and_the_server_goes_on(server: servers.Server) -> None:
+    victim = server.post().json()["predictions"][0]
+    os.kill(victim, signal.SIGKILL)
+    seen: set[int] = set()
+    deadline = time.monotonic() + 20
+    while len(seen - {victim}) < 2 and time.monotonic() < deadline:
+        with contextlib.suppress(httpx.HTTPError):
+            seen.add(server.post().json()["predictions"][0])
+    assert len(seen - {victim}) == 2
+    assert server.process.poll() is None
+
+
+def test_after_the_stop_signal_it_answers_on_for_the_drain_asks_to_reconnect_and_ends_with_0(
+    tmp_path: pathlib.Path,
+) -> None:
+    servers.write_model(tmp_path / "model", example=None)
+    with servers.start(tmp_path, PODIUM_DRAIN_SECONDS="3") as server:
+        servers.await_health(server)
+        slow = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+        server.process.send_signal(signal.SIGTERM)
+        stopped = time.monotonic()
+        time.sleep(0.3)
+        answers = [server.post() for _ in range(10)]
+        assert [answer.status_code for answer in answers] == [200] * 10
+        assert {answer.headers["connection"] for answer in answers} == {"close"}
+        assert httpx.get(f"{server.url}/health").status_code == 503
+        body = json.dumps({"inputs": [[99.0, 3.5]]})
+        slow.request("POST", "/invocations", body, {"content-type": "application/json"})
+        assert slow.getresponse().status == 200
+        assert time.monotonic() - stopped > 3
+        assert server.wait() == 0
+    assert server.last_words == ""
+
+
+def test_nobody_is_let_in_before_the_smoke_test_passed_and_one_that_fails_ends_with_last_words(
+    tmp_path: pathlib.Path,
+) -> None:
+    servers.write_model(tmp_path / "model", example=servers.RAISE)
+    with servers.start(tmp_path) as server:
+        met = False
+        while server.process.poll() is None:
+            with contextlib.suppress(OSError):
+                socket.create_connection(("127.0.0.1", server.port), timeout=1).close()
+                met = True
+            time.sleep(0.05)
+        assert (server.wait(), met) == (1, False)
+    assert server.last_words.startswith("the model answers its own input example with 400: ")
+    assert "thirteen is bad luck" in server.last_words
+
+
+def test_a_model_that_does_not_load_ends_with_last_words(tmp_path: pathlib.Path) -> None:
+    servers.write_model(tmp_path / "model", on_load="import no_such_library")
+    with servers.start(tmp_path) as server:
+        assert server.wait() == 1
+    assert server.last_words.splitlines()[:2] == [
+        "the model does not load: ModuleNotFoundError: No module named 'no_such_library'",
+        "the image lacks 'no_such_library': name an image that holds it as runtime.image",
+    ]
+
+
+def test_a_server_that_is_stopped_while_the_model_loads_says_so(tmp_path: pathlib.Path) -> None:
+    servers.write_model(tmp_path / "model", on_load="open(path + '/loading', 'w'); time.sleep(60)")
+    with servers.start(tmp_path) as server:
+        deadline = time.monotonic() + 60
+        while not (tmp_path / "model/loading").exists() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        server.process.send_signal(signal.SIGTERM)
+        assert server.wait(10) == 143
+    assert server.last_words.endswith("s, while the model was still loading")
+
+
+def test_settings_that_cannot_be_used_end_with_last_words(tmp_path: pathlib.Path) -> None:
+    with servers.start(tmp_path, PODIUM_WORKERS="none") as server:
+        assert server.wait() == 1
+    assert "PODIUM_WORKERS is 'none': write a whole number of 1 or more" in server.last_words
