@@ -19,6 +19,7 @@
     │   ├── KubeForbidden              401, 403: names the missing permission
     │   ├── KubeGone                   410: the watch has to begin anew
     │   └── KubeUnavailable            429, 5xx, no connection, no answer in time (worth a retry)
+    ├── LeaseLost                      another process leads, or no renewal came through: the process ends
     └── PullError                      the puller could not bring the artifact
         ├── SourceInvalid              the URI or a key in it cannot be used
         ├── SourceMissing              no such bucket, prefix or object
@@ -128,6 +129,10 @@ class KubeUnavailable(KubeError):
     ) -> None:
         super().__init__(status, reason, message)
         self.retry_after, self.is_untaken = retry_after, is_untaken
+
+
+class LeaseLost(PodiumError):
+    """Another process leads, or the Lease could not be renewed in time; the process has to end."""
 
 
 class PullError(PodiumError):

@@ -1,0 +1,120 @@
+"""The work queue: keys, each at most once in it and never in two workers, with delays and a back-off per key.
+
+The semantics are those of client-go's workqueue: a key that is added while a worker has it is handed out again when
+that worker is done, so no change is lost and many changes cost one look.
+"""
+
+import asyncio
+import collections.abc
+import random
+import time
+from typing import Generic, Protocol, TypeVar
+
+K = TypeVar("K", bound=collections.abc.Hashable)
+BACKOFF_SECONDS = 0.5
+BACKOFF_LIMIT_SECONDS = 60.0
+
+
+class Recorder(Protocol):
+    """What the queue tells its metrics. All durations are in seconds."""
+
+    def queued(self, depth: int) -> None:
+        """A key was put into the queue, which now holds `depth`."""
+
+    def taken(self, depth: int, waited: float) -> None:
+        """A worker took a key that had waited."""
+
+    def finished(self, worked: float, failed: bool) -> None:
+        """A worker is done with a key; one that failed comes again."""
+
+
+class Queue(Generic[K]):
+    """Keys to be worked on. To be used from one event loop."""
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        *,
+        backoff_seconds: float = BACKOFF_SECONDS,
+        backoff_limit_seconds: float = BACKOFF_LIMIT_SECONDS,
+    ) -> None:
+        self._recorder = recorder
+        self._backoff_seconds, self._backoff_limit_seconds = backoff_seconds, backoff_limit_seconds
+        self._ready: asyncio.Queue[K] = asyncio.Queue()
+        self._dirty: dict[K, float] = {}
+        """Keys that are to be handed out, with the time since when; not in `_ready` while a worker has them."""
+        self._processing: dict[K, float] = {}
+        self._timers: dict[K, asyncio.TimerHandle] = {}
+        self._failures: dict[K, int] = {}
+        self._draining = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    @property
+    def depth(self) -> int:
+        """Keys that wait for a worker; delayed ones do not count."""
+        return len(self._dirty)
+
+    def add(self, key: K) -> None:
+        """Have the key worked on as soon as a worker is free; a delay that it waits for is dropped."""
+        self._cancel_timer(key)
+        if self._draining or key in self._dirty:
+            return
+        self._dirty[key] = time.monotonic()
+        if key not in self._processing:
+            self._ready.put_nowait(key)
+        self._recorder.queued(self.depth)
+
+    def add_after(self, key: K, seconds: float) -> None:
+        """Add the key after a delay, unless it is added or was to be added before that."""
+        if seconds <= 0:
+            self.add(key)
+            return
+        loop = asyncio.get_running_loop()
+        due, timer = loop.time() + seconds, self._timers.get(key)
+        if self._draining or key in self._dirty or (timer and timer.when() <= due):
+            return
+        self._cancel_timer(key)
+        self._timers[key] = loop.call_at(due, self.add, key)
+
+    async def get(self) -> K:
+        """Wait for a key; `done` has to be called with it."""
+        key = await self._ready.get()
+        now = time.monotonic()
+        waited = now - self._dirty.pop(key)
+        self._processing[key] = now
+        self._idle.clear()
+        self._recorder.taken(self.depth, waited)
+        return key
+
+    def done(self, key: K, failed: bool) -> None:
+        """The worker is done with the key; one that failed is handed out again after its back-off."""
+        self._recorder.finished(time.monotonic() - self._processing.pop(key), failed)
+        if not self._processing:
+            self._idle.set()
+        if key in self._dirty:
+            self._ready.put_nowait(key)
+        if failed:
+            self._failures[key] = self._failures.get(key, 0) + 1
+            self.add_after(key, self._backoff(self._failures[key]))
+        else:
+            self._failures.pop(key, None)
+
+    async def drain(self) -> None:
+        """Hand out nothing more, and wait until no worker has a key."""
+        self._draining = True
+        self._dirty.clear()
+        while not self._ready.empty():
+            self._ready.get_nowait()
+        for key in list(self._timers):
+            self._cancel_timer(key)
+        await self._idle.wait()
+
+    def _cancel_timer(self, key: K) -> None:
+        if timer := self._timers.pop(key, None):
+            timer.cancel()
+
+    def _backoff(self, failures: int) -> float:
+        """Seconds to wait: 0.25 to 0.5 after the first failure, doubled for each that follows, at most 60."""
+        longest: float = min(self._backoff_seconds * 2 ** min(failures - 1, 32), self._backoff_limit_seconds)
+        return longest * random.uniform(0.5, 1)  # noqa: S311 -- spreads load

@@ -1,0 +1,96 @@
+"""Applies a manifest only when that would change something, so that an idle operator makes no calls.
+
+What would be changed is known from two hashes: that of the manifest, and the *fingerprint* of the object as the server
+answered when the manifest was last applied. While both are what they were, there is nothing to do.
+"""
+
+import hashlib
+import json
+from typing import Any
+
+from podium import names
+from podium.kube import client
+
+Manifest = dict[str, Any]
+ObjectKey = tuple[str, str, str]
+"""Kind, namespace and name."""
+
+
+def fingerprint(obj: Manifest) -> str:
+    """Hash of what our field manager owns of an object: which fields, and their values.
+
+    It changes with every drift: another manager that changes an owned field takes its ownership, and another process
+    with our manager's name changes its value. It does not change with foreign fields, so neither an autoscaler nor
+    the deployment controller's own annotation causes an apply. Source: the fieldsV1 of metadata.managedFields.
+    """
+    metadata = obj["metadata"]
+    owned: Manifest = next((entry["fieldsV1"] for entry in metadata.get("managedFields") or [] if _is_ours(entry)), {})
+    return _hash([metadata.get("uid"), owned, _project(obj, owned)])
+
+
+class Applier:
+    """Server-side apply that remembers what it did."""
+
+    def __init__(self, api: client.Client) -> None:
+        self._api = api
+        self._applied: dict[ObjectKey, tuple[str, str]] = {}
+
+    async def apply(
+        self, manifest: Manifest, live_fingerprint: str | None, *, resource_version: str = ""
+    ) -> Manifest | None:
+        """Apply unless the object is as this manifest has left it; the server's answer, None if nothing was to do.
+
+        `live_fingerprint` is that of the object as last seen, None if it is not there. With `resource_version` it
+        raises KubeConflict if the object is not at that one. Raises KubeError.
+        """
+        key, wanted = key_of(manifest), _hash(manifest)
+        if live_fingerprint is not None and self._applied.get(key) == (wanted, live_fingerprint):
+            return None
+        self._applied.pop(key, None)
+        answer = await self._api.apply(manifest, resource_version=resource_version)
+        self._applied[key] = (wanted, fingerprint(answer))
+        return answer
+
+    def forget(self, key: ObjectKey) -> None:
+        """Drop what is remembered of an object that was deleted."""
+        self._applied.pop(key, None)
+
+
+def key_of(manifest: Manifest) -> ObjectKey:
+    """Kind, namespace and name of a manifest."""
+    return manifest["kind"], manifest["metadata"].get("namespace", ""), manifest["metadata"]["name"]
+
+
+def _is_ours(entry: Manifest) -> bool:
+    ours = (names.FIELD_MANAGER, "Apply", "")
+    return (entry.get("manager"), entry.get("operation"), entry.get("subresource", "")) == ours
+
+
+def _project(value: Any, fields: Manifest) -> Any:
+    """The values at the paths of a fieldsV1 set.
+
+    `f:name` is a field, `k:{…}` the list item with these keys, `v:…` a member of a set; `.` is the item itself, and
+    a path without anything below it stands for its whole value.
+    """
+    below = {path: inner for path, inner in fields.items() if path != "."}
+    if not below:
+        return value
+    return [(path, _project(_step(value, path), inner)) for path, inner in sorted(below.items())]
+
+
+def _step(value: Any, path: str) -> Any:
+    """One step down; None where nothing is."""
+    kind, _, rest = path.partition(":")
+    if kind == "f" and isinstance(value, dict):
+        return value.get(rest)
+    if kind == "k" and isinstance(value, list):
+        keys = json.loads(rest).items()
+        return next((item for item in value if isinstance(item, dict) and keys <= item.items()), None)
+    if kind == "v" and isinstance(value, list):
+        return rest if json.loads(rest) in value else None
+    return None
+
+
+def _hash(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

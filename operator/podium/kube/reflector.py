@@ -1,0 +1,229 @@
+"""A local copy of what one list of the API server holds, kept current by a watch.
+
+The list is read in pages and replaces the copy; what is no longer in it is announced as gone, so nothing that was
+deleted while the watch was down stays. The watch goes on from there. A watch that breaks is begun again at the last
+resourceVersion, one that is too old or keeps failing by a new list; silence is noticed by the client's limit, because
+the server sends a bookmark each minute. Only small extracts of the objects are kept.
+
+Every state of an object has a resourceVersion, and these are ordered numbers for one resource (Kubernetes 1.35,
+KEP-5504). So the answers of our own writes go in at once, and whatever comes late about an older state is ignored.
+"""
+
+import asyncio
+import collections
+import collections.abc
+import contextlib
+import logging
+import random
+import time
+import types
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from podium import errors
+from podium.kube import client, resources
+
+T = TypeVar("T")
+Manifest = dict[str, Any]
+BACKOFF_SECONDS = 0.5
+BACKOFF_LIMIT_SECONDS = 30.0
+LIST_AFTER_FAILURES = 3
+"""Watches in a row that brought nothing; then the list is read again, whatever the failure was."""
+STUCK_SECONDS = 600.0
+"""Nothing heard and nothing tried for this long: the task hangs, and a restart of the process is due."""
+_REMEMBERED_DELETIONS = 5_000
+_log = logging.getLogger("podium.reflector")
+
+
+class Change(NamedTuple, Generic[T]):
+    """One object's extract before and after; None where it was not or is no longer there."""
+
+    key: resources.Key
+    old: T | None
+    new: T | None
+
+
+class Reflector(Generic[T]):
+    """The copy of one resource, in one namespace or all, by label selector.
+
+    `extract` makes of an object what is kept; an object it fails on is logged and counts as not there.
+    `on_change` is told when an extract changes; what it raises ends `run`.
+    """
+
+    def __init__(  # noqa: PLR0913 -- what to watch, and what to do with it
+        self,
+        api: client.Client,
+        resource: resources.Resource,
+        *,
+        namespace: str | None = None,
+        labels: str = "",
+        extract: collections.abc.Callable[[Manifest], T],
+        on_change: collections.abc.Callable[[Change[T]], None],
+        watch_seconds: int = client.WATCH_SECONDS,
+        page_size: int = client.PAGE_SIZE,
+    ) -> None:
+        self.resource, self.namespace = resource, namespace
+        self.synced = asyncio.Event()
+        """Set by the first list."""
+        self.last_heard = time.monotonic()
+        """When the server last said something: a list, an event or a bookmark (monotonic seconds)."""
+        self.failure: str | None = None
+        """Why the last list or watch failed, in the server's words; None once it works again."""
+        self._api, self._labels, self._extract, self._on_change = api, labels, extract, on_change
+        self._watch_seconds, self._page_size = watch_seconds, page_size
+        self._items: dict[resources.Key, T] = {}
+        self._versions: dict[resources.Key, int] = {}
+        self._deleted: collections.OrderedDict[resources.Key, int] = collections.OrderedDict()
+        self._written: dict[resources.Key, int] | None = None
+        self._position, self._fruitless, self._last_tried = "", 0, self.last_heard
+
+    def get(self, key: resources.Key) -> T | None:
+        """The extract of one object, None if it is not there."""
+        return self._items.get(key)
+
+    def items(self) -> collections.abc.Mapping[resources.Key, T]:
+        """All extracts; a view that changes with the copy."""
+        return types.MappingProxyType(self._items)
+
+    def observe(self, obj: Manifest) -> None:
+        """Take in the answer of our own write, unless something newer is known."""
+        key = _key(obj)
+        if self._written is not None:
+            self._written[key] = int(obj["metadata"]["resourceVersion"])
+        self._put(key, obj)
+
+    def stuck(self) -> str | None:
+        """A sentence when this watch neither hears nor tries, although it should; None when all is well."""
+        silent = time.monotonic() - max(self.last_heard, self._last_tried)
+        return f"{self}: nothing heard or tried for {silent:.0f} s" if silent > STUCK_SECONDS else None
+
+    def __str__(self) -> str:
+        return f"watch of {self.resource.plural} in {self.namespace or 'all namespaces'}"
+
+    async def run(self) -> None:
+        """Keep the copy current; ends only by cancellation, or by what `on_change` raises."""
+        while True:
+            self._last_tried = time.monotonic()
+            self._fruitless += 1
+            try:
+                if not self._position:
+                    self._position = await self._list()
+                await self._watch()
+            except errors.KubeGone as error:
+                _log.info("%s begins anew: %s", self, error)
+                self._position = ""
+            except errors.KubeError as error:
+                self.failure = f"{self}: {error}"
+                _log.warning("%s failed, to be tried again: %s", self, error)
+            if self._fruitless:
+                if self._fruitless % LIST_AFTER_FAILURES == 0:
+                    self._position = ""
+                await asyncio.sleep(_backoff(self._fruitless))
+
+    async def _list(self) -> str:
+        """Replace the copy; the resourceVersion that it is of."""
+        self._written = {}
+        try:
+            listed: dict[resources.Key, tuple[int, T]] = {}
+            pages = self._api.pages(self.resource, self.namespace, labels=self._labels, limit=self._page_size)
+            async with contextlib.aclosing(pages):
+                async for page in pages:
+                    self._last_tried = time.monotonic()
+                    for obj in page.items:
+                        extract = self._try_extract(obj)
+                        if extract is not None:
+                            listed[_key(obj)] = (int(obj["metadata"]["resourceVersion"]), extract)
+            self._replace(listed, int(page.resource_version), self._written)
+        finally:
+            self._written = None
+        self._heard()
+        self.synced.set()
+        return page.resource_version
+
+    async def _watch(self) -> None:
+        """Follow the changes until the server ends the watch."""
+        events = self._api.watch(
+            self.resource,
+            self.namespace,
+            labels=self._labels,
+            resource_version=self._position,
+            timeout_seconds=round(self._watch_seconds * random.uniform(0.8, 1.2)),  # noqa: S311 -- spreads load
+        )
+        async with contextlib.aclosing(events):
+            async for kind, obj in events:
+                self._heard()
+                self._fruitless, self.failure = 0, None
+                if kind == "DELETED":
+                    self._remove(_key(obj), int(obj["metadata"]["resourceVersion"]))
+                elif kind != "BOOKMARK":
+                    self._put(_key(obj), obj)
+                self._position = obj["metadata"]["resourceVersion"]
+
+    def _heard(self) -> None:
+        self.last_heard = time.monotonic()
+
+    def _put(self, key: resources.Key, obj: Manifest) -> None:
+        version = int(obj["metadata"]["resourceVersion"])
+        if version <= max(self._versions.get(key, 0), self._deleted.get(key, 0)):
+            return
+        extract = self._try_extract(obj)
+        if extract is None:
+            self._remove(key, version)
+        else:
+            self._set(key, version, extract)
+
+    def _set(self, key: resources.Key, version: int, extract: T) -> None:
+        old = self._items.get(key)
+        self._items[key], self._versions[key] = extract, version
+        if old != extract:
+            self._on_change(Change(key, old, extract))
+
+    def _remove(self, key: resources.Key, version: int) -> None:
+        """Take an object out that was gone at `version`; states of it up to that one are ignored from now on."""
+        if version < self._versions.get(key, 0):
+            return
+        self._deleted[key] = version
+        self._deleted.move_to_end(key)
+        if len(self._deleted) > _REMEMBERED_DELETIONS:
+            self._deleted.popitem(last=False)
+        self._versions.pop(key, None)
+        old = self._items.pop(key, None)
+        if old is not None:
+            self._on_change(Change(key, old, None))
+
+    def _replace(
+        self,
+        listed: dict[resources.Key, tuple[int, T]],
+        list_version: int,
+        written: dict[resources.Key, int],
+    ) -> None:
+        """Make the copy what was listed, but for what we wrote ourselves after the list was made.
+
+        resourceVersions are not compared with those known before: they are smaller after a restore from a backup.
+        """
+        newer = {key for key, version in written.items() if version > list_version}
+        for key in [key for key, version in self._deleted.items() if version > list_version]:
+            del self._deleted[key]
+        for key in [key for key in self._items if key not in listed and key not in newer]:
+            self._versions.pop(key)
+            self._remove(key, list_version)
+        for key, (version, extract) in listed.items():
+            if key not in newer:
+                self._set(key, version, extract)
+
+    def _try_extract(self, obj: Manifest) -> T | None:
+        try:
+            return self._extract(obj)
+        except Exception:  # noqa: BLE001 -- one odd object must not end the watch of all others
+            _log.exception("%s: cannot read %s, which is left out", self, "/".join(_key(obj)))
+            return None
+
+
+def _key(obj: Manifest) -> resources.Key:
+    metadata = obj["metadata"]
+    return metadata.get("namespace", ""), metadata["name"]
+
+
+def _backoff(failures: int) -> float:
+    """Seconds to wait: 0.25 to 0.5 after the first failure, doubled for each that follows, at most 30."""
+    longest: float = min(BACKOFF_SECONDS * 2 ** min(failures - 1, 16), BACKOFF_LIMIT_SECONDS)
+    return longest * random.uniform(0.5, 1)  # noqa: S311 -- spreads load
