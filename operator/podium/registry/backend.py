@@ -25,7 +25,7 @@ class Record:
 Records = list[Record]
 
 
-class Stale(Exception):  # noqa: N818 -- the protocol's word for it
+class Stale(Exception):
     """The object moved on, or is gone, since it was read: read it again.
 
     `is_sure` is False when an earlier try of the same call got no answer, so that the caller's own write may be what

@@ -67,13 +67,13 @@ class Head:
 
     uid: str
     name: str
-    created_ms: int
-    updated_ms: int
     description: str | None = None
     tags: Tags = dataclasses.field(default_factory=dict)
     aliases: Mapping[str, int] = dataclasses.field(default_factory=dict)
     last_version: int = 0
     """The highest number that was ever committed; a version object above it is not there yet."""
+    created_ms: int = 0
+    updated_ms: int = 0
     serving: Mapping[str, ServingClaim] = dataclasses.field(default_factory=dict)
     """By the uid of the ModelAlias."""
     pins: Mapping[str, Pin] = dataclasses.field(default_factory=dict)
@@ -101,8 +101,6 @@ class Version:
     model_uid: str
     number: int
     source: str
-    created_ms: int
-    updated_ms: int
     location: str | None = None
     """Where the artifact really is, if that is not `source` (as for ``models:/m-…``)."""
     run_id: str | None = None
@@ -114,6 +112,8 @@ class Version:
     status: str = "READY"
     status_message: str | None = None
     model_id: str | None = None
+    created_ms: int = 0
+    updated_ms: int = 0
     deleted: bool = False
     """A tombstone: the number is used up, everything else is gone."""
     operation_id: str = ""

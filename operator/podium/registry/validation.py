@@ -5,6 +5,7 @@ admission policy can check: a model's name ends at MODEL_NAME_LIMIT characters, 
 (it is no character, and UTF-8 has no bytes for it), and an alias may not end in a line break.
 """
 
+import dataclasses
 import posixpath
 import re
 from collections.abc import Mapping
@@ -19,8 +20,10 @@ TAG_VALUE_LIMIT = 100_000
 ACTOR_LIMIT = 256
 """Characters of an actor's user and via."""
 
+OPERATION_ID_LIMIT = 256
+
 _ALIAS = re.compile(r"[\w\-]+")
-_RESERVED_ALIAS = re.compile(r"latest|v\d+", re.IGNORECASE)
+_RESERVED_ALIAS = re.compile(r"[vV]\d+")
 _TAG_KEY = re.compile(r"^[/\w.\- :]*$")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -67,7 +70,7 @@ def check_alias(alias: str) -> None:
 def check_new_alias(alias: str) -> None:
     """Raises InvalidInput for what can be no alias, or is reserved by MLflow."""
     check_alias(alias)
-    if _RESERVED_ALIAS.fullmatch(alias):
+    if alias.lower() == "latest" or _RESERVED_ALIAS.fullmatch(alias):
         raise errors.InvalidInput(f"Alias name {alias!r} is reserved: 'latest' and v<number> mean versions in MLflow.")
 
 
@@ -79,8 +82,8 @@ def check_tag_key(key: str) -> None:
     norm = posixpath.normpath(key)
     if not _TAG_KEY.match(key) or norm != key or norm == "." or norm.startswith(("..", "/")):
         raise errors.InvalidInput(
-            f"Invalid tag key {_short(key)}: keys may only contain alphanumerics, underscores, dashes, periods, spaces, "
-            "colons and slashes, and must not resolve to others as paths do."
+            f"Invalid tag key {_short(key)}: keys may only contain alphanumerics, underscores, dashes, periods, "
+            "spaces, colons and slashes, and must not resolve to others as paths do."
         )
     if len(key) > TAG_KEY_LIMIT:
         raise errors.InvalidInput(f"'key' exceeds the maximum length of {TAG_KEY_LIMIT} characters")
@@ -104,6 +107,19 @@ def check_number(number: int) -> None:
     """Raises InvalidInput unless the number is whole."""
     if isinstance(number, bool) or not isinstance(number, int):
         raise errors.InvalidInput(f"Parameter 'version' must be an integer, got {number!r}.")
+
+
+def check_version(version: entities.Version) -> None:
+    """Raises InvalidInput for a new version that cannot be stored as it is."""
+    if version.source is None:
+        raise errors.InvalidInput("Missing value for required parameter 'source'.")
+    for field in dataclasses.fields(version):
+        value = getattr(version, field.name)
+        if field.name not in ("number", "tags", "created_ms", "updated_ms", "deleted", "writes"):
+            check_text(f"The version's {field.name}", value)
+    if len(version.operation_id) > OPERATION_ID_LIMIT:
+        raise errors.InvalidInput(f"an operation id has at most {OPERATION_ID_LIMIT} characters")
+    check_tags(version.tags)
 
 
 def check_actor(actor: entities.Actor) -> None:

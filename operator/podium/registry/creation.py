@@ -1,0 +1,130 @@
+"""Making models and versions so that a kill after any write leaves a legal state.
+
+A model: the head is written first and nobody sees it; the claim decides. The claim of a model that is deleted or gone
+never counts again, so it is taken over by a compare-and-swap.
+A version: its object is written first under the next free number and nobody sees it; the head's lastVersion decides.
+An object that another creation left or has just put there is passed by, and becomes a version like any other.
+"""
+
+import contextlib
+import dataclasses
+import secrets
+from collections.abc import Callable
+
+from podium import errors, names
+from podium.registry import backend, codec, entities, keys, limits, reading, removal, transitions, writing
+
+
+class Creation:
+    """Creates for one registry; safe to use from several threads."""
+
+    def __init__(
+        self, records: backend.Backend, reader: reading.Reader, writer: writing.Writer, clock: Callable[[], int]
+    ) -> None:
+        self._backend, self._reader, self._writer, self._clock = records, reader, writer, clock
+
+    def model(self, name: str, description: str | None, tags: entities.Tags) -> entities.Head:
+        """A new model, of valid arguments. Raises AlreadyExists, TooLarge."""
+        now = self._clock()
+        uid = keys.make_uid(name, secrets.token_hex(16))
+        head = entities.Head(uid, name, description, dict(tags), created_ms=now, updated_ms=now)
+        record = codec.encode_head(head)
+        limits.check(record, f"registered model {name[:60]!r}")
+        claim, rival = self._inspect(name)
+        written = self._backend.create(record)
+        try:
+            rival = self._claim(head, claim, rival)
+        except errors.AlreadyExists:
+            removal.remove(self._backend, written)
+            raise
+        self._reader.remember(name, uid)
+        if rival:  # a deletion that died half-way
+            removal.remove_model(self._backend, rival)
+        return head
+
+    def _inspect(self, name: str) -> tuple[reading.Stored[entities.Claim] | None, entities.Head | None]:
+        """The name's claim, and the deleted head that it still points to. Raises AlreadyExists when it counts."""
+        if (claim := self._reader.claim(name)) is None:
+            return None, None
+        head = self._reader.head(claim.entity.uid)
+        if head and not head.entity.is_deleted and head.entity.name == name:
+            raise errors.AlreadyExists(f"Registered Model (name={name}) already exists.")
+        return claim, head.entity if head and head.entity.is_deleted else None
+
+    def _claim(
+        self, head: entities.Head, claim: reading.Stored[entities.Claim] | None, rival: entities.Head | None
+    ) -> entities.Head | None:
+        """Point the name's claim to the head; the deleted head that it pointed to. Raises AlreadyExists."""
+        patience = self._writer.patience()
+        record = codec.encode_claim(entities.Claim(head.name, head.uid))
+        while True:
+            with contextlib.suppress(errors.AlreadyExists, backend.Stale):
+                if claim is None:
+                    self._backend.create(record)
+                else:
+                    stored = claim.record
+                    labels = {**stored.labels, **record.labels}
+                    self._backend.replace(dataclasses.replace(stored, labels=labels, data=record.data))
+                return rival
+            patience.wait(f"the claim of {head.name[:60]!r}")
+            if (claim := self._reader.claim(head.name)) and claim.entity.uid == head.uid:
+                return rival  # the answer to the write was lost
+            claim, rival = self._inspect(head.name)
+
+    def version(self, name: str, version: entities.Version) -> entities.Version:
+        """A new version of the model, of valid fields; its uid, number and times are set here. Raises NotFound."""
+        operation = names.short_hash(version.operation_id, 16) if version.operation_id else ""
+        placed = self._place(name, version, operation)
+        try:
+            self._writer.change_head(
+                lambda: self._reader.head_of_uid(placed.model_uid),
+                lambda head: transitions.commit_version(head, placed.number, operation, self._clock()),
+            )
+        except errors.Unavailable:
+            raise  # it may be committed: whoever repeats the operation finds out
+        except errors.NotFound:
+            self._withdraw(placed)
+            raise errors.NotFound(transitions.missing_model(name)) from None
+        except errors.RegistryError:
+            self._withdraw(placed)
+            raise
+        return placed
+
+    def _place(self, name: str, version: entities.Version, operation: str) -> entities.Version:
+        """Write the version's object under the first free number; or find the one that this operation made before."""
+        patience = self._writer.patience()
+        tried = 0
+        while True:
+            head = self._reader.model(name).entity
+            if operation and (number := dict(head.operations).get(operation)):
+                return self._reader.version(head, number).entity
+            tried = max(head.last_version, tried) + 1
+            now = max(self._clock(), head.updated_ms)
+            candidate = dataclasses.replace(version, model_uid=head.uid, number=tried, created_ms=now, updated_ms=now)
+            record = codec.encode_version(candidate)
+            limits.check(record, f"version {tried} of {name[:60]!r}")
+            try:
+                self._backend.create(record)
+                return candidate
+            except errors.AlreadyExists:
+                if operation and (adopted := self._adopt(candidate)):
+                    return adopted
+            if tried > head.last_version + 8:
+                patience.wait(f"registered model {name[:60]!r}")
+
+    def _adopt(self, candidate: entities.Version) -> entities.Version | None:
+        """The object in the candidate's place, if the same operation made it."""
+        with contextlib.suppress(errors.CorruptRegistry):
+            stored = self._reader.version_object(candidate.model_uid, candidate.number)
+            if stored and stored.entity.operation_id == candidate.operation_id and not stored.entity.deleted:
+                return stored.entity
+        return None
+
+    def _withdraw(self, placed: entities.Version) -> None:
+        """Remove the object of a version that could not be committed, as far as that is possible."""
+        with contextlib.suppress(errors.RegistryError):
+            head = self._reader.head(placed.model_uid)
+            if head and not head.entity.is_deleted and head.entity.last_version >= placed.number:
+                return
+            if record := self._backend.get(keys.version_name(placed.model_uid, placed.number)):
+                removal.remove(self._backend, record)

@@ -1,0 +1,94 @@
+"""Consistent reads of single objects: from a model's name to its head, and from a head to a version.
+
+A claim may be remembered, because a wrong one shows itself: its head is not there, or has another name. A name whose
+claim was believed costs one GET, any other name two or three.
+"""
+
+import dataclasses
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from typing import Generic, TypeVar
+
+from podium import errors
+from podium.registry import backend, codec, entities, keys, transitions
+
+T = TypeVar("T")
+_REMEMBERED_CLAIMS = 10_000
+_logger = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Stored(Generic[T]):
+    """An entity with the ConfigMap that it was read from."""
+
+    record: backend.Record
+    entity: T
+
+
+class Reader:
+    """Reads of one registry; safe to use from several threads."""
+
+    def __init__(self, records: backend.Backend) -> None:
+        self._backend = records
+        self._uids: dict[str, str] = {}
+
+    def model(self, name: str) -> Stored[entities.Head]:
+        """The head of the model with this name. Raises NotFound."""
+        uid = self._uids.get(name)
+        if uid and (head := self._agreeing(uid, name)):
+            return head
+        self._uids.pop(name, None)
+        claim = self.claim(name)
+        if claim is None or not (head := self._agreeing(claim.entity.uid, name)):
+            raise errors.NotFound(transitions.missing_model(name))
+        self.remember(name, claim.entity.uid)
+        return head
+
+    def remember(self, name: str, uid: str) -> None:
+        """Believe from now on that the name's claim points to this uid."""
+        if len(self._uids) >= _REMEMBERED_CLAIMS:
+            self._uids = {}
+        self._uids[name] = uid
+
+    def claim(self, name: str) -> Stored[entities.Claim] | None:
+        """The claim of a name, whether or not its head agrees."""
+        record = self._backend.get(keys.claim_name(name))
+        return Stored(record, codec.decode_claim(record)) if record else None
+
+    def head(self, uid: str) -> Stored[entities.Head] | None:
+        """The head with this uid, even of a model whose deletion is decided."""
+        record = self._backend.get(uid)
+        return Stored(record, codec.decode_head(record)) if record else None
+
+    def head_of_uid(self, uid: str) -> Stored[entities.Head]:
+        """The head of the model with this uid. Raises NotFound."""
+        head = self.head(uid)
+        if head is None or head.entity.is_deleted:
+            raise errors.NotFound(f"no registered model has uid {uid}: it was deleted")
+        return head
+
+    def version_object(self, uid: str, number: int) -> Stored[entities.Version] | None:
+        """The version's object, whether or not it is committed or deleted."""
+        record = self._backend.get(keys.version_name(uid, number))
+        return Stored(record, codec.decode_version(record)) if record else None
+
+    def version(self, head: entities.Head, number: int) -> Stored[entities.Version]:
+        """A version that is there, by a head that was read before. Raises NotFound."""
+        transitions.check_committed(head, number)
+        stored = self.version_object(head.uid, number)
+        if stored is None or stored.entity.deleted:
+            raise errors.NotFound(transitions.missing_version(head, number), "version")
+        return stored
+
+    def _agreeing(self, uid: str, name: str) -> Stored[entities.Head] | None:
+        head = self.head(uid)
+        return head if head and head.entity.name == name and not head.entity.is_deleted else None
+
+
+def decoded(records: Iterable[backend.Record], decode: Callable[[backend.Record], T]) -> Iterator[T]:
+    """The entities of those ConfigMaps that parse: a list is not to fail for one that somebody edited into nonsense."""
+    for record in records:
+        try:
+            yield decode(record)
+        except errors.CorruptRegistry as error:
+            _logger.warning("left out of a list: %s", error)

@@ -1,0 +1,108 @@
+"""Removing what is no part of any model: the objects of a deleted one, and what a crash left behind.
+
+A deletion is decided in the head; then the claim goes (the name is free), the versions and archives, the head last,
+so that whatever is left still says whose it was.
+"""
+
+from collections.abc import Iterable
+
+from podium import names
+from podium.registry import backend, codec, entities, keys, reading
+
+GRACE_MS = 10 * 60 * 1000
+"""Age at which an unfinished creation is taken for dead; many times the deadline of any operation."""
+
+
+def remove_model(records: backend.Backend, head: entities.Head) -> None:
+    """Remove every object of a model whose deletion is decided. To do it again, or twice at a time, is harmless."""
+    claim = records.get(keys.claim_name(head.name))
+    if claim and _points_to(claim, head.uid):
+        remove(records, claim)
+    for kind in (keys.VERSION, keys.ARCHIVE):
+        for record in records.list(keys.labels(kind, head.uid)):
+            remove(records, record)
+    if record := records.get(head.uid):
+        remove(records, record)
+
+
+def remove(records: backend.Backend, record: backend.Record) -> bool:
+    """Remove an object unless it changed since it was read; whether it is gone."""
+    try:
+        records.delete(record.name, record.resource_version)
+    except backend.Stale:
+        return False
+    return True
+
+
+def sweep(records: backend.Backend, now_ms: int) -> list[str]:
+    """Finish deletions and remove what interrupted creations left; names of the removed objects or deleted models.
+
+    The order of the lists matters: what a later list should hold is in it, if it is there at all.
+    """
+    claims = records.list(keys.of_kind(keys.CLAIM))
+    parts = [*records.list(keys.of_kind(keys.VERSION)), *records.list(keys.of_kind(keys.ARCHIVE))]
+    head_records = records.list(keys.of_kind(keys.HEAD))
+    present = {record.name for record in head_records}
+    heads = {head.uid: head for head in reading.decoded(head_records, codec.decode_head)}
+    removed = _orphans(records, parts, present)
+    removed += _unclaimed(records, heads.values(), claims, now_ms)
+    removed += _uncommitted(records, parts, heads, now_ms)
+    for head in heads.values():
+        if head.is_deleted:
+            remove_model(records, head)
+            removed.append(head.uid)
+    for claim in reading.decoded(claims, codec.decode_claim):
+        record = records.get(keys.claim_name(claim.name))
+        if claim.uid not in present and record and _points_to(record, claim.uid) and remove(records, record):
+            removed.append(record.name)
+    return removed
+
+
+def _orphans(records: backend.Backend, parts: Iterable[backend.Record], present: set[str]) -> list[str]:
+    """Versions and archives whose head is gone: it never comes back."""
+    orphans = [part for part in parts if (uid := _uid(part)) and uid not in present]
+    return [part.name for part in orphans if remove(records, part)]
+
+
+def _unclaimed(
+    records: backend.Backend, heads: Iterable[entities.Head], claims: Iterable[backend.Record], now_ms: int
+) -> list[str]:
+    """Heads of creations that died before the claim."""
+    claimed = {_uid(claim) for claim in claims}
+    removed = []
+    for head in heads:
+        if head.uid in claimed or head.is_deleted or now_ms - head.created_ms < GRACE_MS:
+            continue
+        record = records.get(head.uid)
+        claim = records.get(keys.claim_name(head.name))
+        if record and not (claim and _points_to(claim, head.uid)) and remove(records, record):
+            removed.append(head.uid)
+    return removed
+
+
+def _uncommitted(
+    records: backend.Backend, parts: Iterable[backend.Record], heads: dict[str, entities.Head], now_ms: int
+) -> list[str]:
+    """Versions of creations that died before they were committed."""
+    removed = []
+    versions = [part for part in parts if _is_version(part)]
+    for version in reading.decoded(versions, codec.decode_version):
+        head = heads.get(version.model_uid)
+        if not head or version.number <= head.last_version or now_ms - version.created_ms < GRACE_MS:
+            continue
+        record = records.get(keys.version_name(version.model_uid, version.number))
+        if record and remove(records, record):
+            removed.append(record.name)
+    return removed
+
+
+def _uid(record: backend.Record) -> str:
+    return record.labels.get(names.REGISTRY_UID_LABEL, "")
+
+
+def _is_version(record: backend.Record) -> bool:
+    return record.labels.get(names.REGISTRY_KIND_LABEL) == keys.VERSION
+
+
+def _points_to(claim: backend.Record, uid: str) -> bool:
+    return claim.data.get("uid") == uid

@@ -1,0 +1,234 @@
+"""What may happen to a head or a version: pure functions from the old one to the new one.
+
+One that changes nothing returns its argument unchanged (equal to it), and then nothing is written. Checks that make a
+change impossible stand here too, so that they hold in the same compare-and-swap: InUse, NotFound.
+A clock that goes backwards does not break order: no time is below the one before it.
+"""
+
+import dataclasses
+from typing import TypeAlias
+
+from podium import errors
+from podium.registry import entities
+
+OPERATIONS_KEPT = 32
+"""Operation ids of creations that a head remembers."""
+Head: TypeAlias = entities.Head
+Version: TypeAlias = entities.Version
+
+
+def missing_model(name: str) -> str:
+    """The sentence about a model that is not there."""
+    return f"Registered Model with name={name} not found"
+
+
+def missing_version(head: Head, number: int) -> str:
+    """The sentence about a version that is not there."""
+    return f"Model Version (name={head.name}, version={number}) not found"
+
+
+def check_committed(head: Head, number: int) -> None:
+    """Raises NotFound for a number that was never committed, or whose deletion is decided."""
+    if not 1 <= number <= head.last_version or number in head.deleting:
+        raise errors.NotFound(missing_version(head, number), "version")
+
+
+def describe(head: Head, description: str | None, now_ms: int) -> Head:
+    """Another description; like MLflow, an equal one counts as an update too."""
+    return dataclasses.replace(head, description=description, updated_ms=_later(head.updated_ms, now_ms))
+
+
+def set_tag(head: Head, key: str, value: str | None) -> Head:
+    """One more tag, or another value; as in MLflow, the time of the last update stays."""
+    return dataclasses.replace(head, tags={**head.tags, key: value})
+
+
+def delete_tag(head: Head, key: str) -> Head:
+    """One tag less; one that is not there is fine."""
+    return dataclasses.replace(head, tags={k: v for k, v in head.tags.items() if k != key})
+
+
+def set_alias(head: Head, alias: str, number: int, actor: entities.Actor, now_ms: int) -> Head:
+    """The alias designates the version. Raises NotFound, and InUse when a ModelAlias owns the alias by a pin."""
+    check_committed(head, number)
+    if head.aliases.get(alias) == number:
+        return head
+    _check_not_pinned(head, alias)
+    return _move(head, alias, number, actor, now_ms, "set")
+
+
+def delete_alias(head: Head, alias: str, actor: entities.Actor, now_ms: int) -> Head:
+    """The alias is gone; one that is not there is fine. Raises InUse when a ModelAlias owns it by a pin."""
+    if alias not in head.aliases:
+        return head
+    _check_not_pinned(head, alias)
+    return _move(head, alias, None, actor, now_ms, "deleted")
+
+
+def commit_version(head: Head, number: int, operation: str, now_ms: int) -> Head:
+    """The version with this number is there, and so is every object below it.
+
+    `operation` is the hash of the creation's operation id, or "" for one that nobody can repeat.
+    """
+    operations = head.operations
+    if (operation, number) in operations:
+        return head
+    if operation:
+        operations = (*operations, (operation, number))[-OPERATIONS_KEPT:]
+    elif number <= head.last_version:
+        return head  # another creation has committed it along with its own
+    return dataclasses.replace(
+        head,
+        last_version=max(head.last_version, number),
+        updated_ms=_later(head.updated_ms, now_ms),
+        operations=operations,
+    )
+
+
+def begin_deletion(head: Head, number: int, actor: entities.Actor, now_ms: int) -> Head:
+    """A version is gone, and the aliases that designate it with it; its object is still to be redacted.
+
+    Raises NotFound, and InUse with the ModelAlias that serves it or pins an alias to it.
+    """
+    check_committed(head, number)
+    for claim in head.serving.values():
+        if number in claim.versions:
+            raise errors.InUse(
+                f"version {number} of {head.name!r} is served by ModelAlias {claim.namespace}/{claim.name}: move its "
+                "alias to another version, or delete the ModelAlias, and wait until it has let go"
+            )
+    changed = head
+    for alias in sorted(head.aliases):
+        if head.aliases[alias] == number:
+            _check_not_pinned(head, alias)
+            changed = _move(changed, alias, None, actor, now_ms, "version-deleted")
+    return dataclasses.replace(changed, deleting=(*head.deleting, number), updated_ms=_later(head.updated_ms, now_ms))
+
+
+def end_deletion(head: Head, number: int) -> Head:
+    """The version's object is a tombstone now."""
+    return dataclasses.replace(head, deleting=tuple(n for n in head.deleting if n != number))
+
+
+def delete(head: Head) -> Head:
+    """The model is gone; its objects are still to be removed. Raises InUse with a ModelAlias that serves or pins."""
+    if head.is_deleted:
+        return head
+    for claim in head.serving.values():
+        raise errors.InUse(
+            f"{head.name!r} is served by ModelAlias {claim.namespace}/{claim.name}: delete the ModelAlias first"
+        )
+    for alias in sorted(head.pins):
+        _check_not_pinned(head, alias)
+    return dataclasses.replace(head, is_deleted=True)
+
+
+def record_serving(head: Head, claim: entities.ServingClaim) -> Head:
+    """A ModelAlias serves these versions; none removes its claim.
+
+    Raises NotFound for a version that it did not serve before and that is not there: one that it serves already may
+    have been deleted behind the registry's back, and its traffic stays.
+    """
+    for number in added_versions(head, claim):
+        check_committed(head, number)
+    serving = {uid: other for uid, other in head.serving.items() if uid != claim.uid}
+    if claim.versions:
+        serving[claim.uid] = dataclasses.replace(claim, versions=tuple(sorted(set(claim.versions))))
+    return dataclasses.replace(head, serving=serving)
+
+
+def added_versions(head: Head, claim: entities.ServingClaim) -> list[int]:
+    """What the claim has that the ModelAlias did not serve before."""
+    before = head.serving.get(claim.uid)
+    return sorted(set(claim.versions) - set(before.versions if before else ()))
+
+
+def pin_alias(head: Head, alias: str, number: int, pin: entities.Pin, *, actor: entities.Actor, now_ms: int) -> Head:
+    """A ModelAlias owns the alias and sets it. Raises NotFound, and InUse when another one owns it."""
+    owner = head.pins.get(alias)
+    if owner and owner.uid != pin.uid:
+        _check_not_pinned(head, alias)
+    changed = dataclasses.replace(head, pins={**head.pins, alias: pin})
+    if head.aliases.get(alias) == number:
+        return changed
+    check_committed(head, number)
+    return _move(changed, alias, number, actor, now_ms, "pinned")
+
+
+def release(head: Head, modelalias_uid: str) -> Head:
+    """A ModelAlias neither serves nor pins any more; the aliases that it pinned stay where they are."""
+    return dataclasses.replace(
+        head,
+        serving={uid: claim for uid, claim in head.serving.items() if uid != modelalias_uid},
+        pins={alias: pin for alias, pin in head.pins.items() if pin.uid != modelalias_uid},
+    )
+
+
+def trim(head: Head, archive: entities.Archive) -> Head:
+    """The head without the moves that an archive holds now."""
+    last = archive.entries[-1].sequence
+    return dataclasses.replace(
+        head,
+        history=tuple(entry for entry in head.history if entry.sequence > last),
+        archives=max(head.archives, archive.number),
+    )
+
+
+def describe_version(version: Version, description: str | None, now_ms: int) -> Version:
+    """Another description of a version; like MLflow, an equal one counts as an update too."""
+    return dataclasses.replace(version, description=description, updated_ms=_later(version.updated_ms, now_ms))
+
+
+def set_version_tag(version: Version, key: str, value: str | None) -> Version:
+    """One more tag, or another value."""
+    return dataclasses.replace(version, tags={**version.tags, key: value})
+
+
+def delete_version_tag(version: Version, key: str) -> Version:
+    """One tag less; one that is not there is fine."""
+    return dataclasses.replace(version, tags={k: v for k, v in version.tags.items() if k != key})
+
+
+def redact(version: Version, now_ms: int) -> Version:
+    """The tombstone of a version: that it was there, and nothing of what it was."""
+    if version.deleted:
+        return version
+    return entities.Version(
+        model_uid=version.model_uid,
+        number=version.number,
+        source="",
+        created_ms=version.created_ms,
+        updated_ms=_later(version.updated_ms, now_ms),
+        deleted=True,
+        writes=version.writes,
+    )
+
+
+def _move(
+    head: Head, alias: str, number: int | None, actor: entities.Actor, now_ms: int, reason: entities.Reason
+) -> Head:
+    aliases = {other: designated for other, designated in head.aliases.items() if other != alias}
+    if number is not None:
+        aliases[alias] = number
+    entry = entities.HistoryEntry(
+        sequence=head.history_total + 1,
+        time_ms=_later(head.history[-1].time_ms if head.history else head.created_ms, now_ms),
+        alias=alias,
+        from_version=head.aliases.get(alias),
+        to_version=number,
+        actor=actor,
+        reason=reason,
+    )
+    return dataclasses.replace(head, aliases=aliases, history=(*head.history, entry), history_total=entry.sequence)
+
+
+def _check_not_pinned(head: Head, alias: str) -> None:
+    if pin := head.pins.get(alias):
+        raise errors.InUse(
+            f"alias {alias!r} of {head.name!r} is owned by ModelAlias {pin.namespace}/{pin.name}, which sets it by "
+            "spec.version: change spec.version there, or remove it to move the alias here"
+        )
+
+
+def _later(before: int, now_ms: int) -> int:
+    return max(before, now_ms)
