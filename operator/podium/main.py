@@ -63,7 +63,7 @@ async def run(chosen: settings.Settings) -> None:
     reached = failpoints.from_environment(os.environ)
     executor = execute.Executor(api, observer, registries, recorder, leadership.is_leader, reached)
     control = controller.Controller(work, observer, reconcile.Reconciler(observer, executor), metrics)
-    health = http.Server(chosen.http_port, metrics, observer.problems, observer.is_synced)
+    health = http.Server(chosen.http_port, metrics, observer.problems, observer.is_synced, observer.failures)
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(health.run(), name="http")

@@ -62,7 +62,7 @@ class Controller:
             except errors.PodiumError as error:
                 _log.warning("failed, to be tried again: %s", error)
                 result = "error"
-            except Exception:
+            except Exception:  # noqa: BLE001 -- one object must not end the work on all others
                 _log.exception("a fault of the operator's own; to be tried again")
                 result = "error"
             self._metrics.reconciled(key[0], result, time.monotonic() - began)

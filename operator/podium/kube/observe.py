@@ -114,14 +114,17 @@ class Observer:
                 if obj["metadata"]["uid"] not in there:
                     self.forget(obj)
 
-    @property
     def is_synced(self) -> bool:
         """Whether every watch has its first list."""
         return all(each.synced.is_set() for each in self.reflectors)
 
     def problems(self) -> list[str]:
-        """What of the watches does not work, in words."""
+        """Which watches hang, in words: what a restart would mend."""
         return [problem for each in self.reflectors if (problem := each.stuck())]
+
+    def failures(self) -> list[str]:
+        """What the API server refuses to the watches, in its words: what an administrator has to mend."""
+        return [each.failure for each in self.reflectors if each.failure]
 
     async def synced(self) -> None:
         """Wait until every watch has its first list."""
@@ -147,7 +150,7 @@ class Observer:
         self._announce(obj, None)
 
     def _announce(self, *states: Manifest | None) -> None:
-        """Turn a change of one of the two kinds into keys: its own, its ModelAlias's, those in whose way it is or was."""
+        """Turn a change of one of the two kinds into keys: its own, its ModelAlias's, those in whose way it is."""
         for obj in states:
             if obj is None:
                 continue

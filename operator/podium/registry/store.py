@@ -266,6 +266,13 @@ class Registry:
 
         return self._writer.change_head(lambda: self._reader.head_of_uid(model_uid), set_pin)
 
+    def unpin_alias(self, model_uid: str, alias: str, modelalias_uid: str) -> None:
+        """A ModelAlias owns the alias no longer. A model that is gone is fine."""
+        with contextlib.suppress(errors.NotFound):
+            self._writer.change_head(
+                lambda: self._reader.head_of_uid(model_uid), lambda head: transitions.unpin(head, alias, modelalias_uid)
+            )
+
     def release(self, model_uid: str, modelalias_uid: str) -> None:
         """A ModelAlias neither serves nor pins any more. A model that is gone is fine."""
         with contextlib.suppress(errors.NotFound):

@@ -164,6 +164,12 @@ def release(head: Head, modelalias_uid: str) -> Head:
     )
 
 
+def unpin(head: Head, alias: str, modelalias_uid: str) -> Head:
+    """A ModelAlias no longer owns this alias, which stays where it is."""
+    kept = {name: pin for name, pin in head.pins.items() if (name, pin.uid) != (alias, modelalias_uid)}
+    return dataclasses.replace(head, pins=kept)
+
+
 def trim(head: Head, archive: entities.Archive) -> Head:
     """The head without the moves that an archive holds now."""
     last = archive.entries[-1].sequence
