@@ -15,6 +15,8 @@ from podium.registry import store
 LEASE_NAME = "podium-operator"
 STOP_SECONDS = 10.0
 """How long what is being reconciled may take to its end after the stop signal."""
+KOPF_SECONDS = 5.0
+"""How long Kopf may take to close its connections."""
 _log = logging.getLogger("podium.main")
 
 
@@ -113,6 +115,8 @@ async def _watch_kinds(
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(work.drain(), STOP_SECONDS)
     await leadership.release()
+    stop.set()
+    await asyncio.wait({kopf_task}, timeout=KOPF_SECONDS)
     raise Stopped
 
 

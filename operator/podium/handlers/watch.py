@@ -18,6 +18,11 @@ def build_registry(observer: observe.Observer) -> kopf.OperatorRegistry:
         obj = dict(event["object"])
         (observer.forget if event["type"] == "DELETED" else observer.observe)(obj)
 
+    @kopf.on.login(registry=registry)
+    def login(**fields: Any) -> kopf.ConnectionInfo | None:
+        """As the pod's service account, else by the kubeconfig; neither imports the official client's models."""
+        return kopf.login_with_service_account(**fields) or kopf.login_with_kubeconfig(**fields)
+
     for resource in resources.OWN_KINDS.values():
         kopf.on.event(resource.group, resource.version, resource.plural, registry=registry, id="changed")(changed)
     return registry
