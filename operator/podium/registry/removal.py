@@ -21,8 +21,8 @@ def remove_model(records: backend.Backend, head: entities.Head) -> None:
     for kind in (keys.VERSION, keys.ARCHIVE):
         for record in records.list(keys.labels(kind, head.uid)):
             remove(records, record)
-    if record := records.get(head.uid):
-        remove(records, record)
+    if head_record := records.get(head.uid):
+        remove(records, head_record)
 
 
 def remove(records: backend.Backend, record: backend.Record) -> bool:

@@ -89,7 +89,7 @@ class Writer:
     ) -> T:
         patience, lost = self.patience(), _Lost()
         while True:
-            stored = read()
+            stored: reading.Stored[T] = read()
             if lost.was_taken(stored.entity.writes):
                 return stored.entity
             after = step(stored.entity)
