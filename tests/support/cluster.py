@@ -16,6 +16,8 @@ from kubernetes import config as kubernetes_config
 
 from localcluster import context
 from podium import names
+from podium.kube import configmaps, session
+from podium.registry import store
 
 Manifest = dict[str, Any]
 T = TypeVar("T")
@@ -54,8 +56,7 @@ class Api:
     """The API server, as an administrator."""
 
     def __init__(self, target: context.Target) -> None:
-        chosen = kubernetes_client.Configuration()
-        kubernetes_config.load_kube_config(str(target.kubeconfig), target.context, client_configuration=chosen)
+        chosen = _configuration(target)
         trust = ssl.create_default_context(cafile=chosen.ssl_ca_cert)
         headers = {}
         if chosen.cert_file:
@@ -126,6 +127,17 @@ class Api:
     def close(self) -> None:
         """Closes the connection."""
         self._http.close()
+
+
+def _configuration(target: context.Target) -> kubernetes_client.Configuration:
+    chosen = kubernetes_client.Configuration()
+    kubernetes_config.load_kube_config(str(target.kubeconfig), target.context, client_configuration=chosen)
+    return chosen
+
+
+def registry(target: context.Target, namespace: str) -> store.Registry:
+    """The registry on the ConfigMaps of a namespace."""
+    return store.Registry(configmaps.ConfigMapBackend(session.Session(_configuration(target)), namespace))
 
 
 def _path(kind: str, namespace: str, name: str = "") -> str:
