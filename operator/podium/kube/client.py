@@ -54,13 +54,14 @@ class Client:
         configuration: configurations.Configuration,
         on_answer: OnAnswer | None = None,
         *,
+        call_seconds: float = CALL_SECONDS,
         silence_seconds: float = SILENCE_SECONDS,
     ) -> None:
         configuration.connection_pool_maxsize = 0  # each watch holds one; calls are bounded by the workers
         self._configuration, self._on_answer = configuration, on_answer
         self._rest = rest.RESTClientObject(configuration)
         self._agent = f"podium/{importlib.metadata.version('podium')}"
-        self._call_timeout = aiohttp.ClientTimeout(total=CALL_SECONDS, sock_connect=CONNECT_SECONDS)
+        self._call_timeout = aiohttp.ClientTimeout(total=call_seconds, sock_connect=CONNECT_SECONDS)
         self._watch_timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=silence_seconds)
 
     @classmethod

@@ -11,6 +11,7 @@ import collections.abc
 import contextlib
 import datetime
 import logging
+import math
 import random
 import time
 from typing import Any
@@ -133,18 +134,23 @@ class Lease:
         return True
 
     async def _renew(self) -> bool:
-        """Write a new renewal; after a conflict, or if the Lease is gone, find out who has it. Raises LeaseLost."""
+        """Write a new renewal; if the Lease is not as we left it, find out who has it. Raises LeaseLost."""
         try:
             self._held = await self._api.replace(self._manifest(self._held, holder=self._identity))
-        except errors.KubeNotFound:
-            self._held = await self._api.create(self._manifest({}, holder=self._identity))
-        except errors.KubeConflict:
-            current = await self._api.get(resources.LEASES, self._namespace, self._name)
-            if _holder(current) != self._identity:
-                self._renewed = None
-                raise errors.LeaseLost(f"the Lease {self._name} was taken by {_holder(current) or 'nobody'}") from None
-            self._held = await self._api.replace(self._manifest(current, holder=self._identity))
+        except (errors.KubeConflict, errors.KubeNotFound):
+            self._held = await self._renew_changed()
         return True
+
+    async def _renew_changed(self) -> Manifest:
+        """The Lease as renewed after another's write, or made again after its deletion. Raises LeaseLost."""
+        try:
+            current = await self._api.get(resources.LEASES, self._namespace, self._name)
+        except errors.KubeNotFound:
+            return await self._api.create(self._manifest({}, holder=self._identity))
+        if _holder(current) != self._identity:
+            self._renewed = None
+            raise errors.LeaseLost(f"the Lease {self._name} was taken by {_holder(current) or 'nobody'}")
+        return await self._api.replace(self._manifest(current, holder=self._identity))
 
     def _is_free(self, current: Manifest) -> bool:
         now, version = time.monotonic(), current["metadata"]["resourceVersion"]
@@ -163,7 +169,7 @@ class Lease:
             spec |= {"acquireTime": now, "leaseTransitions": 0 if is_first else spec["leaseTransitions"] + 1}
         spec |= {
             "holderIdentity": holder,
-            "leaseDurationSeconds": max(1, round(self._duration)) if holder else 1,
+            "leaseDurationSeconds": math.ceil(self._duration) if holder else 1,
             "renewTime": now,
         }
         metadata = current.get("metadata") or {"namespace": self._namespace, "name": self._name}
