@@ -220,7 +220,7 @@ class Storage(Model):
 class IngressTls(Model):
     """TLS of the ingress's host."""
 
-    secret_name: ObjectName = pydantic.Field(description="kubernetes.io/tls Secret for the host.")
+    secret_name: ObjectName = pydantic.Field(description="Secret of type kubernetes.io/tls for the host.")
 
 
 class Ingress(Model):
