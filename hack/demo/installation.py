@@ -50,6 +50,8 @@ def values(images: Mapping[str, str]) -> dict[str, object]:
 def install(environment: Mapping[str, str], chosen: Mapping[str, object]) -> None:
     """Installs or upgrades the release and waits until all of it is ready. Raises DemoError."""
     command = ["helm", "upgrade", "--install", RELEASE, str(CHART), f"--namespace={NAMESPACE}", "--create-namespace"]
+    # CRDs that kubectl has applied before are taken over.
+    command += ["--take-ownership", "--force-conflicts"]
     command += ["--values=-", "--wait", f"--timeout={HELM_TIMEOUT}s"]
     try:
         shell.run(command, text=json.dumps(chosen), environment=environment, timeout=HELM_TIMEOUT + 60)

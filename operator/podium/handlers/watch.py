@@ -1,7 +1,7 @@
 """Kopf's part: it watches the two kinds and shows every change. Nothing is decided here, nothing is written."""
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 import kopf
 
@@ -31,6 +31,7 @@ def build_registry(observer: observe.Observer) -> kopf.OperatorRegistry:
 def build_settings() -> kopf.OperatorSettings:
     """Kopf as a watcher alone: no Events of its own, no peering, no look at the cluster's other kinds."""
     settings = kopf.OperatorSettings()
+    settings.process.ultimate_exiting_timeout = None
     settings.posting.enabled = False
     settings.scanning.disabled = True
     settings.queueing.idle_timeout = 0.1  # idle workers hold memory, one for each object
@@ -45,6 +46,7 @@ async def run(observer: observe.Observer, settings: Settings, stop: asyncio.Even
     await kopf.operator(
         registry=build_registry(observer),
         settings=build_settings(),
+        identity=cast(Any, settings.identity),  # for peering, unused; by default the user's name, which may be missing
         standalone=True,
         clusterwide=not settings.watch_namespaces,
         namespaces=settings.watch_namespaces,
