@@ -151,6 +151,11 @@ class Registry:
         """One version, by consistent reads. Raises NotFound."""
         return self._version(name, number).entity
 
+    def version_of(self, head: entities.Head, number: int) -> entities.Version:
+        """One version of a model that was just read. Raises NotFound."""
+        validation.check_number(number)
+        return self._reader.version(head, number).entity
+
     def get_version_by_alias(self, name: str, alias: str) -> entities.Version:
         """The version that the alias designates. Raises NotFound."""
         validation.check_alias(alias)
