@@ -79,11 +79,13 @@ RUN --mount=type=cache,target=/cache \
     rm -r /opt/app/bin
 
 FROM ${BASE} AS runtime
+# USER is asked for by libraries that want the user's name: the user of a pod may be any number, with no name anywhere.
 ENV PATH=/opt/app/bin:/opt/podium/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONPATH=/opt/app \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
-    HOME=/tmp
+    HOME=/tmp \
+    USER=podium
 WORKDIR /tmp
 USER 65532:65532
 
