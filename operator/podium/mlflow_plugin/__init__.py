@@ -1,1 +1,1 @@
-"""mlflow_plugin."""
+"""The MLflow plugin: a registry of ConfigMaps as MLflow's model registry store."""

@@ -1,0 +1,51 @@
+"""Actor: who asks for a change, as far as the place where the store runs can tell.
+
+A user name is verified only when MLflow's own authentication put it there. What stands in a header (the Basic user
+name of a server without authentication, X-Forwarded-User of a proxy that may not be there) can be written by anybody.
+"""
+
+import getpass
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from podium.mlflow_plugin import server
+from podium.registry import entities
+
+BY_AUTHENTICATION = "mlflow-auth"
+BY_BASIC_USER = "basic-user"
+BY_FORWARDED_USER = "x-forwarded-user"
+BY_SERVER = "mlflow-server"
+"""Through a tracking server that was told no name."""
+BY_CLIENT = "mlflow-client"
+"""From a Python process that writes to the registry itself; the name is the operating system's."""
+
+
+def current() -> entities.Actor:
+    """Who asks, in the request that this thread serves, or in this process."""
+    flask = sys.modules.get("flask")  # where it is not loaded there is no request
+    if flask is not None and flask.has_request_context():
+        name = getattr(flask.g, "mlflow_authenticated_user", None)
+        return of_request(name, flask.request.authorization, flask.request.headers)
+    if server.is_running(os.environ):
+        return entities.Actor("", BY_SERVER)
+    return entities.Actor(_os_user(), BY_CLIENT)
+
+
+def of_request(authenticated: str | None, authorization: Any, headers: Mapping[str, str]) -> entities.Actor:
+    """Who sent a request: by MLflow's authentication, or by headers (`authorization`: werkzeug's, or None)."""
+    if authenticated:
+        return entities.Actor(authenticated, BY_AUTHENTICATION, verified=True)
+    if authorization is not None and authorization.type == "basic" and authorization.username:
+        return entities.Actor(authorization.username, BY_BASIC_USER)
+    if name := headers.get("X-Forwarded-User"):
+        return entities.Actor(name, BY_FORWARDED_USER)
+    return entities.Actor("", BY_SERVER)
+
+
+def _os_user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a uid without a name, as in most containers
+        return f"uid {os.getuid()}"

@@ -1,0 +1,111 @@
+"""Sources: from the `source` that a client gives to the place where the artifact really is, and back.
+
+    source                        location
+    s3://b/m                      the same (recorded as None)
+    models:/m-<id>                the logged model's artifact_location
+    models:/<name>/<version>      that version's artifact
+    runs:/<run>/<path>            the run's logged model of this name, else <path> below the run's artifacts
+    mlflow-artifacts:/<path>      in a tracking server that is a proxy for artifacts: its destination and the path;
+                                  elsewhere, when the tracking URI is http(s): with the tracking server's address
+
+So a puller that can read the destination needs no tracking server. Whoever downloads by MLflow gets `download_uri`,
+which goes through the proxy as long as there is one: clients need no rights to the store behind it.
+"""
+
+import dataclasses
+import posixpath
+import urllib.parse
+from typing import Any
+
+import mlflow
+from mlflow.store.artifact import runs_artifact_repo
+from mlflow.store.artifact.utils import models
+
+from podium import errors
+from podium.registry import entities, store
+
+PROXIED = "mlflow-artifacts"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Resolved:
+    """Where an artifact is; None: at its source. `run_id`: the run that made it, as far as the source tells."""
+
+    location: str | None
+    run_id: str | None = None
+
+
+class Sources:
+    """Resolves sources; `destination`: where the tracking server around this process keeps proxied artifacts."""
+
+    def __init__(self, registry: store.Registry, tracking_uri: str | None, destination: str | None) -> None:
+        self._registry, self._tracking_uri, self._destination = registry, tracking_uri, destination
+
+    def resolve(self, source: str) -> Resolved:
+        """Where the artifact of this source is.
+
+        Raises NotFound and InvalidInput, and MlflowException when the tracking server does not know the run or model.
+        """
+        scheme = urllib.parse.urlsplit(source).scheme
+        if scheme == "models":
+            return self._resolve_model(source)
+        found = self._in_run(source) if scheme == "runs" else source
+        real = self._real(found)
+        return Resolved(real if real != source else None)
+
+    def run_of_model(self, model_id: str) -> str | None:
+        """The run that logged a model."""
+        run_id: str | None = self._client().get_logged_model(model_id).source_run_id
+        return run_id
+
+    def _resolve_model(self, source: str) -> Resolved:
+        parsed = models._parse_model_uri(source)
+        if parsed.model_id is not None:
+            logged = self._client().get_logged_model(parsed.model_id)
+            return Resolved(self._real(logged.artifact_location), logged.source_run_id)
+        if parsed.version is None:
+            raise errors.InvalidInput(f"source {source!r} names no version: write models:/<name>/<version>")
+        return Resolved(self._registry.get_version(parsed.name, int(parsed.version)).artifact_uri)
+
+    def _in_run(self, source: str) -> str:
+        """The artifact of a runs:/ URI: what log_model made under this name, else what lies at this path."""
+        run_id, path = runs_artifact_repo.RunsArtifactRepository.parse_runs_uri(source)
+        client = self._client()
+        run = client.get_run(run_id)
+        outputs = run.outputs.model_outputs if run.outputs else []
+        for output in sorted(outputs, key=lambda output: -output.step):
+            logged = client.get_logged_model(output.model_id)
+            if logged.name == path:
+                return str(logged.artifact_location)
+        return posixpath.join(run.info.artifact_uri, path) if path else str(run.info.artifact_uri)
+
+    def _client(self) -> Any:
+        return mlflow.MlflowClient(tracking_uri=self._tracking_uri)
+
+    def _real(self, uri: str) -> str:
+        return real_location(uri, self._tracking_uri, self._destination)
+
+
+def real_location(uri: str, tracking_uri: str | None, destination: str | None) -> str:
+    """Where a puller finds the artifact; of a proxied one that means the destination, or the proxy's address."""
+    parts = urllib.parse.urlsplit(uri)
+    if parts.scheme != PROXIED:
+        return uri
+    if ".." in urllib.parse.unquote(parts.path).split("/"):
+        raise errors.InvalidInput(f"source {uri!r} leaves its root by '..'")
+    if destination:
+        return posixpath.join(destination, parts.path.lstrip("/"))
+    server = urllib.parse.urlsplit(tracking_uri or "")
+    if parts.netloc or server.scheme not in ("http", "https"):
+        return uri
+    return parts._replace(netloc=server.netloc.rpartition("@")[2]).geturl()  # a password is nobody else's business
+
+
+def download_uri(version: entities.Version, destination: str | None) -> str:
+    """Where MLflow's clients download a version's artifact: through the proxy, if it lies in its destination."""
+    if urllib.parse.urlsplit(version.source).scheme != "models":
+        return version.source
+    root = destination.rstrip("/") + "/" if destination else ""
+    if root and version.artifact_uri.startswith(root):
+        return f"{PROXIED}:/{version.artifact_uri.removeprefix(root)}"
+    return version.artifact_uri

@@ -1,0 +1,369 @@
+"""Store: MLflow's model registry on ConfigMaps, for ``mlflow server --registry-store-uri configmap://NAMESPACE`` and
+for ``mlflow.set_registry_uri``.
+
+Names, versions, tags and aliases are checked by MLflow's own rules first, so that what both refuse is refused in the
+same words. Differences to MLflow's SQL store that are meant: a version that a ModelAlias serves cannot be deleted and
+an alias that one pins cannot be moved (409); a source whose run or model the tracking server does not know is refused
+with 404; a deployment job is refused.
+"""
+
+import dataclasses
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from mlflow import exceptions
+from mlflow.entities.model_registry import model_version_stages
+from mlflow.prompt import registry_utils
+from mlflow.protos import databricks_pb2
+from mlflow.store import model_registry as limits
+from mlflow.store.model_registry import abstract_store
+from mlflow.utils import validation
+
+from podium import errors
+from podium.mlflow_plugin import actor, entities, refused, search, server, sources, translate, uri
+from podium.registry import entities as registry_entities
+from podium.registry import store
+
+_FEW_MODELS = 10
+"""Up to so many the latest versions are read one by one; above, all versions at once."""
+
+
+@dataclasses.dataclass(frozen=True)
+class _Opened:
+    """What a store works on, for one process."""
+
+    pid: int
+    registry: store.Registry
+    sources: sources.Sources
+
+
+class RegistryStore(refused.RefusedMethods, abstract_store.AbstractStore):  # type: ignore[misc]  # MLflow has no types
+    """MLflow's registry interface over the Registry that `open_registry` gives.
+
+    It is opened at the first call and once for each process, because MLflow builds stores before it forks.
+    """
+
+    def __init__(self, store_uri: str, tracking_uri: str | None, open_registry: Callable[[], store.Registry]) -> None:
+        super().__init__(store_uri, tracking_uri)
+        self._tracking_uri, self._open_registry = tracking_uri, open_registry
+        self._opened: _Opened | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Connections stay behind."""
+        return {**super().__getstate__(), "_opened": None}
+
+    @property
+    def _registry(self) -> store.Registry:
+        return self._open().registry
+
+    def _open(self) -> _Opened:
+        opened = self._opened
+        if opened is None or opened.pid != os.getpid():
+            registry = self._open_registry()
+            tracking_uri = server.tracking_uri(os.environ) or self._tracking_uri
+            found = sources.Sources(registry, tracking_uri, server.artifacts_destination(os.environ))
+            opened = self._opened = _Opened(os.getpid(), registry, found)
+        return opened
+
+    # Registered models
+
+    @translate.translated
+    def create_registered_model(
+        self,
+        name: str,
+        tags: Iterable[Any] | None = None,
+        description: str | None = None,
+        deployment_job_id: str | None = None,
+    ) -> Any:
+        """A new RegisteredModel."""
+        _check_no_deployment_job(deployment_job_id)
+        validation._validate_model_name(name)
+        given = _tags(tags, validation._validate_registered_model_tag)
+        try:
+            head = self._registry.create_model(name, description, given)
+        except errors.AlreadyExists:
+            existing = self._registry.get_model(name)
+            prompt_tags = [registry_utils.has_prompt_tag(dict(each)) for each in (existing.tags, given)]
+            registry_utils.handle_resource_already_exist_error(name, *prompt_tags)
+            raise
+        return entities.registered_model(head, [])
+
+    @translate.translated
+    def get_registered_model(self, name: str) -> Any:
+        """The RegisteredModel with this name."""
+        validation._validate_model_name(name)
+        return self._model(self._registry.get_model(name))
+
+    @translate.translated
+    def update_registered_model(self, name: str, description: str | None, deployment_job_id: str | None = None) -> Any:
+        """Another description; the RegisteredModel."""
+        _check_no_deployment_job(deployment_job_id)
+        validation._validate_model_name(name)
+        return self._model(self._registry.update_model(name, description))
+
+    @translate.translated
+    def delete_registered_model(self, name: str) -> None:
+        """Delete a model with its versions; RESOURCE_CONFLICT while a ModelAlias serves it."""
+        validation._validate_model_name(name)
+        self._registry.delete_model(name)
+
+    @translate.translated
+    def search_registered_models(
+        self,
+        filter_string: str | None = None,
+        max_results: int = limits.SEARCH_REGISTERED_MODEL_MAX_RESULTS_DEFAULT,
+        order_by: Sequence[str] | None = None,
+        page_token: str | None = None,
+    ) -> Any:
+        """A PagedList of RegisteredModels."""
+        search.check_max_results(max_results, search.MODELS_LIMIT, is_zero_allowed=True)
+        conditions = search.parse_model_filter(filter_string)
+        heads = search.select_models(self._registry.list_models(), conditions)
+        return search.page(search.order_models(heads, order_by), max_results, page_token, self._models)
+
+    @translate.translated
+    def get_latest_versions(self, name: str, stages: Sequence[str] | None = None) -> list[Any]:
+        """The latest ModelVersion of each of these stages, or of all: of the one that all versions are in."""
+        validation._validate_model_name(name)
+        wanted = [
+            model_version_stages.get_canonical_stage(stage) for stage in stages or model_version_stages.ALL_STAGES
+        ]
+        head = self._registry.get_model(name)
+        return [entities.designated_version(head, each) for each in self._latest(head) if each.stage in wanted]
+
+    @translate.translated
+    def set_registered_model_tag(self, name: str, tag: Any) -> None:
+        """Set a tag of a model."""
+        validation._validate_model_name(name)
+        validation._validate_registered_model_tag(tag.key, tag.value)
+        self._registry.set_model_tag(name, tag.key, tag.value)
+
+    @translate.translated
+    def delete_registered_model_tag(self, name: str, key: str) -> None:
+        """Delete a tag of a model; one that is not there is fine."""
+        validation._validate_model_name(name)
+        validation._validate_tag_name(key)
+        self._registry.delete_model_tag(name, key)
+
+    # Model versions
+
+    @translate.translated_once
+    def create_model_version(  # noqa: PLR0913, PLR0917 -- MLflow's signature
+        self,
+        name: str,
+        source: str,
+        run_id: str | None = None,
+        tags: Iterable[Any] | None = None,
+        run_link: str | None = None,
+        description: str | None = None,
+        local_model_path: str | None = None,  # noqa: ARG002 -- the artifact is at its source already
+        model_id: str | None = None,
+    ) -> Any:
+        """A new ModelVersion with the next number, with the place where its artifact really is."""
+        validation._validate_model_name(name)
+        given = _tags(tags, validation._validate_model_version_tag)
+        opened = self._open()
+        resolved = opened.sources.resolve(source)
+        run_id = run_id or resolved.run_id or run_id
+        if not run_id and model_id:
+            run_id = opened.sources.run_of_model(model_id)
+        version = opened.registry.create_version(
+            name,
+            source=source,
+            location=resolved.location,
+            run_id=run_id,
+            run_link=run_link,
+            description=description,
+            tags=given,
+            model_id=model_id or None,
+        )
+        return entities.model_version(name, version)
+
+    @translate.translated
+    def get_model_version(self, name: str, version: Any) -> Any:
+        """The ModelVersion with this number."""
+        head, found = self._version(name, version)
+        return entities.designated_version(head, found)
+
+    @translate.translated
+    def update_model_version(self, name: str, version: Any, description: str | None = None) -> Any:
+        """Another description; the ModelVersion."""
+        validation._validate_model_name(name)
+        updated = self._registry.update_version(name, _number(version), description)
+        return entities.designated_version(self._registry.get_model(name), updated)
+
+    @translate.translated
+    def delete_model_version(self, name: str, version: Any) -> None:
+        """Delete a version and the aliases that designate it; RESOURCE_CONFLICT while a ModelAlias serves it."""
+        validation._validate_model_name(name)
+        self._registry.delete_version(name, _number(version), actor.current())
+
+    @translate.translated
+    def get_model_version_download_uri(self, name: str, version: Any) -> str:
+        """Where MLflow's clients download the version's artifact from."""
+        _, found = self._version(name, version)
+        return sources.download_uri(found, server.artifacts_destination(os.environ))
+
+    @translate.translated
+    def search_model_versions(
+        self,
+        filter_string: str | None = None,
+        max_results: int = limits.SEARCH_MODEL_VERSION_MAX_RESULTS_DEFAULT,
+        order_by: Sequence[str] | None = None,
+        page_token: str | None = None,
+    ) -> Any:
+        """A PagedList of ModelVersions, without their aliases (as in MLflow's own store)."""
+        search.check_max_results(max_results, search.VERSIONS_LIMIT, is_zero_allowed=False)
+        conditions = search.parse_version_filter(filter_string)
+        found = search.select_versions(self._versions(search.exact_name(conditions)), conditions)
+        return search.page(search.order_versions(found, order_by), max_results, page_token, _without_aliases)
+
+    @translate.translated
+    def set_model_version_tag(self, name: str, version: Any, tag: Any) -> None:
+        """Set a tag of a version."""
+        validation._validate_model_name(name)
+        number = _number(version)
+        validation._validate_model_version_tag(tag.key, tag.value)
+        self._registry.set_version_tag(name, number, tag.key, tag.value)
+
+    @translate.translated
+    def delete_model_version_tag(self, name: str, version: Any, key: str) -> None:
+        """Delete a tag of a version; one that is not there is fine."""
+        validation._validate_model_name(name)
+        number = _number(version)
+        validation._validate_tag_name(key)
+        self._registry.delete_version_tag(name, number, key)
+
+    def _await_model_version_creation(self, mv: Any, await_creation_for: Any) -> None:
+        """A version is READY once it is there."""
+
+    # Aliases
+
+    @translate.translated
+    def set_registered_model_alias(self, name: str, alias: str, version: Any) -> None:
+        """The alias designates this version from now on; RESOURCE_CONFLICT when a ModelAlias pins it."""
+        validation._validate_model_name(name)
+        validation._validate_model_alias_name(alias)
+        validation._validate_model_alias_name_reserved(alias)
+        self._registry.set_alias(name, alias, _number(version), actor.current())
+
+    @translate.translated
+    def delete_registered_model_alias(self, name: str, alias: str) -> None:
+        """Delete an alias; one that is not there is fine."""
+        validation._validate_model_name(name)
+        validation._validate_model_alias_name(alias)
+        self._registry.delete_alias(name, alias, actor.current())
+
+    @translate.translated
+    def get_model_version_by_alias(self, name: str, alias: str) -> Any:
+        """The ModelVersion that the alias designates; of "latest", the one with the highest number."""
+        validation._validate_model_name(name)
+        validation._validate_model_alias_name(alias)
+        head = self._registry.get_model(name)
+        if alias.lower() == "latest":
+            if not (latest := self._latest(head)):
+                raise errors.NotFound(f"Latest version not found for model {name}.", "version")
+            return entities.designated_version(head, latest[0])
+        if alias not in head.aliases:
+            raise errors.NotFound(f"Registered model alias {alias} not found.", "alias")
+        return entities.designated_version(head, self._registry.version_of(head, head.aliases[alias]))
+
+    # Parts of the above
+
+    def _version(self, name: str, version: Any) -> tuple[registry_entities.Head, registry_entities.Version]:
+        validation._validate_model_name(name)
+        number = _number(version)
+        head = self._registry.get_model(name)
+        return head, self._registry.version_of(head, number)
+
+    def _versions(self, name: str | None) -> list[search.VersionOf]:
+        """All versions, or those of one model, which may not be there."""
+        if name is None:
+            return self._registry.list_all_versions()
+        try:
+            head = self._registry.get_model(name)
+            return [(head, version) for version in self._registry.list_versions(name)]
+        except (errors.NotFound, errors.InvalidInput):  # a name that no model can have is a name that none has
+            return []
+
+    def _model(self, head: registry_entities.Head) -> Any:
+        return entities.registered_model(head, self._latest(head))
+
+    def _models(self, heads: Sequence[registry_entities.Head]) -> list[Any]:
+        """One page of RegisteredModels."""
+        if len(heads) <= _FEW_MODELS:
+            return [self._model(head) for head in heads]
+        newest: dict[str, registry_entities.Version] = {}
+        for head, version in self._registry.list_all_versions():  # of each model the newest first
+            newest.setdefault(head.uid, version)
+        return [entities.registered_model(head, filter(None, [newest.get(head.uid)])) for head in heads]
+
+    def _latest(self, head: registry_entities.Head) -> list[registry_entities.Version]:
+        """The latest version of each stage: the one with the highest number, because stages are not offered."""
+        if not head.last_version:
+            return []
+        try:
+            return [self._registry.version_of(head, head.last_version)]
+        except errors.NotFound:  # deleted
+            pass
+        try:
+            return self._registry.list_versions(head.name)[:1]
+        except errors.NotFound:  # the model was deleted meanwhile
+            return []
+
+
+class ConfigMapModelRegistryStore(RegistryStore):
+    """What MLflow builds for ``configmap://NAMESPACE[?context=NAME]``. Raises MlflowException for another URI."""
+
+    def __init__(self, store_uri: str, tracking_uri: str | None = None) -> None:
+        super().__init__(store_uri, tracking_uri, _Opener(_parsed(store_uri)))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Opener:
+    """Opens the registry of a URI; a class, so that a store can be pickled."""
+
+    address: uri.RegistryUri
+
+    def __call__(self) -> store.Registry:
+        try:
+            from podium.kube import configmaps
+        except ImportError as error:
+            raise exceptions.MlflowException(
+                f"configmap:// registries need the Kubernetes client: pip install 'podium[mlflow]' ({error})",
+                databricks_pb2.NOT_IMPLEMENTED,
+            ) from error
+        return store.Registry(configmaps.open_backend(self.address.namespace, context=self.address.context))
+
+
+@translate.translated
+def _parsed(store_uri: str) -> uri.RegistryUri:
+    return uri.parse(store_uri)
+
+
+def _check_no_deployment_job(deployment_job_id: str | None) -> None:
+    if deployment_job_id:
+        raise errors.NotOffered("deployment jobs are Databricks'; a ModelAlias is what deploys a model here")
+
+
+def _tags(tags: Iterable[Any] | None, check: Callable[[str, str | None], None]) -> Mapping[str, str | None]:
+    """Tags by key, each checked; of one key given twice the last counts."""
+    given = {}
+    for tag in tags or ():
+        check(tag.key, tag.value)
+        given[tag.key] = tag.value
+    return given
+
+
+def _number(version: Any) -> int:
+    """A version's number by MLflow's rules, which take what int() takes."""
+    try:
+        number: int = validation._validate_model_version(version)
+    except TypeError as error:
+        raise exceptions.MlflowException(str(error)) from error
+    return number
+
+
+def _without_aliases(found: Iterable[search.VersionOf]) -> list[Any]:
+    return [entities.model_version(head.name, version) for head, version in found]
