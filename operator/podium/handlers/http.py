@@ -12,6 +12,7 @@ from podium.handlers import telemetry
 LAG_LIMIT_SECONDS = 10.0
 """An event loop that is later than this has no hope to keep a Lease; a restart is better."""
 _BEAT_SECONDS = 1.0
+_EVERY_ADDRESS = "0.0.0.0"  # noqa: S104 -- the kubelet asks the pod's address
 
 
 class Server:
@@ -29,9 +30,10 @@ class Server:
         problems: collections.abc.Callable[[], list[str]],
         is_synced: collections.abc.Callable[[], bool],
         failures: collections.abc.Callable[[], list[str]] = list,
-        host: str = "0.0.0.0",  # noqa: S104 -- the kubelet asks the pod's address
+        *,
+        lag_limit_seconds: float = LAG_LIMIT_SECONDS,
     ) -> None:
-        self._host, self._port, self._metrics = host, port, metrics
+        self._port, self._metrics, self._lag_limit_seconds = port, metrics, lag_limit_seconds
         self._problems, self._is_synced, self._failures = problems, is_synced, failures
         self._lag = 0.0
 
@@ -44,7 +46,7 @@ class Server:
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await runner.setup()
         try:
-            await web.TCPSite(runner, self._host, self._port).start()
+            await web.TCPSite(runner, _EVERY_ADDRESS, self._port).start()
             while True:
                 await self._beat()
         finally:
@@ -58,7 +60,7 @@ class Server:
 
     async def _healthz(self, _: web.Request) -> web.Response:
         problems = self._problems()
-        is_healthy = self._lag < LAG_LIMIT_SECONDS and not problems
+        is_healthy = self._lag < self._lag_limit_seconds and not problems
         return _answer(is_healthy, {"eventLoopLagSeconds": round(self._lag, 3), "problems": problems})
 
     async def _readyz(self, _: web.Request) -> web.Response:
