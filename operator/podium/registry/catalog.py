@@ -27,18 +27,18 @@ class Catalog:
 
     def put(self, record: backend.Record) -> set[str]:
         """A ConfigMap is there, or changed: the uids of the models that it concerns. Raises nothing."""
-        kind = record.labels.get(names.REGISTRY_KIND_LABEL, "")
+        touched = self.remove(record.name)
         uid = record.labels.get(names.REGISTRY_UID_LABEL, "")
-        touched = self.remove(record.name) if self._uids.get(record.name, uid) != uid else set()
-        if kind == keys.CLAIM:
-            self._claims[record.name] = _parse(codec.decode_claim, record)
-        elif kind == keys.HEAD:
-            self._heads[record.name] = _parse(codec.decode_head, record)
-            uid = record.name
-        elif kind == keys.VERSION:
-            self._versions[record.name] = _parse(codec.decode_version, record)
-        else:
-            return touched | self.remove(record.name)
+        match record.labels.get(names.REGISTRY_KIND_LABEL):
+            case keys.CLAIM:
+                self._claims[record.name] = _parse(codec.decode_claim, record)
+            case keys.HEAD:
+                self._heads[record.name] = _parse(codec.decode_head, record)
+                uid = record.name
+            case keys.VERSION:
+                self._versions[record.name] = _parse(codec.decode_version, record)
+            case _:
+                return touched
         self._uids[record.name] = uid
         return touched | {uid}
 
@@ -102,7 +102,7 @@ class Catalog:
         below = self._first(head, range(min(number - 1, head.last_version), 0, -1))
         above = self._first(head, range(max(number + 1, 1), head.last_version + 1))
         found = [str(neighbour) for neighbour in (below, above) if neighbour]
-        return f"; the nearest that do: {', '.join(found)}" if found else "; the model has no versions"
+        return f"; the nearest that do: {', '.join(found)}" if found else "; it has no version"
 
     def _first(self, head: entities.Head, numbers: Iterable[int]) -> int | None:
         for number in numbers:

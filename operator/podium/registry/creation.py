@@ -14,6 +14,9 @@ from collections.abc import Callable
 from podium import errors, names
 from podium.registry import backend, codec, entities, keys, limits, reading, removal, transitions, writing
 
+_CROWD = 8
+"""So many versions in the making at once are many: wait before the next try."""
+
 
 class Creation:
     """Creates for one registry; safe to use from several threads."""
@@ -73,12 +76,10 @@ class Creation:
 
     def version(self, name: str, version: entities.Version) -> entities.Version:
         """A new version of the model, of valid fields; its uid, number and times are set here. Raises NotFound."""
-        operation = names.short_hash(version.operation_id, 16) if version.operation_id else ""
-        placed = self._place(name, version, operation)
+        placed = self._place(name, version)
         try:
             self._writer.change_head(
-                lambda: self._reader.head_of_uid(placed.model_uid),
-                lambda head: transitions.commit_version(head, placed.number, operation, self._clock()),
+                lambda: self._reader.head_of_uid(placed.model_uid), lambda head: self._committed(head, placed)
             )
         except errors.Unavailable:
             raise  # it may be committed: whoever repeats the operation finds out
@@ -86,13 +87,24 @@ class Creation:
             self._withdraw(placed)
             raise errors.NotFound(transitions.missing_model(name)) from None
         except errors.RegistryError:
-            self._withdraw(placed)
-            raise
+            if self._withdraw(placed):
+                raise
         return placed
 
-    def _place(self, name: str, version: entities.Version, operation: str) -> entities.Version:
+    def _committed(self, head: entities.Head, placed: entities.Version) -> entities.Head:
+        """The head with the version, and with those below it that another creation has put there.
+
+        Their operation ids go along, so that whoever repeats one of those creations finds what it made.
+        """
+        below = range(head.last_version + 1, placed.number)
+        others = [self._found(head.uid, number) for number in below]
+        made = [(_hash(v.operation_id), v.number) for v in (*others, placed) if v and v.operation_id]
+        return transitions.commit_version(head, placed.number, made, self._clock())
+
+    def _place(self, name: str, version: entities.Version) -> entities.Version:
         """Write the version's object under the first free number; or find the one that this operation made before."""
         patience = self._writer.patience()
+        operation = _hash(version.operation_id) if version.operation_id else ""
         tried = 0
         while True:
             head = self._reader.model(name).entity
@@ -107,24 +119,29 @@ class Creation:
                 self._backend.create(record)
                 return candidate
             except errors.AlreadyExists:
-                if operation and (adopted := self._adopt(candidate)):
-                    return adopted
-            if tried > head.last_version + 8:
+                found = self._found(head.uid, tried) if operation else None
+                if found and found.operation_id == version.operation_id:
+                    return found
+            if tried > head.last_version + _CROWD:
                 patience.wait(f"registered model {name[:60]!r}")
 
-    def _adopt(self, candidate: entities.Version) -> entities.Version | None:
-        """The object in the candidate's place, if the same operation made it."""
+    def _found(self, uid: str, number: int) -> entities.Version | None:
+        """The version's object, if it is there and parses."""
         with contextlib.suppress(errors.CorruptRegistry):
-            stored = self._reader.version_object(candidate.model_uid, candidate.number)
-            if stored and stored.entity.operation_id == candidate.operation_id and not stored.entity.deleted:
+            if stored := self._reader.version_object(uid, number):
                 return stored.entity
         return None
 
-    def _withdraw(self, placed: entities.Version) -> None:
-        """Remove the object of a version that could not be committed, as far as that is possible."""
+    def _withdraw(self, placed: entities.Version) -> bool:
+        """Remove the object of a version that could not be committed; False if another creation has committed it."""
         with contextlib.suppress(errors.RegistryError):
             head = self._reader.head(placed.model_uid)
             if head and not head.entity.is_deleted and head.entity.last_version >= placed.number:
-                return
+                return False
             if record := self._backend.get(keys.version_name(placed.model_uid, placed.number)):
                 removal.remove(self._backend, record)
+        return True
+
+
+def _hash(operation_id: str) -> str:
+    return names.short_hash(operation_id, 16)

@@ -6,6 +6,7 @@ A clock that goes backwards does not break order: no time is below the one befor
 """
 
 import dataclasses
+from collections.abc import Sequence
 from typing import TypeAlias
 
 from podium import errors
@@ -65,23 +66,19 @@ def delete_alias(head: Head, alias: str, actor: entities.Actor, now_ms: int) -> 
     return _move(head, alias, None, actor, now_ms, "deleted")
 
 
-def commit_version(head: Head, number: int, operation: str, now_ms: int) -> Head:
+def commit_version(head: Head, number: int, made: Sequence[tuple[str, int]], now_ms: int) -> Head:
     """The version with this number is there, and so is every object below it.
 
-    `operation` is the hash of the creation's operation id, or "" for one that nobody can repeat.
+    `made` are the hashes of the operation ids, and the numbers, of all creations that are committed by that.
     """
-    operations = head.operations
-    if (operation, number) in operations:
-        return head
-    if operation:
-        operations = (*operations, (operation, number))[-OPERATIONS_KEPT:]
-    elif number <= head.last_version:
+    fresh = tuple(operation for operation in made if operation not in head.operations)
+    if number <= head.last_version and not fresh:
         return head  # another creation has committed it along with its own
     return dataclasses.replace(
         head,
         last_version=max(head.last_version, number),
         updated_ms=_later(head.updated_ms, now_ms),
-        operations=operations,
+        operations=(*head.operations, *fresh)[-OPERATIONS_KEPT:],
     )
 
 

@@ -1,0 +1,203 @@
+"""Values for the registry's tests, with overrides; strategies that make hostile ones."""
+
+import string
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from hypothesis import strategies as st
+
+from podium.registry import backend, entities, memory
+
+UID = "iris-k3v6wqe2zt5ymd4a"
+JOE = entities.Actor("joe", "basic", True)
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
+HOSTILE = st.sampled_from(
+    ["\0", "\n", "a\nb=1\n", "\u202e", '"', "{}", "\u2028\x85", "é", "é", "한국어", "\U0001f984", "null"]
+)
+ANY_TEXT = TEXTS | HOSTILE
+ALIASES = st.text(st.sampled_from(string.ascii_letters + "-_0é한"), min_size=1, max_size=12)
+NUMBERS = st.integers(1, 10**9)
+TIMES = st.integers(0, 10**13)
+TAGS = st.dictionaries(ANY_TEXT, st.none() | ANY_TEXT, max_size=4)
+ACTORS = st.builds(entities.Actor, ANY_TEXT, ANY_TEXT, st.booleans())
+WRITES = st.lists(st.from_regex(r"[0-9a-f]{10}", fullmatch=True), max_size=4).map(tuple)
+
+
+def head(**overrides: Any) -> entities.Head:
+    """A model with three versions and one alias."""
+    fields: dict[str, Any] = {
+        "uid": UID,
+        "name": "iris",
+        "created_ms": 1_000,
+        "updated_ms": 2_000,
+        "last_version": 3,
+        "aliases": {"champion": 1},
+    }
+    return entities.Head(**{**fields, **overrides})
+
+
+def version(**overrides: Any) -> entities.Version:
+    """A version on S3."""
+    fields: dict[str, Any] = {
+        "model_uid": UID,
+        "number": 1,
+        "source": "s3://models/iris/1",
+        "created_ms": 1_000,
+        "updated_ms": 1_000,
+    }
+    return entities.Version(**{**fields, **overrides})
+
+
+def entry(sequence: int, **overrides: Any) -> entities.HistoryEntry:
+    """A move of champion."""
+    fields: dict[str, Any] = {
+        "sequence": sequence,
+        "time_ms": 1_000 + sequence,
+        "alias": "champion",
+        "from_version": None,
+        "to_version": 1,
+        "actor": JOE,
+        "reason": "set",
+    }
+    return entities.HistoryEntry(**{**fields, **overrides})
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> tuple[entities.HistoryEntry, ...]:
+    """Moves without a gap, from any sequence on."""
+    first = draw(st.integers(1, 10**6))
+    return tuple(
+        entities.HistoryEntry(
+            first + offset,
+            draw(TIMES),
+            draw(ALIASES),
+            draw(st.none() | NUMBERS),
+            draw(st.none() | NUMBERS),
+            draw(ACTORS),
+            draw(st.sampled_from(["set", "deleted", "version-deleted", "pinned"])),
+        )
+        for offset in range(draw(st.integers(0, 4)))
+    )
+
+
+@st.composite
+def heads(draw: st.DrawFn) -> entities.Head:
+    """Heads of all shapes."""
+    history = draw(histories())
+    claims = draw(
+        st.lists(
+            st.builds(
+                entities.ServingClaim,
+                ANY_TEXT,
+                ANY_TEXT,
+                ANY_TEXT,
+                st.lists(NUMBERS, min_size=1, max_size=3).map(tuple),
+            ),
+            max_size=3,
+        )
+    )
+    return entities.Head(
+        uid=UID,
+        name=draw(ANY_TEXT),
+        description=draw(st.none() | ANY_TEXT),
+        tags=draw(TAGS),
+        aliases=draw(st.dictionaries(ALIASES, NUMBERS, max_size=4)),
+        last_version=draw(NUMBERS),
+        created_ms=draw(TIMES),
+        updated_ms=draw(TIMES),
+        serving={claim.uid: claim for claim in claims},
+        pins=draw(st.dictionaries(ALIASES, st.builds(entities.Pin, ANY_TEXT, ANY_TEXT, ANY_TEXT), max_size=3)),
+        history=history,
+        history_total=history[-1].sequence if history else draw(st.integers(0, 10)),
+        archives=draw(st.integers(0, 5)),
+        deleting=draw(st.lists(NUMBERS, max_size=3).map(tuple)),
+        is_deleted=draw(st.booleans()),
+        operations=draw(
+            st.lists(st.tuples(st.from_regex(r"[a-z2-7]{16}", fullmatch=True), NUMBERS), max_size=3).map(tuple)
+        ),
+        writes=draw(WRITES),
+    )
+
+
+@st.composite
+def versions(draw: st.DrawFn) -> entities.Version:
+    """Versions of all shapes."""
+    optional = st.none() | ANY_TEXT
+    return entities.Version(
+        model_uid=UID,
+        number=draw(NUMBERS),
+        source=draw(ANY_TEXT),
+        location=draw(optional),
+        run_id=draw(optional),
+        run_link=draw(optional),
+        description=draw(optional),
+        tags=draw(TAGS),
+        stage=draw(ANY_TEXT),
+        user_id=draw(optional),
+        status=draw(ANY_TEXT),
+        status_message=draw(optional),
+        model_id=draw(optional),
+        created_ms=draw(TIMES),
+        updated_ms=draw(TIMES),
+        deleted=draw(st.booleans()),
+        operation_id=draw(ANY_TEXT),
+        writes=draw(WRITES),
+    )
+
+
+class Clock:
+    """A clock that tests set; it advances by one millisecond a reading."""
+
+    def __init__(self, now_ms: int = 1_000_000) -> None:
+        self.now_ms = now_ms
+
+    def __call__(self) -> int:
+        self.now_ms += 1
+        return self.now_ms
+
+
+class Killed(BaseException):
+    """The process died; not an Exception, because nothing may catch it."""
+
+
+class DyingBackend:
+    """A memory backend whose caller dies at a given write: right before it, or after it was taken.
+
+    Once it has died, each write fails: no clean-up runs in a dead process.
+    """
+
+    def __init__(self, store: memory.MemoryBackend, at_write: int, *, is_taken: bool) -> None:
+        self._store, self._at_write, self._is_taken = store, at_write, is_taken
+        self.writes = 0
+        self._lock = threading.Lock()
+
+    def get(self, name: str) -> backend.Record | None:
+        return self._store.get(name)
+
+    def list(self, labels: Mapping[str, str]) -> "list[backend.Record]":
+        return self._store.list(labels)
+
+    def create(self, record: backend.Record) -> backend.Record:
+        self._before()
+        return self._after(self._store.create(record))
+
+    def replace(self, record: backend.Record) -> backend.Record:
+        self._before()
+        return self._after(self._store.replace(record))
+
+    def delete(self, name: str, resource_version: str) -> None:
+        self._before()
+        self._store.delete(name, resource_version)
+        self._after(None)
+
+    def _before(self) -> None:
+        self.writes += 1
+        if self.writes > self._at_write or (self.writes == self._at_write and not self._is_taken):
+            raise Killed
+
+    def _after(self, answer: Any) -> Any:
+        if self.writes == self._at_write and self._is_taken:
+            raise Killed
+        return answer

@@ -1,0 +1,227 @@
+"""Killed before or after any of its writes, every operation leaves a registry that works, and can be done again."""
+
+import contextlib
+import dataclasses
+from collections.abc import Callable
+
+import pytest
+
+from podium import errors
+from podium.registry import codec, entities, keys, limits, memory, removal, store
+from tests.unit.registry import factories
+
+JOE = factories.JOE
+CLAIM = entities.ServingClaim("u1", "prod", "iris", (2,))
+
+
+def prepared() -> memory.MemoryBackend:
+    """A registry with a model of three versions, and one alias."""
+    backend = memory.MemoryBackend()
+    registry = store.Registry(backend, clock=factories.Clock())
+    registry.create_model("iris")
+    for number in (1, 2, 3):
+        registry.create_version("iris", source=f"s3://models/{number}")
+    registry.set_alias("iris", "champion", 1, JOE)
+    return backend
+
+
+def uid_of(registry: store.Registry) -> str:
+    return registry.get_model("iris").uid
+
+
+@dataclasses.dataclass(frozen=True)
+class Operation:
+    """What is done, and how it shows that it was done, once it was done again."""
+
+    run: Callable[[store.Registry], object]
+    is_done: Callable[[store.Registry], bool]
+    forgives: tuple[type[errors.RegistryError], ...] = ()
+    """How the repetition may find that it was done already."""
+
+
+def _exists(registry: store.Registry, name: str) -> bool:
+    return name in [head.name for head in registry.list_models()]
+
+
+OPERATIONS = {
+    "create a model": Operation(
+        lambda r: r.create_model("new"), lambda r: r.get_model("new").last_version == 0, (errors.AlreadyExists,)
+    ),
+    "create a version": Operation(
+        lambda r: r.create_version("iris", source="s3://models/4", operation_id="op"),
+        lambda r: [v.source for v in r.list_versions("iris")].count("s3://models/4") == 1,
+    ),
+    "set an alias": Operation(
+        lambda r: r.set_alias("iris", "champion", 3, JOE), lambda r: r.get_model("iris").aliases == {"champion": 3}
+    ),
+    "delete an alias": Operation(
+        lambda r: r.delete_alias("iris", "champion", JOE), lambda r: r.get_model("iris").aliases == {}
+    ),
+    "delete a version": Operation(
+        lambda r: r.delete_version("iris", 1, JOE),
+        lambda r: [v.number for v in r.list_versions("iris")] == [3, 2] and not r.get_model("iris").aliases,
+        (errors.NotFound,),
+    ),
+    "delete a model": Operation(lambda r: r.delete_model("iris"), lambda r: not _exists(r, "iris"), (errors.NotFound,)),
+    "serve": Operation(
+        lambda r: r.record_serving(uid_of(r), CLAIM), lambda r: r.get_model("iris").serving == {"u1": CLAIM}
+    ),
+    "pin": Operation(
+        lambda r: r.pin_alias(uid_of(r), "champion", 2, entities.Pin("u1", "prod", "iris"), JOE),
+        lambda r: r.get_model("iris").aliases == {"champion": 2} and "champion" in r.get_model("iris").pins,
+    ),
+    "tag a version": Operation(
+        lambda r: r.set_version_tag("iris", 1, "a", "b"), lambda r: r.get_version("iris", 1).tags == {"a": "b"}
+    ),
+}
+
+
+def writes_of(operation: Operation) -> int:
+    """How many writes the operation takes when nobody kills it."""
+    backend = factories.DyingBackend(prepared(), 10**6, is_taken=True)
+    operation.run(store.Registry(backend, clock=factories.Clock()))
+    return backend.writes
+
+
+CRASHES = [
+    pytest.param(operation, write, is_taken, id=f"{name}, {'after' if is_taken else 'before'} write {write}")
+    for name, operation in OPERATIONS.items()
+    for write in range(1, writes_of(operation) + 1)
+    for is_taken in (False, True)
+]
+
+
+@pytest.mark.parametrize(("operation", "write", "is_taken"), CRASHES)
+def test_a_killed_operation_can_be_done_again(operation: Operation, write: int, is_taken: bool) -> None:
+    backend = kill(operation, write, is_taken)
+    registry = store.Registry(backend, clock=factories.Clock(2_000_000))
+    with contextlib.suppress(*operation.forgives):
+        operation.run(registry)
+    assert operation.is_done(registry)
+    check(backend, registry)
+
+
+@pytest.mark.parametrize(("operation", "write", "is_taken"), CRASHES)
+def test_a_killed_operation_stops_nobody_else(operation: Operation, write: int, is_taken: bool) -> None:
+    backend = kill(operation, write, is_taken)
+    registry = store.Registry(backend, clock=factories.Clock(2_000_000))
+    check(backend, registry)
+    if not _exists(registry, "iris"):
+        assert registry.create_model("iris").last_version == 0
+    if not _exists(registry, "new"):
+        assert registry.create_model("new").last_version == 0
+    known = {version.number for version in registry.list_versions("iris")}
+    made = registry.create_version("iris", source="s3://models/next")
+    assert made.number not in known
+    if not registry.get_model("iris").pins:
+        registry.set_alias("iris", "champion", made.number, JOE)
+        assert registry.get_version_by_alias("iris", "champion") == made
+    check(backend, registry)
+
+
+@pytest.mark.parametrize(("operation", "write", "is_taken"), CRASHES)
+def test_a_sweep_leaves_nothing_that_belongs_to_no_model(operation: Operation, write: int, is_taken: bool) -> None:
+    backend = kill(operation, write, is_taken)
+    registry = store.Registry(backend, clock=factories.Clock(1_000_000 + 2 * removal.GRACE_MS))
+    before = registry.list_models()
+    registry.sweep()
+    assert [dataclasses.replace(h, deleting=(), writes=()) for h in before] == [
+        dataclasses.replace(h, deleting=(), writes=()) for h in registry.list_models()
+    ]
+    owned = set()
+    for head in registry.list_models():
+        assert head.deleting == ()
+        owned |= {keys.claim_name(head.name), head.uid}
+        owned |= {keys.version_name(head.uid, number) for number in range(1, head.last_version + 1)}
+    assert {record.name for record in backend.list({})} == owned
+    assert registry.sweep() == []
+
+
+def test_a_sweep_leaves_creations_alone_that_may_still_live() -> None:
+    backend = kill(OPERATIONS["create a model"], 1, True)
+    before = backend.list({})
+    assert store.Registry(backend, clock=factories.Clock()).sweep() == []
+    assert backend.list({}) == before
+
+
+def test_the_name_of_a_model_whose_deletion_died_is_free_and_means_another_model() -> None:
+    backend = kill(OPERATIONS["delete a model"], 1, True)
+    old = {record.name for record in backend.list(keys.of_kind(keys.HEAD))}
+    registry = store.Registry(backend, clock=factories.Clock())
+    head = registry.create_model("iris")
+    assert (head.uid in old, head.last_version, registry.list_versions("iris")) == (False, 0, [])
+    assert {record.name for record in backend.list(keys.of_kind(keys.HEAD))} == {head.uid}
+
+
+def test_a_creation_that_died_and_was_passed_by_is_found_by_whoever_repeats_it() -> None:
+    operation = OPERATIONS["create a version"]
+    backend = kill(operation, 1, True)
+    assert store.Registry(backend, clock=factories.Clock()).create_version("iris", source="s3://models/5").number == 5
+    registry = store.Registry(backend, clock=factories.Clock())
+    operation.run(registry)
+    assert [version.source for version in registry.list_versions("iris")][:2] == ["s3://models/5", "s3://models/4"]
+    assert registry.get_model("iris").last_version == 5
+
+
+def test_a_killed_archiving_loses_and_repeats_no_move() -> None:
+    writes = 0
+    for is_taken in (False, True):
+        for write in (1, 2):
+            backend = memory.MemoryBackend()
+            registry = store.Registry(backend, clock=factories.Clock())
+            fill(registry, until_bytes=limits.HEAD_BYTES - 400)
+            moves = len(registry.history("iris"))
+            dying = factories.DyingBackend(backend, write, is_taken=is_taken)
+            try:
+                for number in (1, 2) * 10:
+                    store.Registry(dying, clock=factories.Clock()).set_alias("iris", "champion", number, JOE)
+                    moves += 1
+                    dying.writes = 0
+                    if backend.list(keys.of_kind(keys.ARCHIVE)):
+                        break
+            except factories.Killed:
+                writes += 1
+            check(backend, store.Registry(backend, clock=factories.Clock()))
+            fresh = store.Registry(backend, clock=factories.Clock())
+            for number in (1, 2) * 100:
+                fresh.set_alias("iris", "champion", number, JOE)
+            check(backend, fresh)
+            assert fresh.get_model("iris").archives >= 1
+    assert writes == 4
+
+
+def fill(registry: store.Registry, until_bytes: int) -> None:
+    """A model whose head is nearly full of history."""
+    registry.create_model("iris")
+    for number in (1, 2):
+        registry.create_version("iris", source=f"s3://models/{number}")
+    for count in range(10_000):
+        registry.set_alias("iris", "champion", 1 + count % 2, JOE)
+        if limits.size(codec.encode_head(registry.get_model("iris"))) >= until_bytes:
+            return
+
+
+def kill(operation: Operation, write: int, is_taken: bool) -> memory.MemoryBackend:
+    backend = prepared()
+    dying = factories.DyingBackend(backend, write, is_taken=is_taken)
+    with pytest.raises(factories.Killed):
+        operation.run(store.Registry(dying, clock=factories.Clock()))
+    return backend
+
+
+def check(backend: memory.MemoryBackend, registry: store.Registry) -> None:
+    """What holds at any time: one model a name, numbers unique, aliases on versions that are there, a full history."""
+    heads = registry.list_models()
+    assert len({head.name for head in heads}) == len(heads)
+    for head in heads:
+        numbers = [version.number for version in registry.list_versions(head.name)]
+        assert len(set(numbers)) == len(numbers)
+        assert all(1 <= number <= head.last_version for number in numbers)
+        assert set(head.aliases.values()) <= set(numbers)
+        history = registry.history(head.name)
+        assert [entry.sequence for entry in history] == list(range(1, head.history_total + 1))
+        place: dict[str, int | None] = {}
+        for entry in history:
+            assert entry.from_version == place.get(entry.alias)
+            place[entry.alias] = entry.to_version
+        assert {alias: number for alias, number in place.items() if number is not None} == dict(head.aliases)

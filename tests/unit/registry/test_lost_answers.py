@@ -1,0 +1,260 @@
+"""A write whose answer was lost happens once: at the backend on the API server, and through the Registry."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from podium import errors
+from podium.kube import configmaps
+from podium.registry import backend, entities, memory, store
+from tests.unit.registry import factories
+
+JOE = factories.JOE
+RECORD = backend.Record("a", {"l": "v"}, {"k": "1"})
+LOST = errors.KubeUnavailable(0, "Unreachable", "connection reset")
+UNSENT = errors.KubeUnavailable(0, "Unreachable", "connection refused", is_untaken=True)
+
+
+class FakeSession:
+    """The API server's answers for ConfigMaps, and failures before or after a call is taken.
+
+    `failures` are consumed one a call: None lets it pass, an error is raised instead; with (error, True) the call is
+    taken first, and with (error, function) something else happens then.
+    """
+
+    def __init__(self, *failures: Any) -> None:
+        self.store = memory.MemoryBackend()
+        self.failures = list(failures)
+        self.calls: list[str] = []
+
+    def request(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+        self.calls.append(method)
+        failure = self.failures.pop(0) if self.failures else None
+        error, then = failure if isinstance(failure, tuple) else (failure, None)
+        if error and not then:
+            raise error
+        answer = self._answer(method, path, options.get("body"), options.get("query"))
+        if callable(then):
+            then(self.store)
+        if error:
+            raise error
+        return answer
+
+    def _answer(self, method: str, path: str, body: Any, query: Mapping[str, str] | None) -> dict[str, Any]:
+        name = path.rsplit("/configmaps", 1)[1].lstrip("/")
+        try:
+            if method == "POST":
+                return manifest(self.store.create(record(body)))
+            if method == "PUT":
+                return manifest(self.store.replace(record(body)))
+            if method == "DELETE":
+                self.store.delete(name, body["preconditions"]["resourceVersion"])
+                return {}
+        except (errors.AlreadyExists, backend.Stale) as error:
+            raise errors.KubeConflict(409, "Conflict", str(error)) from error
+        if not name:
+            labels = dict(pair.split("=") for pair in (query or {})["labelSelector"].split(","))
+            return {"items": [manifest(found) for found in self.store.list(labels)]}
+        if found := self.store.get(name):
+            return manifest(found)
+        raise errors.KubeNotFound(404, "NotFound", name)
+
+
+def manifest(found: backend.Record) -> dict[str, Any]:
+    metadata = {"name": found.name, "labels": dict(found.labels), "resourceVersion": found.resource_version}
+    return {"metadata": metadata, "data": dict(found.data)}
+
+
+def record(body: dict[str, Any]) -> backend.Record:
+    metadata = body["metadata"]
+    return backend.Record(metadata["name"], metadata["labels"], body["data"], metadata.get("resourceVersion", ""))
+
+
+def opened(session: Any, deadline_seconds: float = 5.0) -> configmaps.ConfigMapBackend:
+    return configmaps.ConfigMapBackend(session, "models", deadline_seconds=deadline_seconds)
+
+
+def changed(found: backend.Record, value: str) -> backend.Record:
+    return backend.Record(found.name, found.labels, {"k": value}, found.resource_version)
+
+
+def test_a_creation_that_was_taken_without_an_answer_succeeds() -> None:
+    session = FakeSession((LOST, True))
+    assert opened(session).create(RECORD).data == {"k": "1"}
+    assert session.calls == ["POST", "POST", "GET"]
+
+
+def test_a_creation_without_an_answer_whose_name_was_taken_by_another_fails() -> None:
+    session = FakeSession(LOST)
+    session.store.create(backend.Record("a", {}, {"k": "other"}))
+    with pytest.raises(errors.AlreadyExists):
+        opened(session).create(RECORD)
+
+
+def test_a_swap_that_was_taken_without_an_answer_succeeds() -> None:
+    session = FakeSession(None, (LOST, True))
+    configs = opened(session)
+    first = configs.create(RECORD)
+    assert configs.replace(changed(first, "2")).data == {"k": "2"}
+    assert session.calls == ["POST", "PUT", "PUT", "GET"]
+
+
+def test_a_swap_that_was_never_sent_is_sent_again() -> None:
+    session = FakeSession(None, UNSENT)
+    configs = opened(session)
+    assert configs.replace(changed(configs.create(RECORD), "2")).data == {"k": "2"}
+    assert session.calls == ["POST", "PUT", "PUT"]
+
+
+def test_a_swap_that_lost_surely_says_so() -> None:
+    session = FakeSession(None, UNSENT)
+    configs = opened(session)
+    first = configs.create(RECORD)
+    session.store.replace(changed(first, "other"))
+    with pytest.raises(backend.Stale) as caught:
+        configs.replace(changed(first, "2"))
+    assert caught.value.is_sure
+
+
+def test_a_swap_without_an_answer_that_others_followed_is_not_called_lost() -> None:
+    def follow(records: memory.MemoryBackend) -> None:
+        found = records.get("a")
+        assert found
+        records.replace(changed(found, "3"))
+
+    configs = opened(FakeSession(None, (LOST, follow)))
+    first = configs.create(RECORD)
+    with pytest.raises(backend.Stale) as caught:
+        configs.replace(changed(first, "2"))
+    assert not caught.value.is_sure
+
+
+def test_a_deletion_that_was_taken_without_an_answer_succeeds() -> None:
+    configs = opened(FakeSession(None, (LOST, True)))
+    first = configs.create(RECORD)
+    assert configs.delete("a", first.resource_version) is None
+    assert configs.get("a") is None
+
+
+def test_reads_are_repeated() -> None:
+    session = FakeSession(None, LOST, LOST, None, LOST)
+    configs = opened(session)
+    first = configs.create(RECORD)
+    assert configs.get("a") == first
+    assert configs.list({"l": "v"}) == [first]
+
+
+def test_the_servers_wish_to_wait_is_followed() -> None:
+    busy = errors.KubeUnavailable(429, "TooManyRequests", "slow down", retry_after=60.0, is_untaken=True)
+    session = FakeSession(busy)
+    with pytest.raises(errors.Unavailable, match="slow down"):
+        opened(session).get("a")
+    assert session.calls == ["GET"]
+
+
+def test_a_deadline_ends_the_tries_and_says_what_is_in_doubt() -> None:
+    configs = opened(FakeSession(*[LOST] * 50), deadline_seconds=0.2)
+    with pytest.raises(errors.Unavailable, match=r"did not create .*'models' within 0.2 .*read before trying again"):
+        configs.create(RECORD)
+
+
+REFUSALS: dict[str, tuple[errors.KubeError, type[errors.RegistryError], str]] = {
+    "not allowed": (
+        errors.KubeForbidden(403, "Forbidden", "User x cannot"),
+        errors.Forbidden,
+        "grant the verb 'get' on resource 'configmaps' in namespace 'models'",
+    ),
+    "unknown credentials": (errors.KubeForbidden(401, "", "Unauthorized"), errors.Forbidden, "these credentials"),
+    "too large": (errors.KubeInvalid(422, "Invalid", "Too long: must have at most"), errors.TooLarge, "Too long"),
+    "a request too large": (errors.KubeInvalid(413, "", "limit is 3145728"), errors.TooLarge, "3145728"),
+    "invalid": (errors.KubeInvalid(422, "Invalid", "field is immutable"), errors.InvalidInput, "immutable"),
+}
+
+
+@pytest.mark.parametrize(("answer", "kind", "text"), REFUSALS.values(), ids=REFUSALS)
+def test_a_refusal_is_raised_at_once_as_the_registrys_own_error(
+    answer: errors.KubeError, kind: type[errors.RegistryError], text: str
+) -> None:
+    session = FakeSession(answer)
+    with pytest.raises(kind, match=text):
+        opened(session).get("a")
+    assert session.calls == ["GET"]
+
+
+def test_a_namespace_that_is_missing_is_named() -> None:
+    session = FakeSession(errors.KubeNotFound(404, "NotFound", 'namespaces "models" not found'))
+    with pytest.raises(errors.InvalidInput, match="kubectl create namespace models"):
+        opened(session).create(RECORD)
+
+
+OPERATIONS: dict[str, Callable[[store.Registry], object]] = {
+    "set an alias": lambda r: r.set_alias("iris", "champion", 2, JOE),
+    "delete an alias": lambda r: r.delete_alias("iris", "champion", JOE),
+    "delete a version": lambda r: r.delete_version("iris", 1, JOE),
+    "create a version": lambda r: r.create_version("iris", source="s3://models/new"),
+    "pin": lambda r: r.pin_alias(r.get_model("iris").uid, "champion", 2, entities.Pin("u", "n", "a"), JOE),
+    "create a model": lambda r: r.create_model("new"),
+    "delete a model": lambda r: r.delete_model("iris"),
+}
+
+
+@pytest.mark.parametrize("is_followed", [False, True], ids=["nobody follows", "another writer follows"])
+@pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
+def test_an_operation_whose_every_answer_is_lost_has_the_effect_of_one(
+    operation: Callable[[store.Registry], object], is_followed: bool
+) -> None:
+    calm, rough = prepared(FakeSession()), prepared(FakeSession())
+    operation(calm)
+    before = rough_session(rough)
+    before.failures = _Losing(before, is_followed)  # type: ignore[assignment] -- a list that never ends
+    operation(rough)
+    before.failures = []
+    assert facts(rough) == facts(calm)
+
+
+class _Losing:
+    """Failures without end: each write is taken and its answer lost, and perhaps another one follows; reads pass."""
+
+    def __init__(self, session: FakeSession, is_followed: bool) -> None:
+        self._session, self._is_followed, self._is_lost = session, is_followed, False
+
+    def __bool__(self) -> bool:
+        return True
+
+    def pop(self, _: int) -> Any:
+        if self._session.calls[-1] == "GET":
+            return None
+        self._is_lost = not self._is_lost
+        return (LOST, self._follow if self._is_followed else True) if self._is_lost else None
+
+    def _follow(self, records: memory.MemoryBackend) -> None:
+        names = [head.name for head in store.Registry(records).list_models()]
+        if "iris" in names:
+            store.Registry(records).set_model_tag("iris", "follower", str(len(self._session.calls)))
+
+
+def prepared(session: FakeSession) -> store.Registry:
+    registry = store.Registry(opened(session), clock=factories.Clock())
+    registry.create_model("iris")
+    for number in (1, 2):
+        registry.create_version("iris", source=f"s3://models/{number}")
+    registry.set_alias("iris", "champion", 1, JOE)
+    return registry
+
+
+def rough_session(registry: store.Registry) -> Any:
+    return registry._backend._session  # type: ignore[attr-defined] -- the fake that was put in
+
+
+def facts(registry: store.Registry) -> object:
+    return [
+        (
+            head.name,
+            head.last_version,
+            head.aliases,
+            [version.source for version in registry.list_versions(head.name)],
+            [(move.sequence, move.alias, move.from_version, move.to_version) for move in registry.history(head.name)],
+        )
+        for head in registry.list_models()
+    ]

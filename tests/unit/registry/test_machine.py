@@ -1,0 +1,210 @@
+"""The Registry against a simple model of what it promises, in any order of operations."""
+
+import contextlib
+import dataclasses
+import itertools
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from podium import errors
+from podium.registry import entities, memory, store
+from tests.unit.registry import factories
+
+NAMES = st.sampled_from(["iris", "Iris", "e\u0301", "\u00e9", " a\n", "붓꽃"])
+ALIASES = st.sampled_from(["champion", "challenger", "é"])
+NUMBERS = st.integers(1, 5)
+HOLDERS = st.sampled_from(["u1", "u2"])
+TEXTS = st.none() | st.sampled_from(["", "x", "a\nb"])
+
+
+@dataclasses.dataclass
+class Expected:
+    """One registered model, as a user would keep it on paper."""
+
+    uid: str
+    description: str | None = None
+    tags: dict[str, str | None] = dataclasses.field(default_factory=dict)
+    versions: dict[int, str] = dataclasses.field(default_factory=dict)
+    last: int = 0
+    aliases: dict[str, int] = dataclasses.field(default_factory=dict)
+    moves: list[tuple[str, int | None, int | None, str]] = dataclasses.field(default_factory=list)
+    serving: dict[str, set[int]] = dataclasses.field(default_factory=dict)
+    pins: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    def move(self, alias: str, number: int | None, reason: str) -> None:
+        if self.aliases.get(alias) == number:
+            return
+        self.moves.append((alias, self.aliases.get(alias), number, reason))
+        self.aliases.pop(alias, None)
+        if number is not None:
+            self.aliases[alias] = number
+
+    def is_served(self, number: int) -> bool:
+        return any(number in versions for versions in self.serving.values())
+
+    def is_designated_by_a_pin(self, number: int) -> bool:
+        return any(self.aliases.get(alias) == number for alias in self.pins)
+
+
+class RegistryMachine(RuleBasedStateMachine):
+    """Every rule does one thing on both sides, whether it is allowed or not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.registry = store.Registry(memory.MemoryBackend(), clock=factories.Clock())
+        self.models: dict[str, Expected] = {}
+        self.uids: set[str] = set()
+        self.sources = (f"s3://bucket/{n}" for n in itertools.count())
+
+    @contextlib.contextmanager
+    def refused_unless(self, is_allowed: bool, *kinds: type[errors.RegistryError]) -> Iterator[None]:
+        """The operation has to succeed if it is allowed, else raise one of the kinds."""
+        if is_allowed:
+            yield
+        else:
+            with pytest.raises(kinds):
+                yield
+
+    @rule(name=NAMES, description=TEXTS)
+    def create_model(self, name: str, description: str | None) -> None:
+        with self.refused_unless(name not in self.models, errors.AlreadyExists):
+            head = self.registry.create_model(name, description, {"a": description})
+            assert head.uid not in self.uids
+            self.uids.add(head.uid)
+            self.models[name] = Expected(head.uid, description, {"a": description})
+
+    @rule(name=NAMES)
+    def delete_model(self, name: str) -> None:
+        known = self.models.get(name)
+        is_free = known is not None and not known.serving and not known.pins
+        with self.refused_unless(is_free, errors.NotFound, errors.InUse):
+            self.registry.delete_model(name)
+            del self.models[name]
+
+    @rule(name=NAMES, description=TEXTS)
+    def update_model(self, name: str, description: str | None) -> None:
+        with self.refused_unless(name in self.models, errors.NotFound):
+            self.registry.update_model(name, description)
+            self.models[name].description = description
+
+    @rule(name=NAMES, key=st.sampled_from(["a", "b"]), value=TEXTS)
+    def set_model_tag(self, name: str, key: str, value: str | None) -> None:
+        with self.refused_unless(name in self.models, errors.NotFound):
+            self.registry.set_model_tag(name, key, value)
+            self.models[name].tags[key] = value
+
+    @rule(name=NAMES, key=st.sampled_from(["a", "b"]))
+    def delete_model_tag(self, name: str, key: str) -> None:
+        with self.refused_unless(name in self.models, errors.NotFound):
+            self.registry.delete_model_tag(name, key)
+            self.models[name].tags.pop(key, None)
+
+    @rule(name=NAMES, is_repeated=st.booleans())
+    def create_version(self, name: str, is_repeated: bool) -> None:
+        source = next(self.sources)
+        with self.refused_unless(name in self.models, errors.NotFound):
+            version = self.registry.create_version(name, source=source, operation_id=source)
+            if is_repeated:
+                assert self.registry.create_version(name, source=source, operation_id=source) == version
+            known = self.models[name]
+            known.last += 1
+            assert (version.number, version.source) == (known.last, source)
+            known.versions[known.last] = source
+
+    @rule(name=NAMES, number=NUMBERS)
+    def delete_version(self, name: str, number: int) -> None:
+        known = self.models.get(name)
+        is_there = known is not None and number in known.versions
+        is_free = is_there and known and not known.is_served(number) and not known.is_designated_by_a_pin(number)
+        with self.refused_unless(bool(is_free), errors.NotFound, errors.InUse):
+            self.registry.delete_version(name, number, factories.JOE)
+            assert known
+            del known.versions[number]
+            for alias in sorted(alias for alias, designated in known.aliases.items() if designated == number):
+                known.move(alias, None, "version-deleted")
+
+    @rule(name=NAMES, alias=ALIASES, number=NUMBERS)
+    def set_alias(self, name: str, alias: str, number: int) -> None:
+        known = self.models.get(name)
+        is_there = known is not None and number in known.versions
+        is_free = is_there and known and (alias not in known.pins or known.aliases.get(alias) == number)
+        with self.refused_unless(bool(is_free), errors.NotFound, errors.InUse):
+            self.registry.set_alias(name, alias, number, factories.JOE)
+            assert known
+            known.move(alias, number, "set")
+
+    @rule(name=NAMES, alias=ALIASES)
+    def delete_alias(self, name: str, alias: str) -> None:
+        known = self.models.get(name)
+        is_free = known is not None and (alias not in known.pins or alias not in known.aliases)
+        with self.refused_unless(is_free, errors.NotFound, errors.InUse):
+            self.registry.delete_alias(name, alias, factories.JOE)
+            self.models[name].move(alias, None, "deleted")
+
+    @precondition(lambda self: self.models)
+    @rule(data=st.data(), holder=HOLDERS, numbers=st.sets(NUMBERS, max_size=2))
+    def record_serving(self, data: st.DataObject, holder: str, numbers: set[int]) -> None:
+        known = self.models[data.draw(st.sampled_from(sorted(self.models)))]
+        claim = entities.ServingClaim(holder, "prod", "alias", tuple(numbers))
+        with self.refused_unless(numbers <= set(known.versions), errors.NotFound):
+            self.registry.record_serving(known.uid, claim)
+            known.serving.pop(holder, None)
+            if numbers:
+                known.serving[holder] = numbers
+
+    @precondition(lambda self: self.models)
+    @rule(data=st.data(), holder=HOLDERS, alias=ALIASES, number=NUMBERS)
+    def pin_alias(self, data: st.DataObject, holder: str, alias: str, number: int) -> None:
+        known = self.models[data.draw(st.sampled_from(sorted(self.models)))]
+        is_allowed = number in known.versions and known.pins.get(alias, holder) == holder
+        with self.refused_unless(is_allowed, errors.NotFound, errors.InUse):
+            self.registry.pin_alias(known.uid, alias, number, entities.Pin(holder, "prod", "alias"), factories.JOE)
+            known.pins[alias] = holder
+            known.move(alias, number, "pinned")
+
+    @rule(holder=HOLDERS)
+    def release_everywhere(self, holder: str) -> None:
+        for uid in self.uids:
+            self.registry.release(uid, holder)
+        for known in self.models.values():
+            known.serving.pop(holder, None)
+            known.pins = {alias: other for alias, other in known.pins.items() if other != holder}
+
+    @rule()
+    def sweep(self) -> None:
+        assert self.registry.sweep() == []
+
+    @rule()
+    def another_process_takes_over(self) -> None:
+        self.registry = store.Registry(self.registry._backend, clock=factories.Clock(2_000_000))
+
+    @invariant()
+    def all_models_are_as_expected(self) -> None:
+        heads = self.registry.list_models()
+        assert [head.name for head in heads] == sorted(self.models)
+        for head in heads:
+            known = self.models[head.name]
+            assert head == self.registry.get_model(head.name)
+            assert (head.uid, head.description, dict(head.tags)) == (known.uid, known.description, known.tags)
+            assert (head.last_version, dict(head.aliases), head.deleting) == (known.last, known.aliases, ())
+            assert {alias: pin.uid for alias, pin in head.pins.items()} == known.pins
+            assert {uid: set(claim.versions) for uid, claim in head.serving.items()} == known.serving
+
+    @invariant()
+    def all_versions_and_moves_are_as_expected(self) -> None:
+        for name, known in self.models.items():
+            found = {version.number: version.source for version in self.registry.list_versions(name)}
+            assert found == known.versions
+            history = self.registry.history(name)
+            assert [(e.alias, e.from_version, e.to_version, e.reason) for e in history] == known.moves
+            assert [e.sequence for e in history] == list(range(1, len(known.moves) + 1))
+            for alias, number in known.aliases.items():
+                assert self.registry.get_version_by_alias(name, alias).number == number
+
+
+RegistryMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestRegistryInAnyOrder = RegistryMachine.TestCase
