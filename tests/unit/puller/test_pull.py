@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from tests.support import s3
 
 from podium import errors, names
 from podium.puller import plan, pull, settings
+from tests.support import s3
 
 BUCKET = "models"
 LARGE = bytes(range(256)) * (2 * plan.BLOCK // 256) + b"tail"
