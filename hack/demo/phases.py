@@ -1,5 +1,6 @@
 """When a ModelAlias's rollout reached which phase, as a client that watches the API server sees it."""
 
+import os
 import subprocess
 import threading
 import time
@@ -27,7 +28,7 @@ class Phases:
     def __init__(self, environment: Mapping[str, str], namespace: str, name: str) -> None:
         where = ["modelalias", name, f"--namespace={namespace}"]
         self._command = ["kubectl", "get", *where, "--watch", f"--output=jsonpath={_TEMPLATE}"]
-        self._environment = dict(environment)
+        self._environment = {**os.environ, **environment}
         self.seen: list[Seen] = []
 
     def __enter__(self) -> Self:
