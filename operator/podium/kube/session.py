@@ -67,10 +67,11 @@ class Session:
         """
         configuration = configurations.Configuration()
         try:
-            if context is None and not os.environ.get("KUBECONFIG") and os.environ.get("KUBERNETES_SERVICE_HOST"):
+            file = os.environ.get("KUBECONFIG") or None  # the client reads it at its import only
+            if context is None and file is None and os.environ.get("KUBERNETES_SERVICE_HOST"):
                 config.load_incluster_config(client_configuration=configuration)
             else:
-                config.load_kube_config(context=context, client_configuration=configuration)
+                config.load_kube_config(file, context, client_configuration=configuration)
         except (config.ConfigException, OSError) as error:
             raise errors.KubeUnavailable(
                 0, "NoConfiguration", f"no cluster to connect to: {error}", is_untaken=True

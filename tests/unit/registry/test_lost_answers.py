@@ -7,7 +7,7 @@ import pytest
 
 from podium import errors
 from podium.kube import configmaps
-from podium.registry import backend, entities, memory, store
+from podium.registry import backend, entities, keys, memory, store, writing
 from tests.unit.registry import factories
 
 JOE = factories.JOE
@@ -258,3 +258,34 @@ def facts(registry: store.Registry) -> object:
         )
         for head in registry.list_models()
     ]
+
+
+def test_a_lost_answer_that_too_many_writes_followed_is_admitted() -> None:
+    session = FakeSession()
+    registry = prepared(session)
+
+    def follow(records: memory.MemoryBackend) -> None:
+        other = store.Registry(records)
+        for count in range(writing.WRITES_KEPT + 1):
+            other.set_model_tag("iris", "follower", str(count))
+
+    session.failures = [None, None, (LOST, follow)]
+    with pytest.raises(errors.Unavailable, match="read before trying again"):
+        registry.set_alias("iris", "champion", 2, JOE)
+    assert len(registry.history("iris")) == 2
+
+
+def test_writers_that_keep_losing_give_up_at_their_deadline() -> None:
+    class Restless(memory.MemoryBackend):
+        """Another writer is always faster."""
+
+        def replace(self, record: backend.Record) -> backend.Record:
+            raise backend.Stale(record.name)
+
+    registry = store.Registry(Restless(), deadline_seconds=0.1)
+    registry.create_model("iris")
+    with pytest.raises(errors.Conflict, match="too many writers"):
+        registry.set_model_tag("iris", "a", "b")
+    with pytest.raises(errors.Conflict):
+        registry.create_version("iris", source="s3://models/1")
+    assert [found.name for found in registry._backend.list(keys.of_kind(keys.VERSION))] == []

@@ -1,0 +1,56 @@
+"""The two backends, each behind the same fixtures: what is promised of one is promised of the other."""
+
+import collections.abc
+import os
+import secrets
+
+import pytest
+from kubernetes import config
+from kubernetes.client import configuration as configurations
+
+from localcluster import context, failure, layout
+from podium.kube import configmaps, session
+from podium.registry import backend, memory, store
+
+
+@pytest.fixture(scope="session")
+def target() -> context.Target:
+    """The cluster that the tests may use; without one they fail, they do not skip."""
+    try:
+        return context.target(layout.from_environment(), os.environ)
+    except failure.ClusterError as error:
+        pytest.fail(f"The registry's contract is tested on a real API server. {error}")
+
+
+@pytest.fixture(scope="session")
+def api(target: context.Target) -> session.Session:
+    """The API server, as an administrator."""
+    chosen = configurations.Configuration()
+    config.load_kube_config(str(target.kubeconfig), target.context, client_configuration=chosen)
+    return session.Session(chosen)
+
+
+@pytest.fixture(scope="session")
+def namespace(api: session.Session) -> collections.abc.Iterator[str]:
+    """A namespace for this run, deleted after it."""
+    name = f"registry-contract-{secrets.token_hex(4)}"
+    api.request("POST", "/api/v1/namespaces", body={"metadata": {"name": name}})
+    yield name
+    api.request("DELETE", f"/api/v1/namespaces/{name}")
+
+
+@pytest.fixture(params=["memory", "API server"])
+def records(request: pytest.FixtureRequest) -> backend.Backend:
+    """A backend without any ConfigMap of the registry in it."""
+    if request.param == "memory":
+        return memory.MemoryBackend()
+    api: session.Session = request.getfixturevalue("api")
+    namespace: str = request.getfixturevalue("namespace")
+    api.request("DELETE", f"/api/v1/namespaces/{namespace}/configmaps")
+    return configmaps.ConfigMapBackend(api, namespace)
+
+
+@pytest.fixture
+def registry(records: backend.Backend) -> store.Registry:
+    """An empty registry."""
+    return store.Registry(records)

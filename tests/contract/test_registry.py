@@ -1,0 +1,254 @@
+"""The Registry's main operations on both backends, with many writers at a time."""
+
+import collections
+import itertools
+from concurrent import futures
+
+import pytest
+
+from podium import errors
+from podium.registry import backend, catalog, entities, keys, store
+
+JOE = entities.Actor("joe", "basic", True)
+NAMES = {
+    "a blank at each end": " iris ",
+    "upper case": "IRIS",
+    "Korean": "붓꽃 분류기",
+    "NFD": "e\u0301",
+    "a line break at the end": "iris\n",
+    "NUL": "a\0b",
+    "an override and an emoji": "\u202e🦄",
+    "3,000 characters": "한" * 3_000,
+}
+
+
+def test_a_model_lives(registry: store.Registry) -> None:
+    registry.create_model("iris", "flowers", {"team": "botany"})
+    first = registry.create_version("iris", source="s3://m/1", run_id="r1", tags={"a": "b"}, description="first")
+    second = registry.create_version("iris", source="models:/m-1", location="s3://m/2")
+    registry.set_alias("iris", "champion", 1, JOE)
+    registry.set_alias("iris", "champion", 2, JOE)
+    assert registry.get_version("iris", 1) == first
+    assert registry.get_version_by_alias("iris", "champion") == second
+    assert registry.get_version_by_alias("iris", "champion").artifact_uri == "s3://m/2"
+    assert [version.number for version in registry.list_versions("iris")] == [2, 1]
+    assert [(move.from_version, move.to_version) for move in registry.history("iris")] == [(None, 1), (1, 2)]
+    registry.update_model("iris", "more flowers")
+    registry.update_version("iris", 1, "")
+    registry.set_version_tag("iris", 1, "c", None)
+    registry.delete_version_tag("iris", 1, "a")
+    registry.set_model_tag("iris", "team", "zoology")
+    head = registry.delete_model_tag("iris", "missing")
+    assert (head.description, head.tags, head.aliases) == ("more flowers", {"team": "zoology"}, {"champion": 2})
+    assert (registry.get_version("iris", 1).description, registry.get_version("iris", 1).tags) == ("", {"c": None})
+
+
+def test_a_deleted_version_takes_its_aliases_along_and_its_number_is_never_used_again(
+    registry: store.Registry,
+) -> None:
+    registry.create_model("iris")
+    for number in (1, 2):
+        registry.create_version("iris", source=f"s3://m/{number}")
+    registry.set_alias("iris", "champion", 2, JOE)
+    registry.delete_version("iris", 2, JOE)
+    assert registry.get_model("iris").aliases == {}
+    assert [move.reason for move in registry.history("iris")] == ["set", "version-deleted"]
+    with pytest.raises(errors.NotFound) as caught:
+        registry.get_version("iris", 2)
+    assert caught.value.what == "version"
+    with pytest.raises(errors.NotFound):
+        registry.delete_version("iris", 2)
+    assert registry.create_version("iris", source="s3://m/3").number == 3
+
+
+def test_a_deleted_model_leaves_nothing_and_its_name_means_another_one(
+    registry: store.Registry, records: backend.Backend
+) -> None:
+    old = registry.create_model("iris")
+    registry.create_version("iris", source="s3://m/1")
+    registry.delete_model("iris")
+    left = [records.list(keys.of_kind(kind)) for kind in (keys.CLAIM, keys.HEAD, keys.VERSION, keys.ARCHIVE)]
+    assert left == [[], [], [], []]
+    with pytest.raises(errors.NotFound):
+        registry.get_model("iris")
+    new = registry.create_model("iris")
+    assert (new.uid != old.uid, registry.create_version("iris", source="s3://m/1").number) == (True, 1)
+
+
+def test_another_process_sees_a_new_model_of_an_old_name(registry: store.Registry, records: backend.Backend) -> None:
+    other = store.Registry(records)
+    registry.create_model("iris")
+    assert other.get_model("iris") == registry.get_model("iris")
+    registry.delete_model("iris")
+    with pytest.raises(errors.NotFound):
+        other.get_model("iris")
+    new = registry.create_model("iris")
+    assert other.get_model("iris") == new
+
+
+@pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
+def test_a_name_works_as_it_is(registry: store.Registry, name: str) -> None:
+    registry.create_model("iris")
+    head = registry.create_model(name)
+    registry.create_version(name, source="s3://m/1")
+    registry.set_alias(name, "champion", 1)
+    assert registry.get_model(name).name == name
+    assert registry.get_version_by_alias(name, "champion").model_uid == head.uid
+    assert [found.name for found in registry.list_models()] == sorted(["iris", name])
+    with pytest.raises(errors.AlreadyExists):
+        registry.create_model(name)
+
+
+def test_what_a_modelalias_holds_cannot_be_taken_away(registry: store.Registry) -> None:
+    head = registry.create_model("iris")
+    for number in (1, 2):
+        registry.create_version("iris", source=f"s3://m/{number}")
+    registry.record_serving(head.uid, entities.ServingClaim("u1", "prod", "iris", (1,)))
+    registry.pin_alias(head.uid, "champion", 2, entities.Pin("u1", "prod", "iris"), JOE)
+    for refused in (
+        lambda: registry.delete_version("iris", 1),
+        lambda: registry.delete_version("iris", 2),
+        lambda: registry.delete_model("iris"),
+        lambda: registry.set_alias("iris", "champion", 1),
+        lambda: registry.delete_alias("iris", "champion"),
+    ):
+        with pytest.raises(errors.InUse, match="prod/iris"):
+            refused()
+    registry.release(head.uid, "u1")
+    registry.delete_version("iris", 1)
+    registry.delete_model("iris")
+    assert registry.list_models() == []
+
+
+def test_what_changes_nothing_writes_nothing(registry: store.Registry, records: backend.Backend) -> None:
+    head = registry.create_model("iris")
+    registry.create_version("iris", source="s3://m/1")
+    claim, pin = entities.ServingClaim("u1", "prod", "iris", (1,)), entities.Pin("u1", "prod", "iris")
+    registry.record_serving(head.uid, claim)
+    registry.pin_alias(head.uid, "champion", 1, pin, JOE)
+    before = records.get(head.uid)
+    registry.record_serving(head.uid, claim)
+    registry.pin_alias(head.uid, "champion", 1, pin, JOE)
+    registry.set_alias("iris", "champion", 1, JOE)
+    registry.release(head.uid, "nobody")
+    registry.delete_alias("iris", "missing", JOE)
+    assert records.get(head.uid) == before
+
+
+def test_a_repeated_creation_makes_no_second_version(registry: store.Registry, records: backend.Backend) -> None:
+    registry.create_model("iris")
+    first = registry.create_version("iris", source="s3://m/1", operation_id="op 1")
+    registry.create_version("iris", source="s3://m/2", operation_id="op 2")
+    assert store.Registry(records).create_version("iris", source="s3://m/1", operation_id="op 1") == first
+    assert registry.get_model("iris").last_version == 2
+
+
+def test_eight_writers_lose_no_update_and_repeat_no_number(records: backend.Backend) -> None:
+    store.Registry(records).create_model("iris")
+
+    def write(writer: int) -> list[int]:
+        registry = store.Registry(records, deadline_seconds=60)
+        numbers = []
+        for count in range(6):
+            version = registry.create_version(
+                "iris", source=f"s3://m/{writer}/{count}", operation_id=f"{writer}/{count}"
+            )
+            registry.set_alias("iris", "champion", version.number, entities.Actor(f"writer {writer}"))
+            registry.set_model_tag("iris", f"{writer}.{count}", "x")
+            numbers.append(version.number)
+        return numbers
+
+    with futures.ThreadPoolExecutor(8) as pool:
+        made = list(itertools.chain.from_iterable(pool.map(write, range(8))))
+    registry = store.Registry(records)
+    head = registry.get_model("iris")
+    assert sorted(made) == list(range(1, 49))
+    assert {version.source for version in registry.list_versions("iris")} == {
+        f"s3://m/{writer}/{count}" for writer in range(8) for count in range(6)
+    }
+    assert len(head.tags) == 48
+    history = registry.history("iris")
+    assert [move.sequence for move in history] == list(range(1, 49))
+    assert [move.from_version for move in history] == [None, *(move.to_version for move in history[:-1])]
+    assert history[-1].to_version == head.aliases["champion"]
+    assert collections.Counter(move.actor.user for move in history) == {f"writer {writer}": 6 for writer in range(8)}
+    assert sorted(move.to_version or 0 for move in history) == list(range(1, 49))
+
+
+def test_eight_creators_of_one_name_make_one_model(records: backend.Backend) -> None:
+    def create(_: int) -> str | None:
+        try:
+            return store.Registry(records).create_model("iris").uid
+        except errors.AlreadyExists:
+            return None
+
+    with futures.ThreadPoolExecutor(8) as pool:
+        (winner,) = [uid for uid in pool.map(create, range(8)) if uid]
+    assert [head.uid for head in store.Registry(records).list_models()] == [winner]
+    assert [record.name for record in records.list(keys.of_kind(keys.HEAD))] == [winner]
+
+
+def test_deletions_against_alias_moves_leave_no_alias_on_a_deleted_version(records: backend.Backend) -> None:
+    registry = store.Registry(records, deadline_seconds=60)
+    registry.create_model("iris")
+    for number in range(1, 13):
+        registry.create_version("iris", source=f"s3://m/{number}")
+
+    def delete(number: int) -> None:
+        store.Registry(records, deadline_seconds=60).delete_version("iris", number, JOE)
+
+    def move(number: int) -> str | None:
+        try:
+            store.Registry(records, deadline_seconds=60).set_alias("iris", f"alias{number % 3}", number, JOE)
+        except errors.NotFound as error:
+            return error.what
+        return None
+
+    with futures.ThreadPoolExecutor(8) as pool:
+        jobs = [pool.submit(job, number) for number in range(1, 12) for job in (move, delete)]
+        assert {job.result() for job in jobs} <= {None, "version"}
+    head = registry.get_model("iris")
+    assert (head.aliases, head.deleting) == ({}, ())
+    assert [version.number for version in registry.list_versions("iris")] == [12]
+    assert [move.sequence for move in registry.history("iris")] == list(range(1, head.history_total + 1))
+
+
+def test_a_creation_against_a_deletion_leaves_no_orphan(records: backend.Backend) -> None:
+    for _ in range(5):
+        registry = store.Registry(records)
+        registry.create_model("iris")
+
+        def create(number: int) -> str | None:
+            try:
+                store.Registry(records).create_version("iris", source=f"s3://m/{number}")
+            except errors.NotFound as error:
+                return error.what
+            return None
+
+        with futures.ThreadPoolExecutor(5) as pool:
+            jobs = [pool.submit(create, number) for number in range(4)]
+            jobs.append(pool.submit(registry.delete_model, "iris"))
+            assert {job.result() for job in jobs} <= {None, "model"}
+        assert registry.list_models() == []
+        assert records.list(keys.of_kind(keys.VERSION)) == []
+
+
+def test_a_catalog_of_the_configmaps_agrees_with_the_registry(
+    registry: store.Registry, records: backend.Backend
+) -> None:
+    for name in ("iris", "Iris"):
+        registry.create_model(name)
+        for number in (1, 2):
+            registry.create_version(name, source=f"s3://m/{number}")
+        registry.set_alias(name, "champion", 2)
+    registry.delete_version("iris", 1)
+    index = catalog.Catalog()
+    for kind in (keys.VERSION, keys.HEAD, keys.CLAIM):
+        for record in records.list(keys.of_kind(kind)):
+            index.put(record)
+    for head in registry.list_models():
+        assert index.find(head.name) == head
+        number = index.designated(head, "champion")
+        assert index.version(head, number) == registry.get_version_by_alias(head.name, "champion")
+    with pytest.raises(errors.NotFound, match="was deleted"):
+        index.version(index.find("iris"), 1)
