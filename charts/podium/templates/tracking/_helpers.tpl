@@ -1,0 +1,36 @@
+{{- define "podium.tracking.name" -}}
+{{ include "podium.fullname" . }}-tracking
+{{- end -}}
+
+{{/* The namespace whose ConfigMaps are the server's model registry. */}}
+{{- define "podium.tracking.registryNamespace" -}}
+{{ .Values.tracking.registryNamespace | default (first (fromJson (include "podium.registryNamespaces" .)).names) }}
+{{- end -}}
+
+{{/* "true" when runs and experiments are kept in a SQLite file, which one pod at a time may have. */}}
+{{- define "podium.tracking.isSqlite" -}}
+{{- if and (not .Values.tracking.backendStoreSecret.name) (hasPrefix "sqlite:" .Values.tracking.backendStoreUri) -}}true{{- end -}}
+{{- end -}}
+
+{{/* "true" when a volume claim is made for that file. */}}
+{{- define "podium.tracking.isPersistent" -}}
+{{- if and (include "podium.tracking.isSqlite" .) .Values.tracking.persistence.enabled -}}true{{- end -}}
+{{- end -}}
+
+{{/*
+Hosts whose requests are answered. MLflow compares the Host header as a whole, so that each name stands here with and
+without a port.
+*/}}
+{{- define "podium.tracking.allowedHosts" -}}
+{{- $service := include "podium.tracking.name" . -}}
+{{- $inNamespace := printf "%s.%s" $service .Release.Namespace -}}
+{{- $names := list "localhost" "127.0.0.1" $service $inNamespace (printf "%s.svc" $inNamespace) (printf "%s.svc.cluster.local" $inNamespace) -}}
+{{- if .Values.tracking.ingress.enabled -}}
+{{- $names = append $names .Values.tracking.ingress.host -}}
+{{- end -}}
+{{- $allowed := list -}}
+{{- range uniq $names -}}
+{{- $allowed = concat $allowed (list . (printf "%s:*" .)) -}}
+{{- end -}}
+{{- join "," (concat $allowed .Values.tracking.allowedHosts) -}}
+{{- end -}}
