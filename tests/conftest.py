@@ -16,7 +16,7 @@ from localcluster import layout
 TESTS = pathlib.Path(__file__).parent
 TIERS = ("unit", "contract", "packaging", "apiserver", "cluster")
 """In the order in which they run, so that what is cheap to find is found first."""
-ON_THE_CLUSTER = ("apiserver", "cluster")
+ON_THE_CLUSTER = ("contract", "apiserver", "cluster")
 
 
 def tier(path: pathlib.Path) -> str:
