@@ -41,9 +41,20 @@ def restricted() -> collections.abc.Iterator[str]:
     kubectl("delete", "namespace", name, "--wait=false")
 
 
-@pytest.mark.parametrize("replicas", [1, 2])
-def test_the_api_server_takes_every_object_without_a_warning(restricted: str, replicas: int) -> None:
-    objects = helm.template("--namespace", restricted, "--set", f"replicas={replicas}")
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param([], id="the defaults"),
+        pytest.param(["replicas=2"], id="two replicas"),
+        pytest.param(
+            ["tracking.enabled=true", "tracking.artifactRoot=s3://a", "tracking.ingress.enabled=true"]
+            + ["tracking.ingress.host=mlflow.example.com"],
+            id="a tracking server behind an ingress",
+        ),
+    ],
+)
+def test_the_api_server_takes_every_object_without_a_warning(restricted: str, options: list[str]) -> None:
+    objects = helm.template("--namespace", restricted, *(f"--set={option}" for option in options))
     assert {each["kind"] for each in objects} > {"Deployment", "Role", "NetworkPolicy", *CLUSTER_WIDE}
     answer = would_apply(*objects)
     assert answer.stdout.count("serverside-applied") == len(objects)

@@ -23,12 +23,23 @@ PRIVATE = [
     "serviceAccount.name=own",
 ]
 NOTHING_OPTIONAL = ["--set", "crds.install=false", "--set", "rbac.create=false", "--set", "networkPolicy.enabled=false"]
+TRACKING = ["--set", "tracking.enabled=true", "--set", "tracking.artifactRoot=s3://artifacts"]
+WITH_INGRESS = [
+    *TRACKING,
+    "--set",
+    "tracking.ingress.enabled=true",
+    "--set",
+    "tracking.ingress.host=mlflow.example.com",
+]
+ON_POSTGRESQL = [*TRACKING, "--set", "tracking.replicas=2", "--set", "tracking.backendStoreSecret.name=database"]
 VARIANTS = {
     "the defaults": EVERYWHERE,
     "two namespaces": NAMESPACED,
     "two replicas and a ServiceMonitor": TWO_REPLICAS,
     "a private registry of images": PRIVATE,
     "nothing that is optional": NOTHING_OPTIONAL,
+    "a tracking server behind an ingress": WITH_INGRESS,
+    "two tracking servers on PostgreSQL": ON_POSTGRESQL,
 }
 
 
@@ -184,6 +195,11 @@ def test_the_default_images_are_of_the_charts_own_version() -> None:
         pytest.param("watchNamespaces={Team A}", "watchNamespaces/0", id="a namespace that cannot exist"),
         pytest.param("registry.namespace=models", "namespace", id="a name in the singular"),
         pytest.param("networkPolicy.enabled=maybe", "networkPolicy/enabled", id="neither true nor false"),
+        pytest.param(
+            "tracking.artifactRoot=gs://bucket", "tracking/artifactRoot", id="artifacts that no pod could pull"
+        ),
+        pytest.param("tracking.ingress.hosts=x", "hosts", id="a misspelt part of the tracking server"),
+        pytest.param("tracking.enabled=true", "artifactRoot", id="a tracking server without a place for artifacts"),
         pytest.param("resources.limit.memory=1Gi", "limit", id="a misspelt part of resources"),
     ],
 )
@@ -209,6 +225,12 @@ def open_schemas(schema: Any, path: str) -> Any:
 
 def test_lint_finds_nothing() -> None:
     assert "0 chart(s) failed" in helm.run("lint", "--strict", str(helm.CHART))
+
+
+def test_the_notes_say_how_to_reach_the_tracking_server() -> None:
+    install = ["install", "podium", str(helm.CHART), "--namespace", helm.NAMESPACE, "--dry-run=client"]
+    assert "port-forward service/podium-tracking 5000" in helm.run(*install, *TRACKING)
+    assert "port-forward" not in helm.run(*install)
 
 
 def test_the_notes_say_the_next_command() -> None:
