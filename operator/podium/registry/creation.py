@@ -18,6 +18,17 @@ _CROWD = 8
 """So many versions in the making at once are many: wait before the next try."""
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Placed:
+    """A version whose object is there, but that need not be committed yet."""
+
+    version: entities.Version
+    head: reading.Stored[entities.Head]
+    """Read before the object was written or found."""
+    record: backend.Record | None = None
+    """Of the object that this creation wrote; None for one that it found."""
+
+
 class Creation:
     """Creates for one registry; safe to use from several threads."""
 
@@ -77,9 +88,11 @@ class Creation:
     def version(self, name: str, version: entities.Version) -> entities.Version:
         """A new version of the model, of valid fields; its uid, number and times are set here. Raises NotFound."""
         placed = self._place(name, version)
+        first = iter([placed.head])
         try:
             self._writer.change_head(
-                lambda: self._reader.head_of_uid(placed.model_uid), lambda head: self._committed(head, placed)
+                lambda: next(first, None) or self._reader.head_of_uid(placed.version.model_uid),
+                lambda head: self._committed(head, placed.version),
             )
         except errors.Unavailable:
             raise  # it may be committed: whoever repeats the operation finds out
@@ -87,9 +100,10 @@ class Creation:
             self._withdraw(placed)
             raise errors.NotFound(transitions.missing_model(name)) from None
         except errors.RegistryError:
-            if self._withdraw(placed):
+            if not self._is_committed(placed.version):
+                self._withdraw(placed)
                 raise
-        return placed
+        return placed.version
 
     def _committed(self, head: entities.Head, placed: entities.Version) -> entities.Head:
         """The head with the version, and with those below it that another creation has put there.
@@ -101,29 +115,46 @@ class Creation:
         made = [(_hash(v.operation_id), v.number) for v in (*others, placed) if v and v.operation_id]
         return transitions.commit_version(head, placed.number, made, self._clock())
 
-    def _place(self, name: str, version: entities.Version) -> entities.Version:
+    def _place(self, name: str, version: entities.Version) -> _Placed:
         """Write the version's object under the first free number; or find the one that this operation made before."""
         patience = self._writer.patience()
         operation = _hash(version.operation_id) if version.operation_id else ""
         tried = 0
         while True:
-            head = self._reader.model(name).entity
-            if operation and (number := dict(head.operations).get(operation)):
-                return self._reader.version(head, number).entity
-            tried = max(head.last_version, tried) + 1
-            now = max(self._clock(), head.updated_ms)
-            candidate = dataclasses.replace(version, model_uid=head.uid, number=tried, created_ms=now, updated_ms=now)
+            head = self._reader.model(name)
+            last = head.entity.last_version
+            if operation and (number := dict(head.entity.operations).get(operation)):
+                return _Placed(self._reader.version(head.entity, number).entity, head)
+            tried = max(last, tried) + 1
+            now = max(self._clock(), head.entity.updated_ms)
+            candidate = dataclasses.replace(
+                version, model_uid=head.entity.uid, number=tried, created_ms=now, updated_ms=now
+            )
             record = codec.encode_version(candidate)
             limits.check(record, f"version {tried} of {name[:60]!r}")
             try:
-                self._backend.create(record)
-                return candidate
+                return _Placed(candidate, head, self._backend.create(record))
             except errors.AlreadyExists:
-                found = self._found(head.uid, tried) if operation else None
-                if found and found.operation_id == version.operation_id:
-                    return found
-            if tried > head.last_version + _CROWD:
+                if operation and (adopted := self._adopt(candidate)):
+                    return _Placed(adopted, head)
+            if tried > last + _CROWD:
                 patience.wait(f"registered model {name[:60]!r}")
+
+    def _adopt(self, candidate: entities.Version) -> entities.Version | None:
+        """The object in the candidate's place, if the same operation made it.
+
+        It is written again, so that whoever created it and has to give up cannot withdraw it any more.
+        """
+
+        def read() -> reading.Stored[entities.Version]:
+            stored = self._reader.version_object(candidate.model_uid, candidate.number)
+            if stored is None or stored.entity.operation_id != candidate.operation_id:
+                raise errors.NotFound("another operation's", "version")
+            return stored
+
+        with contextlib.suppress(errors.NotFound, errors.CorruptRegistry):
+            return self._writer.touch_version(read)
+        return None
 
     def _found(self, uid: str, number: int) -> entities.Version | None:
         """The version's object, if it is there and parses."""
@@ -132,15 +163,17 @@ class Creation:
                 return stored.entity
         return None
 
-    def _withdraw(self, placed: entities.Version) -> bool:
-        """Remove the object of a version that could not be committed; False if another creation has committed it."""
+    def _is_committed(self, version: entities.Version) -> bool:
+        """Whether another creation has committed this version along with its own."""
         with contextlib.suppress(errors.RegistryError):
-            head = self._reader.head(placed.model_uid)
-            if head and not head.entity.is_deleted and head.entity.last_version >= placed.number:
-                return False
-            if record := self._backend.get(keys.version_name(placed.model_uid, placed.number)):
-                removal.remove(self._backend, record)
-        return True
+            return self._reader.head_of_uid(version.model_uid).entity.last_version >= version.number
+        return False
+
+    def _withdraw(self, placed: _Placed) -> None:
+        """Remove the object of a version that could not be committed, unless it is not ours, or adopted meanwhile."""
+        if placed.record:
+            with contextlib.suppress(errors.RegistryError):
+                removal.remove(self._backend, placed.record)
 
 
 def _hash(operation_id: str) -> str:

@@ -83,16 +83,14 @@ def _unclaimed(
 def _uncommitted(
     records: backend.Backend, parts: Iterable[backend.Record], heads: dict[str, entities.Head], now_ms: int
 ) -> list[str]:
-    """Versions of creations that died before they were committed."""
+    """Versions of creations that died before they were committed; one that is adopted meanwhile has changed."""
     removed = []
-    versions = [part for part in parts if _is_version(part)]
-    for version in reading.decoded(versions, codec.decode_version):
-        head = heads.get(version.model_uid)
-        if not head or version.number <= head.last_version or now_ms - version.created_ms < GRACE_MS:
-            continue
-        record = records.get(keys.version_name(version.model_uid, version.number))
-        if record and remove(records, record):
-            removed.append(record.name)
+    for record in parts:
+        for version in reading.decoded([record] if _is_version(record) else [], codec.decode_version):
+            head = heads.get(version.model_uid)
+            is_dead = now_ms - version.created_ms >= GRACE_MS
+            if head and version.number > head.last_version and is_dead and remove(records, record):
+                removed.append(record.name)
     return removed
 
 

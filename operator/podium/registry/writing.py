@@ -66,19 +66,25 @@ class Writer:
 
         return self._change(read, step, encode, codec.decode_head)
 
+    def touch_version(self, read: Callable[[], reading.Stored[entities.Version]]) -> entities.Version:
+        """Write the version as it is: whoever read it before can neither change nor remove it without reading again."""
+        return self.change_version(read, lambda version: version, is_forced=True)
+
     def change_version(
         self,
         read: Callable[[], reading.Stored[entities.Version]],
         step: Callable[[entities.Version], entities.Version],
+        *,
+        is_forced: bool = False,
     ) -> entities.Version:
-        """The version after `step`, as change_head."""
+        """The version after `step`, as change_head; `is_forced`: written even if nothing changes."""
 
         def encode(before: entities.Version, after: entities.Version) -> backend.Record:
             record = codec.encode_version(after)
             limits.check(record, f"version {before.number}")
             return record
 
-        return self._change(read, step, encode, codec.decode_version)
+        return self._change(read, step, encode, codec.decode_version, is_forced)
 
     def _change(
         self,
@@ -86,6 +92,7 @@ class Writer:
         step: Callable[[T], T],
         encode: Callable[[T, T], backend.Record],
         decode: Callable[[backend.Record], T],
+        is_forced: bool = False,
     ) -> T:
         patience, lost = self.patience(), _Lost()
         while True:
@@ -93,7 +100,7 @@ class Writer:
             if lost.was_taken(stored.entity.writes):
                 return stored.entity
             after = step(stored.entity)
-            if after == stored.entity:
+            if after == stored.entity and not is_forced:
                 return after
             write = secrets.token_hex(5)
             signed = dataclasses.replace(after, writes=(*stored.entity.writes, write)[-WRITES_KEPT:])

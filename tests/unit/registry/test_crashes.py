@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from podium import errors
+from podium.registry import backend as backend_protocol
 from podium.registry import codec, entities, keys, limits, memory, removal, store
 from tests.unit.registry import factories
 
@@ -161,6 +162,34 @@ def test_a_creation_that_died_and_was_passed_by_is_found_by_whoever_repeats_it()
     operation.run(registry)
     assert [version.source for version in registry.list_versions("iris")][:2] == ["s3://models/5", "s3://models/4"]
     assert registry.get_model("iris").last_version == 5
+
+
+def test_a_version_that_is_adopted_cannot_be_withdrawn_by_the_creation_that_gave_up() -> None:
+    class Stubborn(memory.MemoryBackend):
+        """No head can be swapped while it is set; and then a client's repetition comes first."""
+
+        is_set = False
+
+        def replace(self, record: backend_protocol.Record) -> backend_protocol.Record:
+            if self.is_set and record.name == head.uid:
+                raise backend_protocol.Stale(record.name)
+            return super().replace(record)
+
+        def delete(self, name: str, resource_version: str) -> None:
+            if self.is_set:
+                self.is_set = False
+                repeated.append(registry.create_version("iris", source="s3://models/1", operation_id="op"))
+            super().delete(name, resource_version)
+
+    repeated: list[entities.Version] = []
+    backend = Stubborn()
+    registry = store.Registry(backend, clock=factories.Clock(), deadline_seconds=0.05)
+    head = registry.create_model("iris")
+    backend.is_set = True
+    with pytest.raises(errors.Conflict):
+        registry.create_version("iris", source="s3://models/1", operation_id="op")
+    assert [(version.number, version.source) for version in repeated] == [(1, "s3://models/1")]
+    assert registry.list_versions("iris") == repeated
 
 
 def test_a_killed_archiving_loses_and_repeats_no_move() -> None:
