@@ -47,8 +47,9 @@ def restricted() -> collections.abc.Iterator[str]:
         pytest.param([], id="the defaults"),
         pytest.param(["replicas=2"], id="two replicas"),
         pytest.param(
-            ["tracking.enabled=true", "tracking.artifactRoot=s3://a", "tracking.ingress.enabled=true"]
-            + ["tracking.ingress.host=mlflow.example.com"],
+            [
+                "tracking.enabled=true,tracking.artifactRoot=s3://a,tracking.ingress.enabled=true,tracking.ingress.host=a.b"
+            ],
             id="a tracking server behind an ingress",
         ),
     ],
