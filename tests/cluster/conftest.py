@@ -98,7 +98,7 @@ def podium(cluster: installed.Cluster, images: installed.Images, once: Once) -> 
     """The chart, installed with its tracking server."""
 
     def install() -> dict[str, typing.Any]:
-        values = installation.values(dataclasses.asdict(images))
+        values = installation.values(dataclasses.asdict(images), cluster.environment)
         installation.install(cluster.environment, values)
         installation.wait_for_tracking(cluster.environment)
         return values
@@ -112,11 +112,11 @@ def registry(cluster: installed.Cluster, podium: installed.Podium) -> store.Regi
     return cluster_support.registry(cluster.target, podium.registry_namespace)
 
 
-@pytest.fixture
-def namespace(
-    request: pytest.FixtureRequest, cluster: installed.Cluster, api: cluster_support.Api
+@contextlib.contextmanager
+def fresh_namespace(
+    cluster: installed.Cluster, api: cluster_support.Api
 ) -> collections.abc.Iterator[cluster_support.Namespace]:
-    """A namespace of the test's own, under Pod Security `restricted`, with the credentials for S3."""
+    """A new namespace under Pod Security `restricted`, with the credentials for S3; deleted after the block."""
     name = f"t-{uuid.uuid4().hex[:8]}"
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
@@ -125,16 +125,34 @@ def namespace(
     keys = {"AWS_ACCESS_KEY_ID": bucket.access_key, "AWS_SECRET_ACCESS_KEY": bucket.secret_key}
     fresh.apply({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s3-credentials"}, "stringData": keys})
     yield fresh
-    if request.node.stash.get(_FAILED, False):
-        sys.stdout.write(fresh.describe())  # pytest shows it below the failure
     api.delete("Namespace", "", name)
 
 
 @pytest.fixture
-def model(
+def namespace(
+    request: pytest.FixtureRequest, cluster: installed.Cluster, api: cluster_support.Api
+) -> collections.abc.Iterator[cluster_support.Namespace]:
+    """A namespace of the test's own."""
+    with fresh_namespace(cluster, api) as fresh:
+        yield fresh
+        if request.node.stash.get(_FAILED, False):
+            sys.stdout.write(fresh.describe())  # pytest shows it below the failure
+
+
+@pytest.fixture(scope="module")
+def shared_namespace(
+    cluster: installed.Cluster, api: cluster_support.Api
+) -> collections.abc.Iterator[cluster_support.Namespace]:
+    """A namespace that the tests of one file share."""
+    with fresh_namespace(cluster, api) as fresh:
+        yield fresh
+
+
+@contextlib.contextmanager
+def models_of(
     cluster: installed.Cluster, api: cluster_support.Api, registry: store.Registry, podium: installed.Podium
 ) -> collections.abc.Iterator[collections.abc.Callable[..., models.Model]]:
-    """Makes registered models; `model()` has a name of its own, `model("a name")` the one given."""
+    """Makes registered models that are gone after the block."""
     made: list[models.Model] = []
 
     def make(name: str = "") -> models.Model:
@@ -146,3 +164,21 @@ def model(
     for each in made:
         with contextlib.suppress(cluster_support.Refused):
             api.delete_all("ConfigMap", podium.registry_namespace, f"{names.REGISTRY_UID_LABEL}={each.uid}")
+
+
+@pytest.fixture
+def model(
+    cluster: installed.Cluster, api: cluster_support.Api, registry: store.Registry, podium: installed.Podium
+) -> collections.abc.Iterator[collections.abc.Callable[..., models.Model]]:
+    """Makes registered models; `model()` has a name of its own, `model("a name")` the one given."""
+    with models_of(cluster, api, registry, podium) as make:
+        yield make
+
+
+@pytest.fixture(scope="module")
+def shared_model(
+    cluster: installed.Cluster, api: cluster_support.Api, registry: store.Registry, podium: installed.Podium
+) -> collections.abc.Iterator[collections.abc.Callable[..., models.Model]]:
+    """As `model`, for models that the tests of one file share."""
+    with models_of(cluster, api, registry, podium) as make:
+        yield make

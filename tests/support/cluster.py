@@ -111,6 +111,13 @@ class Api:
         )
         return changed
 
+    def replace(self, manifest: Manifest) -> Manifest:
+        """An object as a whole, as `kubectl edit` does; Refused with 409 where it was changed meanwhile."""
+        metadata = manifest["metadata"]
+        path = _path(manifest["kind"], metadata.get("namespace", ""), metadata["name"])
+        replaced: Manifest = self.raw("PUT", path, params={"fieldManager": FIELD_MANAGER}, json=manifest)
+        return replaced
+
     def delete(self, kind: str, namespace: str, name: str, propagation: str = "Background", **options: Any) -> None:
         """Deletes an object; one that is not there is none the less deleted."""
         try:
