@@ -213,6 +213,7 @@ class Observer:
             service=self._service(key),
             now=_now(),
             has_ingress=self._owns_ingress(names.MODEL_ALIAS_KIND, key),
+            registered=answer.registered,
             claimed=answer.claimed,
             designated=answer.designated,
             is_pin_known=answer.is_pin_known,

@@ -52,19 +52,26 @@ def _wanted_revision(world: worlds.World, wanted: Wanted, warm: frozenset[str]) 
 
 
 def _claim(world: worlds.World, now: progress.Progress, before_traffic: bool) -> list[actions.Action]:
-    """Versions that receive traffic are claimed before they do, and released after they no longer do."""
-    uid = world.status.model_uid or (world.desire.model_uid if isinstance(world.desire, worlds.Designation) else None)
+    """Versions that receive traffic are claimed before they do, and released after they no longer do.
+
+    Only those of the registered model that has the name now: of one that it replaced there is nothing to hold on to.
+    """
+    uid = world.registered
     if world.claimed is None or uid is None:
         return []
-    receiving = {now.served.version} if now.served else set()
-    if now.transition and bluegreen.is_moving(now.transition):
-        receiving.add(now.transition.to.version)
+    moving = now.transition.to if now.transition and bluegreen.is_moving(now.transition) else None
+    receiving = {ref.version for ref in (now.served, moving) if ref and _model_of(world, ref) == uid}
     if before_traffic:
         missing = receiving - world.claimed
         return [actions.RecordServing(uid, tuple(sorted(receiving | world.claimed)))] if missing else []
     if now.transition and bluegreen.is_moving(now.transition):
         return []
     return [actions.RecordServing(uid, tuple(sorted(receiving)))] if world.claimed - receiving else []
+
+
+def _model_of(world: worlds.World, ref: model_alias.RevisionReference) -> str | None:
+    revision = world.revisions.get(ref.name)
+    return revision.model_uid if revision and revision.model_uid else world.status.model_uid
 
 
 def _status(world: worlds.World, wanted: Wanted, now: progress.Progress) -> list[actions.Action]:

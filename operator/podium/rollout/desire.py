@@ -51,24 +51,26 @@ def build_revision(world: worlds.World, wanted: Target, replicas: int) -> Manife
     template = world.spec.template.model_dump(by_alias=True, exclude_defaults=True, exclude={"replicas", "ingress"})
     registry = world.spec.registry.model_dump(by_alias=True, exclude_none=True)
     spec = template | {"model": world.spec.model, "version": wanted.ref.version, "source": wanted.source}
-    return _manifest(world, wanted.ref.name, spec | ({"registry": registry} if registry else {}), replicas)
+    complete = spec | ({"registry": registry} if registry else {}) | {"replicas": replicas}
+    return _manifest(world, wanted.ref.name, wanted.model_uid, complete)
 
 
 def scaled(world: worlds.World, revision: worlds.Revision, replicas: int) -> Manifest:
     """An existing revision with another number of pods and nothing else changed."""
-    return _manifest(world, revision.ref.name, revision.manifest["spec"], replicas)
+    return _manifest(world, revision.ref.name, revision.model_uid, revision.manifest["spec"] | {"replicas": replicas})
 
 
-def _manifest(world: worlds.World, name: str, spec: Manifest, replicas: int) -> Manifest:
+def _manifest(world: worlds.World, name: str, model_uid: str | None, spec: Manifest) -> Manifest:
     owner = world.metadata
+    model = {names.REGISTRY_UID_LABEL: model_uid} if model_uid else {}
     return {
         "apiVersion": f"{names.GROUP}/{names.API_VERSION}",
         "kind": names.MODEL_VERSION_KIND,
         "metadata": {
             "name": name,
             "namespace": owner["namespace"],
-            "labels": labels.children(owner["name"]) | {names.MODEL_ALIAS_LABEL: owner["name"]},
+            "labels": labels.children(owner["name"]) | {names.MODEL_ALIAS_LABEL: owner["name"]} | model,
             "ownerReferences": [labels.owner_reference(names.MODEL_ALIAS_KIND, owner)],
         },
-        "spec": spec | {"replicas": replicas},
+        "spec": spec,
     }

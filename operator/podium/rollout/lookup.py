@@ -19,6 +19,7 @@ class Answer:
     """What the registry knows about one ModelAlias object; the fields are those of worlds.World."""
 
     desire: worlds.Designation | worlds.Problem
+    registered: str | None = None
     claimed: frozenset[int] | None = None
     designated: int | None = None
     is_pin_known: bool = False
@@ -36,7 +37,7 @@ def ask(catalog: catalogs.Catalog | None, registry: str, uid: str, spec: model_a
     known = frozenset(claim.versions) if claim else frozenset[int]()
     is_mine = pin is not None and pin.uid == uid
     desire = _desire(catalog, head, spec, None if is_mine else pin)
-    return Answer(desire, known, head.aliases.get(spec.alias), is_mine)
+    return Answer(desire, head.uid, known, head.aliases.get(spec.alias), is_mine)
 
 
 def _desire(

@@ -5,6 +5,7 @@ import dataclasses
 import datetime
 from typing import Any
 
+from podium import names
 from podium.api import conditions, model_alias
 from podium.desired import children, version
 
@@ -34,6 +35,12 @@ class Revision:
     manifest: Manifest
     ready_pods: frozenset[str] = frozenset()
     """Names of its pods that are Ready and not terminating."""
+
+    @property
+    def model_uid(self) -> str | None:
+        """The registered model that it is a version of; a model of the same name may be another one."""
+        uid: str | None = self.manifest["metadata"].get("labels", {}).get(names.REGISTRY_UID_LABEL)
+        return uid
 
     @property
     def replicas(self) -> int:
@@ -80,8 +87,10 @@ class World:
     now: datetime.datetime
     has_ingress: bool = False
     """Whether an Ingress of this ModelAlias is there."""
+    registered: str | None = None
+    """The uid of the registered model that has the name now; None where there is none."""
     claimed: frozenset[int] | None = None
-    """Versions that the registry knows as served by this ModelAlias; None where there is no such registered model."""
+    """Versions of that model that the registry knows as served by this ModelAlias; None where there is no model."""
     designated: int | None = None
     """The version that the registry's alias designates, pinned or not."""
     refused: Problem | None = None

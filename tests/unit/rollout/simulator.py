@@ -4,7 +4,7 @@ import dataclasses
 import datetime
 from typing import Any
 
-from podium import names
+from podium import errors, names
 from podium.api import model_alias
 from podium.rollout import actions, decide
 from podium.rollout import world as worlds
@@ -73,13 +73,18 @@ class Cluster:
         self.selector: dict[str, str] | None = None
         self.endpoints: frozenset[str] = frozenset()
         self.now = START
+        self.registered: str | None = None
+        self.registry: dict[str, set[int]] = {}
         self.claimed: frozenset[int] = frozenset()
         self.claims: list[tuple[int, ...]] = []
         self.said: list[actions.Announce] = []
         self.log: list[str] = []
 
     def designate(self, version: int, uid: str = "model-uid", by: str = "ada") -> None:
-        """Move the registry's alias."""
+        """Move the registry's alias, to a new version perhaps; with another `uid` the model was made again."""
+        if uid != self.registered:
+            self.registered, self.claimed = uid, frozenset()
+        self.registry.setdefault(uid, set()).add(version)
         self.desire = worlds.Designation(version, uid, f"s3://bucket/{version}", by)
 
     def world(self) -> worlds.World:
@@ -93,6 +98,7 @@ class Cluster:
             revisions={name: revision.observed() for name, revision in self.revisions.items()},
             service=service,
             now=self.now,
+            registered=self.registered,
             claimed=self.claimed,
             designated=self.desire.version if isinstance(self.desire, worlds.Designation) else None,
         )
@@ -162,7 +168,9 @@ class Cluster:
                 del self.revisions[name]
             case actions.WriteStatus(status=status):
                 self.status = status
-            case actions.RecordServing(versions=versions):
+            case actions.RecordServing(model_uid=uid, versions=versions):
+                if uid != self.registered or not set(versions) - self.claimed <= self.registry[uid]:
+                    raise errors.NotFound(f"{uid} has no versions {versions}")
                 self.claimed = frozenset(versions)
                 self.claims.append(versions)
             case actions.Announce():

@@ -209,6 +209,21 @@ def test_a_model_created_again_under_its_name_is_served_only_when_it_is_accepted
     assert cluster.condition("Ready") == ("True", "Served")
     assert cluster.status.model_uid == "another-model"
     assert len(cluster.revisions) == 2
+    assert cluster.claimed == {1}
+
+
+def test_versions_of_a_model_that_was_replaced_are_not_claimed_in_the_new_one() -> None:
+    cluster = simulator.Cluster(template={"replicas": 1})
+    cluster.designate(3)
+    cluster.settle()
+    cluster.metadata["annotations"][names.ACCEPT_MODEL_ANNOTATION] = "another-model"
+    cluster.designate(1, uid="another-model")
+    cluster.claims.clear()
+    cluster.settle()
+    assert cluster.selected() == cluster.of_version(3).pods() | cluster.of_version(1).pods()
+    cluster.wait(3)
+    assert cluster.condition("Ready") == ("True", "Served")
+    assert cluster.claims == [(1,)]
 
 
 def test_a_younger_rival_does_nothing_but_say_so() -> None:

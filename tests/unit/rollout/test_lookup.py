@@ -1,0 +1,131 @@
+"""What the registry says for a ModelAlias: a version with its source, or a reason with the nearest names."""
+
+from typing import Any
+
+import pytest
+
+from podium import errors, names
+from podium.registry import backend, catalog, entities, keys, memory, store
+from podium.rollout import lookup
+from podium.rollout import world as worlds
+from tests.unit.rollout import simulator
+
+ME = "uid-of-mine"
+PIN = entities.Pin("another-uid", "models", "another")
+
+
+class Registry:
+    """A registry in memory, and the catalog that a watch of it would make."""
+
+    def __init__(self) -> None:
+        self.records = memory.MemoryBackend()
+        self.store = store.Registry(self.records)
+        self.store.create_model("iris")
+        self.store.create_version("iris", source="s3://bucket/1")
+        self.store.set_alias("iris", "champion", 1, entities.Actor("ada"))
+
+    def ask(self, **spec: Any) -> lookup.Answer:
+        seen = catalog.Catalog()
+        for kind in (keys.CLAIM, keys.HEAD, keys.VERSION):
+            for record in self.records.list(keys.of_kind(kind)):
+                seen.put(record)
+        return lookup.ask(seen, "models", ME, simulator.spec(**spec))
+
+
+@pytest.fixture
+def registry() -> Registry:
+    return Registry()
+
+
+def problem(answer: lookup.Answer) -> worlds.Problem:
+    assert isinstance(answer.desire, worlds.Problem)
+    return answer.desire
+
+
+def test_an_alias_designates_a_version_with_its_source_and_who_moved_it(registry: Registry) -> None:
+    uid = registry.store.get_model("iris").uid
+    assert registry.ask().desire == worlds.Designation(1, uid, "s3://bucket/1", "ada")
+
+
+@pytest.mark.parametrize(
+    ("spec", "reason", "nearest"),
+    [
+        ({"model": "irsi"}, names.MODEL_NOT_FOUND, "'iris'"),
+        ({"alias": "champoin"}, names.ALIAS_NOT_FOUND, "'champion'"),
+        ({"version": 7}, names.VERSION_NOT_FOUND, "1"),
+    ],
+    ids=["unknown model", "unknown alias", "unknown version"],
+)
+def test_what_is_unknown_is_told_with_the_nearest_names(
+    registry: Registry, spec: dict[str, Any], reason: str, nearest: str
+) -> None:
+    said = problem(registry.ask(**spec))
+    assert said.reason == reason
+    assert nearest in said.message
+
+
+def test_an_artifact_that_is_not_on_s3_is_refused_with_what_to_do(registry: Registry) -> None:
+    registry.store.create_version("iris", source="file:///tmp/model")
+    said = problem(registry.ask(version=2))
+    assert said.reason == names.SOURCE_UNSUPPORTED
+    assert "file:///tmp/model" in said.message
+    assert "spec.source" in said.message
+
+
+def test_a_registry_that_is_not_served_is_named(registry: Registry) -> None:
+    said = problem(lookup.ask(None, "elsewhere", ME, simulator.spec()))
+    assert said.reason == names.REGISTRY_NOT_SERVED
+    assert "'elsewhere'" in said.message
+
+
+def test_a_pin_of_another_object_stops_a_second_pin_but_no_follower(registry: Registry) -> None:
+    registry.store.pin_alias(registry.store.get_model("iris").uid, "champion", 1, PIN)
+    assert problem(registry.ask(version=1)).reason == names.ALIAS_OWNED_ELSEWHERE
+    assert isinstance(registry.ask().desire, worlds.Designation)
+
+
+def test_claims_and_pins_of_this_object_are_known(registry: Registry) -> None:
+    uid = registry.store.get_model("iris").uid
+    registry.store.record_serving(uid, entities.ServingClaim(ME, "models", "mine", (1,)))
+    registry.store.pin_alias(uid, "champion", 1, entities.Pin(ME, "models", "mine"))
+    answer = registry.ask(version=1)
+    assert answer.claimed == {1}
+    assert answer.is_pin_known
+
+
+def test_a_head_of_nonsense_is_told_with_the_key_at_fault(registry: Registry) -> None:
+    head = registry.records.list(keys.of_kind(keys.HEAD))[0]
+    registry.records.replace(
+        backend.Record(head.name, head.labels, {**head.data, "aliases": "{"}, head.resource_version)
+    )
+    said = problem(registry.ask())
+    assert said.reason == names.REGISTRY_CORRUPT
+    assert head.name in said.message
+    assert "aliases" in said.message
+
+
+def alias(name: str, created: str, **spec: Any) -> dict[str, Any]:
+    metadata = {"name": name, "namespace": "models", "uid": f"uid-{name}", "creationTimestamp": created}
+    return {"metadata": metadata, "spec": spec}
+
+
+OLD, YOUNG = alias("old", "2026-01-01T00:00:00Z"), alias("young", "2026-02-01T00:00:00Z")
+HOST = ("host", "iris.example.com", "/")
+SAME = ("alias", "models", "registry", "iris", "champion")
+
+
+@pytest.mark.parametrize(
+    ("identity", "reason"), [(HOST, names.HOST_CONFLICT), (SAME, names.ALIAS_CONFLICT)], ids=["host", "alias"]
+)
+def test_the_younger_of_two_rivals_is_told_the_older_and_the_older_nothing(
+    identity: tuple[str, ...], reason: str
+) -> None:
+    told = lookup.conflict(YOUNG, [(identity, OLD)])
+    assert told is not None
+    assert told.reason == reason
+    assert "models/old" in told.message
+    assert lookup.conflict(OLD, [(identity, YOUNG)]) is None
+
+
+def test_not_found_says_what_was_not_found() -> None:
+    assert {errors.NotFound("", what).what for what in ("model", "version", "alias")} == {"model", "version", "alias"}
