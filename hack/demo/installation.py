@@ -36,12 +36,14 @@ def build_images() -> dict[str, str]:
     return names
 
 
-def values(images: Mapping[str, str]) -> dict[str, object]:
+def values(images: Mapping[str, str], environment: Mapping[str, str]) -> dict[str, object]:
     """The chart's values for the local cluster: images from this checkout, artifacts on its S3 server."""
     return {
-        "image": {"operator": images["operator"], "server": images["server"], "tracking": images["tracking"]},
+        "image": {target: images[target] for target in ("operator", "server", "tracking")},
         "tracking": {
             "enabled": True,
+            "artifactRoot": f"s3://{environment['PODIUM_S3_BUCKET']}",
+            "s3": {"endpoint": environment["PODIUM_S3_ENDPOINT_FOR_PODS"], "secretName": "s3-credentials"},
             "ingress": {"enabled": True, "className": "nginx", "host": TRACKING_HOST},
         },
     }
@@ -66,14 +68,8 @@ def tracking_uri(environment: Mapping[str, str]) -> str:
 
 
 def mlflow_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """What a plain MLflow client on this machine needs: the tracking server, and S3 for the artifacts it writes."""
-    return {
-        "MLFLOW_TRACKING_URI": tracking_uri(environment),
-        "MLFLOW_S3_ENDPOINT_URL": environment["PODIUM_S3_ENDPOINT"],
-        "AWS_ACCESS_KEY_ID": environment["PODIUM_S3_ACCESS_KEY"],
-        "AWS_SECRET_ACCESS_KEY": environment["PODIUM_S3_SECRET_KEY"],
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-    }
+    """What a plain MLflow client on this machine needs: artifacts go through the tracking server too."""
+    return {"MLFLOW_TRACKING_URI": tracking_uri(environment), "MLFLOW_DISABLE_TELEMETRY": "true"}
 
 
 def wait_for_tracking(environment: Mapping[str, str], timeout: float = 120.0) -> None:

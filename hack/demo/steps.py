@@ -64,7 +64,7 @@ def build_images(demo: Demo) -> None:
 
 def install_chart(demo: Demo) -> None:
     """Installs the operator and the tracking server."""
-    installation.install(demo.environment, installation.values(demo.images))
+    installation.install(demo.environment, installation.values(demo.images, demo.environment))
     installation.wait_for_tracking(demo.environment)
 
 
