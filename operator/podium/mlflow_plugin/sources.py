@@ -15,9 +15,11 @@ which goes through the proxy as long as there is one: clients need no rights to 
 import dataclasses
 import posixpath
 import urllib.parse
+from collections.abc import Callable
 from typing import Any
 
 import mlflow
+from mlflow import exceptions
 from mlflow.store.artifact import runs_artifact_repo
 from mlflow.store.artifact.utils import models
 
@@ -59,7 +61,7 @@ class Sources:
         return run_id
 
     def _resolve_model(self, source: str) -> Resolved:
-        parsed = models._parse_model_uri(source)
+        parsed = _parsed(models._parse_model_uri, source)
         if parsed.model_id is not None:
             logged = self._client().get_logged_model(parsed.model_id)
             return Resolved(self._real(logged.artifact_location), logged.source_run_id)
@@ -69,7 +71,7 @@ class Sources:
 
     def _in_run(self, source: str) -> str:
         """The artifact of a runs:/ URI: what log_model made under this name, else what lies at this path."""
-        run_id, path = runs_artifact_repo.RunsArtifactRepository.parse_runs_uri(source)
+        run_id, path = _parsed(runs_artifact_repo.RunsArtifactRepository.parse_runs_uri, source)
         client = self._client()
         run = client.get_run(run_id)
         outputs = run.outputs.model_outputs if run.outputs else []
@@ -84,6 +86,14 @@ class Sources:
 
     def _real(self, uri: str) -> str:
         return real_location(uri, self._tracking_uri, self._destination)
+
+
+def _parsed(parse: Callable[[str], Any], source: str) -> Any:
+    """What MLflow reads in a source; it calls what it cannot read an internal error, which clients would repeat."""
+    try:
+        return parse(source)
+    except exceptions.MlflowException as error:
+        raise errors.InvalidInput(error.message) from error
 
 
 def real_location(uri: str, tracking_uri: str | None, destination: str | None) -> str:
@@ -103,9 +113,9 @@ def real_location(uri: str, tracking_uri: str | None, destination: str | None) -
 
 def download_uri(version: entities.Version, destination: str | None) -> str:
     """Where MLflow's clients download a version's artifact: through the proxy, if it lies in its destination."""
-    if urllib.parse.urlsplit(version.source).scheme != "models":
+    if version.location is None or urllib.parse.urlsplit(version.source).scheme == PROXIED:
         return version.source
     root = destination.rstrip("/") + "/" if destination else ""
-    if root and version.artifact_uri.startswith(root):
-        return f"{PROXIED}:/{version.artifact_uri.removeprefix(root)}"
-    return version.artifact_uri
+    if root and version.location.startswith(root):
+        return f"{PROXIED}:/{version.location.removeprefix(root)}"
+    return version.location

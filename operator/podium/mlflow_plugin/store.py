@@ -7,6 +7,7 @@ an alias that one pins cannot be moved (409); a source whose run or model the tr
 with 404; a deployment job is refused.
 """
 
+import contextlib
 import dataclasses
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -119,7 +120,7 @@ class RegistryStore(refused.RefusedMethods, abstract_store.AbstractStore):  # ty
         """A PagedList of RegisteredModels."""
         search.check_max_results(max_results, search.MODELS_LIMIT, is_zero_allowed=True)
         conditions = search.parse_model_filter(filter_string)
-        heads = search.select_models(self._registry.list_models(), conditions)
+        heads = search.select_models(self._heads(search.exact_name(conditions)), conditions)
         return search.page(search.order_models(heads, order_by), max_results, page_token, self._models)
 
     @translate.translated
@@ -277,15 +278,22 @@ class RegistryStore(refused.RefusedMethods, abstract_store.AbstractStore):  # ty
         head = self._registry.get_model(name)
         return head, self._registry.version_of(head, number)
 
+    def _heads(self, name: str | None) -> list[registry_entities.Head]:
+        """All models, or the one with this name, which may not be there."""
+        if name is None:
+            return self._registry.list_models()
+        try:
+            return [self._registry.get_model(name)]
+        except (errors.NotFound, errors.InvalidInput):  # a name that no model can have is a name that none has
+            return []
+
     def _versions(self, name: str | None) -> list[search.VersionOf]:
         """All versions, or those of one model, which may not be there."""
         if name is None:
             return self._registry.list_all_versions()
-        try:
-            head = self._registry.get_model(name)
-            return [(head, version) for version in self._registry.list_versions(name)]
-        except (errors.NotFound, errors.InvalidInput):  # a name that no model can have is a name that none has
-            return []
+        with contextlib.suppress(errors.NotFound):  # deleted meanwhile
+            return [(head, version) for head in self._heads(name) for version in self._registry.list_versions(name)]
+        return []
 
     def _model(self, head: registry_entities.Head) -> Any:
         return entities.registered_model(head, self._latest(head))
@@ -303,14 +311,11 @@ class RegistryStore(refused.RefusedMethods, abstract_store.AbstractStore):  # ty
         """The latest version of each stage: the one with the highest number, because stages are not offered."""
         if not head.last_version:
             return []
-        try:
+        with contextlib.suppress(errors.NotFound):  # deleted
             return [self._registry.version_of(head, head.last_version)]
-        except errors.NotFound:  # deleted
-            pass
-        try:
+        with contextlib.suppress(errors.NotFound):  # the model was deleted meanwhile
             return self._registry.list_versions(head.name)[:1]
-        except errors.NotFound:  # the model was deleted meanwhile
-            return []
+        return []
 
 
 class ConfigMapModelRegistryStore(RegistryStore):

@@ -1,0 +1,55 @@
+"""Who is written into the history."""
+
+import getpass
+
+import flask
+import pytest
+
+from podium.mlflow_plugin import actor, server
+from podium.registry import entities
+
+
+@pytest.fixture
+def application() -> flask.Flask:
+    """As MLflow's server, in whose requests the store runs."""
+    return flask.Flask("tracking")
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        pytest.param({}, entities.Actor("", "mlflow-server"), id="nobody says who"),
+        pytest.param(
+            {"Authorization": "Basic YW5uOnB3"},
+            entities.Actor("ann", "basic-user"),
+            id="a Basic user that none checked",
+        ),
+        pytest.param({"X-Forwarded-User": "bob"}, entities.Actor("bob", "x-forwarded-user"), id="a proxy's header"),
+        pytest.param({"Authorization": "Bearer abc"}, entities.Actor("", "mlflow-server"), id="a token names nobody"),
+        pytest.param(
+            {"Authorization": "Basic YW5uOnB3", "X-Forwarded-User": "bob"},
+            entities.Actor("ann", "basic-user"),
+            id="the Basic user before the proxy's header",
+        ),
+    ],
+)
+def test_a_name_from_a_header_is_not_verified(
+    application: flask.Flask, headers: dict[str, str], expected: entities.Actor
+) -> None:
+    with application.test_request_context(headers=headers):
+        assert actor.current() == expected
+
+
+def test_the_user_whom_mlflow_authenticated_is_verified_whatever_the_headers_say(application: flask.Flask) -> None:
+    with application.test_request_context(headers={"X-Forwarded-User": "mallory"}):
+        flask.g.mlflow_authenticated_user = "ann"
+        assert actor.current() == entities.Actor("ann", "mlflow-auth", verified=True)
+
+
+def test_a_client_that_writes_itself_is_the_operating_systems_user_unverified() -> None:
+    assert actor.current() == entities.Actor(getpass.getuser(), "mlflow-client")
+
+
+def test_a_server_outside_of_a_request_names_no_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(server.BACKEND_STORE, "sqlite:///mlflow.db")
+    assert actor.current() == entities.Actor("", "mlflow-server")
