@@ -67,6 +67,7 @@ def edit(namespace: support.Namespace, kind: str, name: str, change: Edit) -> su
         assert before is not None
         changed = copy.deepcopy(before)
         change(changed)
+        assert changed != before
         try:
             namespace.api.replace(changed | {"kind": kind})
         except support.Refused as refused:
@@ -102,6 +103,10 @@ def at(path: str) -> Read:
     return read
 
 
+def owners(found: support.Manifest) -> list[str]:
+    return [reference["name"] for reference in found["metadata"].get("ownerReferences", [])]
+
+
 def alias(served: Served) -> str:
     return served.alias
 
@@ -132,7 +137,7 @@ def revision(served: Served) -> str:
             put("metadata/labels", {"app": "mine"}),
             lambda found: names.MANAGED_BY_LABEL in found["metadata"].get("labels", {}),
         ),
-        ("Deployment", revision, put("metadata/ownerReferences", []), at("metadata/ownerReferences/0/name")),
+        ("Deployment", revision, put("metadata/ownerReferences", []), owners),
         ("Service", alias, put("spec/selector", {"app": "mine"}), at("spec/selector")),
         ("Service", revision, put("spec/selector", {"app": "mine"}), at("spec/selector")),
         ("Service", alias, lambda found: found["spec"]["ports"][0].update(targetPort=9), at("spec/ports/0/targetPort")),
@@ -144,7 +149,7 @@ def revision(served: Served) -> str:
         ),
         ("ModelVersion", revision, put("spec/replicas", 2), at("spec/replicas")),
         ("ModelVersion", revision, put("spec/runtime/workers", 7), at("spec/runtime/workers")),
-        ("ModelVersion", revision, put("metadata/ownerReferences", []), at("metadata/ownerReferences/0/name")),
+        ("ModelVersion", revision, put("metadata/ownerReferences", []), owners),
         (
             "ConfigMap",
             lambda served: f"{served.revision}-digest",
@@ -272,4 +277,14 @@ def test_a_variable_and_a_sidecar_of_another_manager_survive_a_repair(served: Se
     assert set(containers) == {names.SERVER_CONTAINER, "sidecar"}
     variables = {each["name"] for each in containers[names.SERVER_CONTAINER]["env"]}
     assert {"FOREIGN", names.ENV_MODEL_NAME} <= variables
+    pods = f"{names.MODEL_VERSION_LABEL}={served.revision}"
+    support.wait_for(
+        "a ready pod with the sidecar",
+        lambda: [pod for pod in served.namespace.list("Pod", pods) if ready_containers(pod) == {"server", "sidecar"}],
+        describe=served.namespace.describe,
+    )
     served.wait_ready()
+
+
+def ready_containers(pod: support.Manifest) -> set[str]:
+    return {each["name"] for each in pod["status"].get("containerStatuses", []) if each["ready"]}
