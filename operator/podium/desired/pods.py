@@ -54,18 +54,26 @@ class Pod:
     """Is being deleted, or has ended for good (evicted, for instance): another pod takes its place."""
     report: Report | None
     trouble: Trouble | None
+    ready_since: str = ""
+    """When it last became Ready, as the kubelet says; "" while it is not."""
+    restarts: int = 0
+    """How often its server was started again."""
 
 
 def extract(pod: dict[str, Any]) -> Pod:
     """The extract of a Pod as the API server gives it."""
     metadata, status = pod["metadata"], pod.get("status", {})
+    ready = next((c for c in status.get("conditions", []) if c["type"] == "Ready" and c["status"] == "True"), None)
+    servers = (c for c in status.get("containerStatuses", []) if c["name"] == names.SERVER_CONTAINER)
     return Pod(
         name=metadata["name"],
         model_version=metadata.get("labels", {}).get(names.MODEL_VERSION_LABEL, ""),
-        ready=any(c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions", [])),
+        ready=ready is not None,
         terminating="deletionTimestamp" in metadata or status.get("phase") in _ENDED_PHASES,
         report=_report(status),
         trouble=_trouble(status),
+        ready_since=(ready or {}).get("lastTransitionTime", ""),
+        restarts=sum(server.get("restartCount", 0) for server in servers),
     )
 
 

@@ -17,6 +17,7 @@ from podium.desired import children as builders
 from podium.desired import intent, lookup, pod, pods, version
 from podium.kube import client, extracts, kinds, reflector, resources
 from podium.registry import backend, catalog
+from podium.rollout import bluegreen
 from podium.rollout import lookup as alias_lookup
 from podium.rollout import world as worlds
 from podium.settings import Settings
@@ -236,8 +237,8 @@ class Observer:
     def _revision(self, obj: Manifest) -> worlds.Revision:
         key, name = kinds.key_of(obj), obj["metadata"]["name"]
         ref = model_alias.RevisionReference(version=obj["spec"]["version"], revision=name.rpartition("-")[2], name=name)
-        ready = frozenset(p.name for p in self._pods.get(key, {}).values() if p.ready and not p.terminating)
-        return worlds.Revision(ref, obj, ready)
+        ready = [p for p in self._pods.get(key, {}).values() if p.ready and not p.terminating]
+        return worlds.Revision(ref, obj, frozenset(p.name for p in ready), bluegreen.steady_at(ready))
 
     def _service(self, key: resources.Key) -> worlds.Service | None:
         found = self._child(resources.SERVICES, key)

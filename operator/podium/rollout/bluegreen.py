@@ -1,7 +1,7 @@
 """BlueGreen: the phases of a transition, each left only when what is observed allows it.
 
     Preparing    the new revision's pods become Ready; traffic stays where it is
-    Overlapping  the Service selects both, for `rollout.overlap`
+    Overlapping  the Service selects both, for `rollout.overlap`; back to Preparing if the new pods do not stay Ready
     Switching    the Service selects the new one; its EndpointSlices must equal the new ready pods
     Complete     what was `to` is served
 
@@ -9,9 +9,12 @@ The phase is written before the Service is, and the Service follows the phase: w
 does not match writes the Service. A transition that has begun to move traffic is finished before another begins.
 """
 
+import collections.abc
+import datetime
+
 from podium import names
 from podium.api import common, conditions, model_alias
-from podium.desired import labels
+from podium.desired import labels, pods
 from podium.rollout import desire
 from podium.rollout import world as worlds
 
@@ -20,6 +23,11 @@ VERIFY_SECONDS = 30.0
 """After this time a switch counts as done although the EndpointSlices differ: pods may have died meanwhile."""
 REWRITE_SECONDS = 1.0
 """An overlap whose Service write was lost begins anew when it is older than this."""
+
+STEADY_SECONDS = 2.0
+"""How long a pod has to be Ready before traffic moves to it: one that crashes as it begins to serve is caught."""
+STEADY_AFTER_RESTART_SECONDS = 10.0
+"""The same for a pod whose server was started again."""
 
 Transition = model_alias.RolloutStatus
 
@@ -59,7 +67,7 @@ def _enter(world: worlds.World, transition: Transition, phase: str) -> Transitio
 
 def _prepared(world: worlds.World, transition: Transition) -> Transition:
     new = world.revisions.get(transition.to.name)
-    if new is None or new.replicas != world.wanted_replicas or not new.is_ready:
+    if new is None or new.replicas != world.wanted_replicas or not new.is_ready or _unsteady_seconds(world, new):
         return transition
     old = world.revisions.get(transition.from_.name) if transition.from_ else None
     if old is None or not old.ready_pods or common.seconds(world.spec.rollout.overlap) == 0:
@@ -70,14 +78,33 @@ def _prepared(world: worlds.World, transition: Transition) -> Transition:
     return _enter(world, transition, OVERLAPPING)
 
 
+def steady_at(ready: collections.abc.Iterable[pods.Pod]) -> datetime.datetime | None:
+    """When all of these ready pods will have been Ready long enough, by the kubelet's clock."""
+    times = [
+        conditions.parse_time(pod.ready_since)
+        + datetime.timedelta(seconds=STEADY_AFTER_RESTART_SECONDS if pod.restarts else STEADY_SECONDS)
+        for pod in ready
+        if pod.ready_since
+    ]
+    return max(times, default=None)
+
+
+def _unsteady_seconds(world: worlds.World, new: worlds.Revision) -> float:
+    """Seconds until the revision's pods can be trusted; a time that only a wrong clock can have written counts not."""
+    left = (new.steady_at - world.now).total_seconds() if new.steady_at else 0.0
+    return left if 0 < left <= 2 * STEADY_AFTER_RESTART_SECONDS else 0.0
+
+
 def _overlapped(world: worlds.World, transition: Transition) -> Transition:
+    new = world.revisions.get(transition.to.name)
+    if new is None or not new.is_ready:
+        return _enter(world, transition, PREPARING)
     selects_both = world.service is not None and world.service.selector == selector(world, transition)
     if not selects_both:
         lost = world.elapsed(transition.phase_at) > REWRITE_SECONDS
         return _enter(world, transition, OVERLAPPING) if lost else transition
-    new = world.revisions.get(transition.to.name)
     over = world.elapsed(transition.phase_at) >= common.seconds(world.spec.rollout.overlap)
-    return _enter(world, transition, SWITCHING) if over and new is not None and new.is_ready else transition
+    return _enter(world, transition, SWITCHING) if over else transition
 
 
 def _switched(world: worlds.World, transition: Transition) -> Transition:
@@ -112,7 +139,9 @@ def again_after(world: worlds.World, transition: Transition) -> float | None:
     """Seconds until a timer of this phase ends; every other wait ends by an event."""
     rollout = world.spec.rollout
     if transition.phase == PREPARING:
-        return max(0.0, common.seconds(rollout.progress_deadline) - world.elapsed(transition.started_at))
+        new = world.revisions.get(transition.to.name)
+        left = max(0.0, common.seconds(rollout.progress_deadline) - world.elapsed(transition.started_at))
+        return min(left, _unsteady_seconds(world, new) if new else 0.0) or left
     if transition.phase == OVERLAPPING:
         return max(0.0, common.seconds(rollout.overlap) - world.elapsed(transition.phase_at)) or REWRITE_SECONDS
     return VERIFY_SECONDS if transition.phase == SWITCHING else None

@@ -83,7 +83,11 @@ def _failed(
     world: worlds.World, now: Progress, current: bluegreen.Transition, wanted: desire.Target | worlds.Problem
 ) -> Progress:
     revision = world.revisions.get(current.to.name)
-    reason, message = (revision and revision.trouble) or (NOT_READY_IN_TIME, "its pods did not become Ready")
+    reason, message = (revision and revision.trouble) or (
+        NOT_READY_IN_TIME,
+        "its pods were started, but did not all become Ready: /health has to answer 200 (kubectl logs says more, as "
+        "long as the pods are there)",
+    )
     deadline = world.spec.rollout.progress_deadline
     failure = model_alias.Failure(
         name=current.to.name,

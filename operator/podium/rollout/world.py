@@ -35,6 +35,8 @@ class Revision:
     manifest: Manifest
     ready_pods: frozenset[str] = frozenset()
     """Names of its pods that are Ready and not terminating."""
+    steady_at: datetime.datetime | None = None
+    """When the last of them has been Ready long enough to be trusted with traffic; None: nothing is known of that."""
 
     @property
     def model_uid(self) -> str | None:

@@ -24,6 +24,7 @@ class Revision:
     manifest: dict[str, Any]
     ready: int = 0
     trouble: tuple[str, str] | None = None
+    steady_at: datetime.datetime | None = None
 
     @property
     def name(self) -> str:
@@ -47,7 +48,7 @@ class Revision:
             conditions.append(_condition("Stalled", "True", *self.trouble))
         manifest = self.manifest | {"status": {"conditions": conditions}}
         manifest["metadata"] = {"generation": 1, "uid": self.name, "creationTimestamp": ""} | manifest["metadata"]
-        return worlds.Revision(ref, manifest, self.pods())
+        return worlds.Revision(ref, manifest, self.pods(), self.steady_at)
 
 
 def _condition(kind: str, status: str, reason: str, message: str) -> dict[str, Any]:

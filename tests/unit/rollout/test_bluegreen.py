@@ -6,7 +6,9 @@ import pytest
 
 from podium import names
 from podium.api import model_alias
-from podium.rollout import actions
+from podium.desired import labels
+from podium.desired import pods as pods_of
+from podium.rollout import actions, bluegreen
 from podium.rollout import world as worlds
 from tests.unit.rollout import simulator
 
@@ -83,6 +85,58 @@ def test_a_crash_looping_candidate_never_empties_the_selector(cluster: simulator
     assert "no module named xgboost" in cluster.status.failed.message
     assert cluster.of_version(2).replicas == 0
     assert cluster.status.history[0].outcome == "Failed"
+
+
+def test_traffic_waits_until_the_new_pods_have_been_ready_for_a_moment(cluster: simulator.Cluster) -> None:
+    cluster.designate(2)
+    cluster.pass_once()
+    cluster.of_version(2).steady_at = cluster.now + datetime.timedelta(seconds=2)
+    cluster.settle()
+    assert cluster.selected() == cluster.of_version(1).pods()
+    assert cluster.pass_once().again_after == 2
+    cluster.wait(2)
+    assert len(cluster.selected()) == 4
+
+
+def test_a_time_that_only_a_wrong_clock_can_have_written_delays_nothing(cluster: simulator.Cluster) -> None:
+    cluster.designate(2)
+    cluster.pass_once()
+    cluster.of_version(2).steady_at = cluster.now + datetime.timedelta(hours=1)
+    cluster.settle()
+    assert len(cluster.selected()) == 4
+
+
+@pytest.mark.parametrize(
+    ("pods", "seconds"),
+    [
+        ([], None),
+        ([("10:00:00", 0), ("10:00:03", 0)], 5),
+        ([("10:00:00", 1), ("10:00:03", 0)], 10),
+        ([("", 0)], None),
+    ],
+    ids=["no pods", "the last one counts", "a pod that crashed has to show more", "a pod that is not Ready"],
+)
+def test_pods_are_trusted_some_time_after_they_became_ready(pods: list[tuple[str, int]], seconds: int | None) -> None:
+    made = [
+        pods_of.Pod(str(n), "m", True, False, None, None, ready_since=at and f"2026-11-24T{at}Z", restarts=restarts)
+        for n, (at, restarts) in enumerate(pods)
+    ]
+    expected = None if seconds is None else simulator.START + datetime.timedelta(seconds=seconds)
+    assert bluegreen.steady_at(made) == expected
+
+
+def test_new_pods_that_do_not_stay_ready_while_both_answer_lose_the_traffic_again(cluster: simulator.Cluster) -> None:
+    cluster.designate(2)
+    cluster.settle()
+    assert len(cluster.selected()) == 4
+    cluster.of_version(2).trouble = ("ContainerCrashed", "exit code 1")
+    cluster.settle()
+    assert cluster.selector == labels.revision_selector("champion", cluster.of_version(1).name)
+    assert cluster.status.rollout is not None
+    assert cluster.status.rollout.phase == "Preparing"
+    assert cluster.claimed == {1}
+    cluster.wait(601)
+    assert cluster.status.failed is not None
 
 
 def test_a_failed_revision_is_tried_again_only_when_its_user_asks(cluster: simulator.Cluster) -> None:
