@@ -7,13 +7,21 @@ from podium.registry import catalog as catalogs
 from podium.registry import entities
 
 _REASONS = {"model": names.MODEL_NOT_FOUND, "version": names.VERSION_NOT_FOUND, "alias": names.ALIAS_NOT_FOUND}
+_ADVICE = {
+    "model": "Register it in the registry of namespace {registry!r}, or create this object again with another model",
+    "version": "Register it, or ask for another version",
+    "alias": "Set it in MLflow (set_registered_model_alias), or pin a version by spec.version",
+}
 
 
-def problem(error: errors.RegistryError) -> versions.Problem:
-    """A registry's refusal as a documented reason and its own sentence."""
+def problem(error: errors.RegistryError, registry: str) -> versions.Problem:
+    """What a registry (the one of this namespace) says, as a documented reason and a sentence with what to do."""
     if isinstance(error, errors.NotFound):
-        return versions.Problem(_REASONS[error.what], str(error))
-    return versions.Problem(names.REGISTRY_CORRUPT, str(error))
+        return versions.Problem(_REASONS[error.what], f"{error}. {_ADVICE[error.what].format(registry=registry)}")
+    return versions.Problem(
+        names.REGISTRY_CORRUPT,
+        f"{error}. Correct it (kubectl edit configmap --namespace {registry}); until then this model stays as it is",
+    )
 
 
 def not_served(namespace: str) -> versions.Problem:
@@ -30,8 +38,8 @@ def locate(version: entities.Version) -> str:
     uri = version.artifact_uri
     if not uri.startswith("s3://"):
         raise ValueError(
-            f"version {version.number} has its artifact at {uri!r}, which is not on S3: register it from a tracking "
-            "server whose artifacts are on S3, or set spec.source"
+            f"version {version.number} has its artifact at {uri!r}, which is not on S3: register a version from a "
+            "tracking server whose artifacts are on S3"
         )
     return uri
 
@@ -49,6 +57,6 @@ def find_source(
         version = catalog.version(head, spec.version)
         return versions.Source(locate(version), head.uid, version.run_id or "")
     except errors.RegistryError as error:
-        return problem(error)
+        return problem(error, registry)
     except ValueError as error:
-        return versions.Problem(names.SOURCE_UNSUPPORTED, str(error))
+        return versions.Problem(names.SOURCE_UNSUPPORTED, f"{error}, or write its place on S3 as spec.source")

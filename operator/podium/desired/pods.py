@@ -18,6 +18,8 @@ _IMAGE_REASONS = frozenset(
     }
 )
 _CONFIG_REASONS = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
+_IMAGE_ADVICE = "Correct runtime.image, or let the pods pull it by podTemplate.imagePullSecrets"
+_CONFIG_ADVICE = "Create what is missing in this namespace, or correct what names it (storage, runtime.env)"
 _ENDED_PHASES = frozenset({"Failed", "Succeeded"})
 _STOPPED_CODES = frozenset({0, 137, 143})
 """Exit codes of a server that was asked to end (0, 143) or killed (137)."""
@@ -115,10 +117,11 @@ def _trouble(status: dict[str, Any]) -> Trouble | None:
     for container in status.get("initContainerStatuses", []) + status.get("containerStatuses", []):
         waiting = container.get("state", {}).get("waiting", {})
         reason = waiting.get("reason", "")
+        said = f"container {container['name']}: {waiting.get('message') or reason}"
         if reason in _IMAGE_REASONS:
-            return Trouble(container["name"], names.IMAGE_PULL_FAILED, waiting.get("message", reason))
+            return Trouble(container["name"], names.IMAGE_PULL_FAILED, f"{said}. {_IMAGE_ADVICE}")
         if reason in _CONFIG_REASONS:
-            return Trouble(container["name"], names.CONTAINER_CONFIG_INVALID, waiting.get("message", reason))
+            return Trouble(container["name"], names.CONTAINER_CONFIG_INVALID, f"{said}. {_CONFIG_ADVICE}")
         if container["name"] == names.SERVER_CONTAINER and not container.get("ready") and (ended := _ended(container)):
             return Trouble(container["name"], names.CONTAINER_CRASHED, _last_words(ended))
     for condition in status.get("conditions", []):

@@ -131,7 +131,10 @@ def _check_conflicts(source: Source, paths: Sequence[str]) -> None:
 def _no_model(source: Source, paths: Sequence[str]) -> errors.SourceMissing:
     nested = [path for path in paths if path.endswith("/" + MLMODEL)]
     if not paths:
-        return errors.SourceMissing(names.PullReason.NO_SUCH_KEY, f"nothing is stored below {source.uri}")
+        message = (
+            f"NoSuchKey: nothing is stored below {source.uri}: upload the model there, or register a version with "
+        )
+        return errors.SourceMissing(names.PullReason.NO_SUCH_KEY, message + "the location where it is")
     found = ", ".join(paths[:_SHOWN]) + (f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else "")
     advice = f"; did you mean {source.uri}{nested[0].removesuffix('/' + MLMODEL)} ?" if nested else ""
     message = f"{source.uri} holds no {MLMODEL}, so it is no MLflow model; found {found}{advice}"

@@ -41,6 +41,8 @@ _REGION = {"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocation
 _ADVICE = {
     Reason.INVALID_ACCESS_KEY: "correct AWS_ACCESS_KEY_ID in the Secret that storage names",
     Reason.SIGNATURE_MISMATCH: "correct AWS_SECRET_ACCESS_KEY in the Secret that storage names",
+    Reason.NO_SUCH_BUCKET: "create it with the artifact in it, or register a version with the location where that is",
+    Reason.NO_SUCH_KEY: "put the object back, or register a version with the location where it is",
     Reason.CREDENTIALS_EXPIRED: "renew the credentials in the Secret that storage names",
 }
 _CUT_OFF = (
@@ -217,7 +219,7 @@ def _translate_answer(error: botocore.exceptions.ClientError, uri: str, source: 
         region = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("x-amz-bucket-region")
         return errors.SourceInvalid(Reason.WRONG_REGION, f"{said}: set storage.region to {region or 'the bucket’s'}")
     if reason := _MISSING.get(code):
-        return errors.SourceMissing(reason, said)
+        return errors.SourceMissing(reason, f"{said}: {_ADVICE[reason]}")
     if code in _CHANGED:
         return _changed(uri, said)
     if status >= 500 or code in {"SlowDown", "RequestTimeout", "Throttling"}:

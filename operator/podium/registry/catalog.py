@@ -102,7 +102,7 @@ class Catalog:
         below = self._first(head, range(min(number - 1, head.last_version), 0, -1))
         above = self._first(head, range(max(number + 1, 1), head.last_version + 1))
         found = [str(neighbour) for neighbour in (below, above) if neighbour]
-        return f"; the nearest that do: {', '.join(found)}" if found else "; it has no version"
+        return f"; the nearest that are there: {', '.join(found)}" if found else "; it has no version"
 
     def _first(self, head: entities.Head, numbers: Iterable[int]) -> int | None:
         for number in numbers:

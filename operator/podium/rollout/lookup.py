@@ -32,28 +32,30 @@ def ask(catalog: catalogs.Catalog | None, registry: str, uid: str, spec: model_a
     try:
         head = catalog.find(spec.model)
     except errors.RegistryError as error:
-        return Answer(lookup.problem(error))
+        return Answer(lookup.problem(error, registry))
     claim, pin = head.serving.get(uid), head.pins.get(spec.alias)
     known = frozenset(claim.versions) if claim else frozenset[int]()
     is_mine = pin is not None and pin.uid == uid
-    desire = _desire(catalog, head, spec, None if is_mine else pin)
+    try:
+        desire = _desire(catalog, head, spec, None if is_mine else pin)
+    except errors.RegistryError as error:
+        desire = lookup.problem(error, registry)
     return Answer(desire, head.uid, known, head.aliases.get(spec.alias), is_mine)
 
 
 def _desire(
     catalog: catalogs.Catalog, head: entities.Head, spec: model_alias.ModelAliasSpec, rival: entities.Pin | None
 ) -> worlds.Designation | worlds.Problem:
+    """Raises RegistryError."""
     if rival and spec.version is not None:
         return worlds.Problem(
             names.ALIAS_OWNED_ELSEWHERE,
             f"ModelAlias {rival.namespace}/{rival.name} pins alias {spec.alias!r} of {spec.model!r} already: remove "
             "spec.version here to follow it, or there to let this one pin it",
         )
+    number = spec.version or catalog.designated(head, spec.alias)
     try:
-        number = spec.version or catalog.designated(head, spec.alias)
         source = lookup.locate(catalog.version(head, number))
-    except errors.RegistryError as error:
-        return lookup.problem(error)
     except ValueError as error:
         return worlds.Problem(names.SOURCE_UNSUPPORTED, str(error))
     return worlds.Designation(number, head.uid, source, _mover(head, spec.alias, number))

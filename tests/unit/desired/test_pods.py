@@ -124,6 +124,7 @@ def test_the_newest_word_of_the_puller_is_its_report(puller: Manifest, report: p
     assert pods.extract(a_pod(puller)).report == report
 
 
+IMAGE = "Correct runtime.image, or let the pods pull it by podTemplate.imagePullSecrets"
 STOPPED = (
     "because /health did not answer in time: see its log, and raise probes.startup.failureThreshold if the model needs "
     "longer to load"
@@ -135,17 +136,22 @@ STOPPED = (
     [
         pytest.param(
             container("server", waiting("ImagePullBackOff", 'Back-off pulling image "x": not found')),
-            ("server", "ImagePullFailed", 'Back-off pulling image "x": not found'),
+            ("server", "ImagePullFailed", f'container server: Back-off pulling image "x": not found. {IMAGE}'),
             id="the image is missing",
         ),
         pytest.param(
             container("server", waiting("InvalidImageName")),
-            ("server", "ImagePullFailed", "InvalidImageName"),
+            ("server", "ImagePullFailed", f"container server: InvalidImageName. {IMAGE}"),
             id="the image's name is none",
         ),
         pytest.param(
             container("server", waiting("CreateContainerConfigError", 'secret "s" not found')),
-            ("server", "ContainerConfigInvalid", 'secret "s" not found'),
+            (
+                "server",
+                "ContainerConfigInvalid",
+                'container server: secret "s" not found. Create what is missing in this namespace, or correct what '
+                "names it (storage, runtime.env)",
+            ),
             id="a Secret is missing",
         ),
         pytest.param(
@@ -200,7 +206,8 @@ def test_a_server_that_runs_again_is_in_no_trouble() -> None:
 
 def test_a_puller_whose_image_is_missing_is_told() -> None:
     stuck = container("puller", waiting("ErrImagePull", "not found"))
-    assert pods.extract(a_pod(stuck)).trouble == pods.Trouble("puller", "ImagePullFailed", "not found")
+    said = f"container puller: not found. {IMAGE}"
+    assert pods.extract(a_pod(stuck)).trouble == pods.Trouble("puller", "ImagePullFailed", said)
 
 
 def test_a_pod_that_no_node_takes_is_told_in_the_schedulers_words() -> None:

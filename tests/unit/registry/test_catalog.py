@@ -92,10 +92,10 @@ def test_names_of_3000_characters_make_short_sentences() -> None:
 @pytest.mark.parametrize(
     ("number", "text"),
     [
-        (4, "version 4 of 'iris' does not exist; the nearest that do: 3"),
-        (0, "version 0 of 'iris' does not exist; the nearest that do: 1"),
-        (2, "version 2 of 'iris' was deleted; the nearest that do: 1, 3"),
-        (10**8, "does not exist; the nearest that do: 3"),
+        (4, "version 4 of 'iris' does not exist; the nearest that are there: 3"),
+        (0, "version 0 of 'iris' does not exist; the nearest that are there: 1"),
+        (2, "version 2 of 'iris' was deleted; the nearest that are there: 1, 3"),
+        (10**8, "does not exist; the nearest that are there: 3"),
     ],
     ids=["above the last", "below the first", "deleted", "far above"],
 )
@@ -117,7 +117,7 @@ def test_a_version_above_the_last_is_not_there_yet() -> None:
 
 def test_a_version_whose_deletion_is_decided_is_gone() -> None:
     index = filled(factories.head(deleting=(2,)))
-    with pytest.raises(errors.NotFound, match="was deleted; the nearest that do: 1, 3"):
+    with pytest.raises(errors.NotFound, match="was deleted; the nearest that are there: 1, 3"):
         index.version(index.find("iris"), 2)
 
 

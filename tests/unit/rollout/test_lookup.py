@@ -69,7 +69,7 @@ def test_an_artifact_that_is_not_on_s3_is_refused_with_what_to_do(registry: Regi
     said = problem(registry.ask(version=2))
     assert said.reason == names.SOURCE_UNSUPPORTED
     assert "file:///tmp/model" in said.message
-    assert "spec.source" in said.message
+    assert "register a version from a tracking server" in said.message
 
 
 def test_a_registry_that_is_not_served_is_named(registry: Registry) -> None:
