@@ -9,7 +9,22 @@ from podium.desired import version
 from podium.kube import execute, observe, resources
 from podium.rollout import actions, decide
 
-REFUSALS = (errors.KubeInvalid, errors.KubeForbidden)
+REFUSALS = (
+    errors.KubeInvalid,
+    errors.KubeForbidden,
+    errors.NotFound,
+    errors.InUse,
+    errors.TooLarge,
+    errors.CorruptRegistry,
+    errors.Forbidden,
+)
+"""What trying again does not help until somebody acts: the status has to say it."""
+_REASONS: dict[type[errors.PodiumError], str] = {
+    errors.KubeForbidden: "Forbidden",
+    errors.Forbidden: "Forbidden",
+    errors.InUse: names.ALIAS_OWNED_ELSEWHERE,
+    errors.CorruptRegistry: names.REGISTRY_CORRUPT,
+}
 
 
 class Reconciler:
@@ -17,6 +32,8 @@ class Reconciler:
 
     def __init__(self, observer: observe.Observer, executor: execute.Executor) -> None:
         self._observer, self._executor = observer, executor
+        self._refused: dict[resources.Key, version.Problem] = {}
+        """By ModelAlias, what was refused last: it stays in the status until a whole pass has gone through."""
 
     async def reconcile(self, key: observe.WorkKey) -> float | None:
         """One pass over one object; the seconds after which to look again. Raises PodiumError."""
@@ -43,23 +60,35 @@ class Reconciler:
     async def _alias(self, key: resources.Key) -> float | None:
         world = self._observer.alias_world(key)
         if world is None:
+            self._refused.pop(key, None)
             for registry, model_uid, alias_uid in self._observer.stale_claims():
                 await self._executor.release(registry, model_uid, alias_uid)
             return None
-        plan = decide.decide(world)
+        plan = decide.decide(dataclasses.replace(world, refused=self._refused.get(key)))
         try:
             await self._executor.carry_out(world, plan)
         except REFUSALS as error:
-            seen = dataclasses.replace(world, refused=refusal(error))
-            said = [action for action in decide.decide(seen).actions if isinstance(action, actions.WriteStatus)]
-            await self._executor.carry_out(seen, actions.Plan(tuple(said)))
+            self._refused[key] = refusal(error)
+            await self._say_refused(key)
             raise
+        if self._refused.pop(key, None):
+            return 0.0
         return plan.again_after
 
+    async def _say_refused(self, key: resources.Key) -> None:
+        """Write the refusal into the status as it is by now: the pass may have written it before it was refused."""
+        world = self._observer.alias_world(key)
+        if world is None:
+            return
+        seen = dataclasses.replace(world, refused=self._refused[key])
+        said = [action for action in decide.decide(seen).actions if isinstance(action, actions.WriteStatus)]
+        await self._executor.carry_out(seen, actions.Plan(tuple(said)))
 
-def refusal(error: errors.KubeError) -> version.Problem:
-    """What the API server said, as reason and sentence."""
-    return version.Problem("Forbidden" if isinstance(error, errors.KubeForbidden) else "Refused", str(error))
+
+def refusal(error: errors.PodiumError) -> version.Problem:
+    """What the API server or the registry said, as reason and sentence."""
+    reason = next((reason for kind, reason in _REASONS.items() if isinstance(error, kind)), "Refused")
+    return version.Problem(reason, str(error))
 
 
 def describe(error: pydantic.ValidationError) -> str:

@@ -1,0 +1,92 @@
+"""What is refused stays in the status of a ModelAlias until it is taken, and is said once."""
+
+import pytest
+
+from podium import errors, names
+from podium.handlers import reconcile
+from podium.kube import resources
+from podium.rollout import actions
+from podium.rollout import world as worlds
+from tests.unit.rollout import simulator
+
+KEY = ("models", "champion")
+
+
+class Cluster(simulator.Cluster):
+    """An observer and an executor in one, where some children are refused."""
+
+    def __init__(self, **fields: object) -> None:
+        super().__init__(**fields)
+        self.refusal: errors.PodiumError | None = None
+        self.refused_kind = "Ingress"
+        self.statuses: list[str] = []
+
+    def alias_world(self, key: resources.Key) -> worlds.World:
+        self.pods_become_ready()
+        self.endpoints_follow()
+        return self.world()
+
+    async def carry_out(self, world: worlds.World, plan: actions.Plan) -> None:
+        for action in plan.actions:
+            if self.refusal and isinstance(action, actions.Apply) and action.manifest["kind"] == self.refused_kind:
+                raise self.refusal
+            if isinstance(action, actions.WriteStatus):
+                stalled = next((c.reason for c in action.status.conditions if c.type == "Stalled"), "")
+                self.statuses.append(stalled)
+            self._do(action)
+
+
+def an_alias() -> tuple[Cluster, reconcile.Reconciler]:
+    cluster = Cluster(template={"replicas": 1}, ingress={"host": "iris.example.com"})
+    cluster.designate(1)
+    return cluster, reconcile.Reconciler(cluster, cluster)  # type: ignore[arg-type] -- what the reconciler asks is there
+
+
+async def look(reconciler: reconcile.Reconciler, times: int = 6) -> list[str]:
+    """Look several times; what was raised."""
+    raised = []
+    for _ in range(times):
+        try:
+            await reconciler.reconcile((names.MODEL_ALIAS_KIND, *KEY))
+        except errors.PodiumError as error:
+            raised.append(str(error))
+    return raised
+
+
+async def test_a_child_that_is_refused_after_the_status_was_written_is_told_without_flapping() -> None:
+    cluster, reconciler = an_alias()
+    cluster.refusal = errors.KubeInvalid(422, "Invalid", "annotation key 'a b' is no name")
+    assert len(await look(reconciler)) > 2
+    assert cluster.condition("Stalled") == ("True", "Refused")
+    cluster.statuses.clear()
+    assert len(await look(reconciler)) == 6
+    assert cluster.statuses == []
+    cluster.refusal = None
+    assert await look(reconciler) == []
+    assert cluster.condition("Stalled") is None
+    assert cluster.condition("Ready") == ("True", "Served")
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (errors.KubeForbidden(403, "Forbidden", "cannot create ingresses"), "Forbidden"),
+        (errors.Forbidden("cannot update configmaps"), "Forbidden"),
+        (errors.InUse("ModelAlias a/b owns it"), names.ALIAS_OWNED_ELSEWHERE),
+        (errors.CorruptRegistry("iris-x", "aliases", "is nonsense"), names.REGISTRY_CORRUPT),
+        (errors.TooLarge("the head would pass its bound"), "Refused"),
+    ],
+    ids=["no permission", "no permission in the registry", "pinned elsewhere", "nonsense in the registry", "too large"],
+)
+async def test_what_only_a_person_can_mend_is_told(error: errors.PodiumError, reason: str) -> None:
+    cluster, reconciler = an_alias()
+    cluster.refusal, cluster.refused_kind = error, names.MODEL_VERSION_KIND
+    assert await look(reconciler, 2) == [str(error)] * 2
+    assert cluster.condition("Stalled") == ("True", reason)
+
+
+async def test_a_registry_that_does_not_answer_is_tried_again_and_not_told() -> None:
+    cluster, reconciler = an_alias()
+    cluster.refusal, cluster.refused_kind = errors.Unavailable("no answer"), names.MODEL_VERSION_KIND
+    assert await look(reconciler, 2) == ["no answer"] * 2
+    assert cluster.statuses == []
