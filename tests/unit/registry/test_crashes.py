@@ -138,11 +138,42 @@ def test_a_sweep_leaves_nothing_that_belongs_to_no_model(operation: Operation, w
     assert registry.sweep() == []
 
 
-def test_a_sweep_leaves_creations_alone_that_may_still_live() -> None:
-    backend = kill(OPERATIONS["create a model"], 1, True)
+@pytest.mark.parametrize("name", ["create a model", "create a version"])
+def test_a_sweep_leaves_creations_alone_that_may_still_live(name: str) -> None:
+    backend = kill(OPERATIONS[name], 1, True)
     before = backend.list({})
     assert store.Registry(backend, clock=factories.Clock()).sweep() == []
     assert backend.list({}) == before
+
+
+def test_a_model_whose_deletion_died_is_gone_for_a_process_that_knew_it() -> None:
+    backend = prepared()
+    registry = store.Registry(backend)
+    assert registry.get_model("iris").last_version == 3
+    with pytest.raises(factories.Killed):
+        store.Registry(factories.DyingBackend(backend, 1, is_taken=True)).delete_model("iris")
+    with pytest.raises(errors.NotFound):
+        registry.get_model("iris")
+    with pytest.raises(errors.NotFound):
+        registry.set_alias("iris", "champion", 2)
+
+
+def test_creators_of_one_name_at_a_time_leave_one_head() -> None:
+    class Racing(memory.MemoryBackend):
+        """Another creator is done between this one's two writes."""
+
+        def create(self, record: backend_protocol.Record) -> backend_protocol.Record:
+            created = super().create(record)
+            if not winners:
+                winners.append("soon")
+                winners.append(store.Registry(self).create_model("iris").uid)
+            return created
+
+    winners: list[str] = []
+    backend = Racing()
+    with pytest.raises(errors.AlreadyExists):
+        store.Registry(backend).create_model("iris")
+    assert [record.name for record in backend.list(keys.of_kind(keys.HEAD))] == winners[1:]
 
 
 def test_the_name_of_a_model_whose_deletion_died_is_free_and_means_another_model() -> None:
