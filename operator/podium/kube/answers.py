@@ -55,7 +55,7 @@ def translated(what: str) -> collections.abc.Iterator[None]:
     except TimeoutError as error:
         raise errors.KubeUnavailable(0, "Timeout", f"{what}: no answer in time") from error
     except (aiohttp.ClientError, OSError) as error:
-        raise errors.KubeUnavailable(0, "Unreachable", f"{what}: {error or type(error).__name__}") from error
+        raise errors.KubeUnavailable(0, "Unreachable", f"{what}: {str(error) or type(error).__name__}") from error
     except ValueError as error:
         raise errors.KubeUnavailable(0, "Unreadable", f"{what}: the answer is not JSON: {error}") from error
 

@@ -6,11 +6,11 @@ resourceVersion, one that is too old or keeps failing by a new list; silence is 
 the server sends a bookmark each minute. Only small extracts of the objects are kept.
 
 Every state of an object has a resourceVersion, and these are ordered numbers for one resource (Kubernetes 1.35,
-KEP-5504). So the answers of our own writes go in at once, and whatever comes late about an older state is ignored.
+KEP-5504). So the answers of our own writes go in at once, and whatever comes late is ignored: an event about a state
+older than our own write, and an answer about a time that list or watch have shown already.
 """
 
 import asyncio
-import collections
 import collections.abc
 import contextlib
 import logging
@@ -30,7 +30,6 @@ LIST_AFTER_FAILURES = 3
 """Watches in a row that brought nothing; then the list is read again, whatever the failure was."""
 STUCK_SECONDS = 600.0
 """Nothing heard and nothing tried for this long: the task hangs, and a restart of the process is due."""
-_REMEMBERED_DELETIONS = 5_000
 _log = logging.getLogger("podium.reflector")
 
 
@@ -72,9 +71,10 @@ class Reflector(Generic[T]):
         self._watch_seconds, self._page_size = watch_seconds, page_size
         self._items: dict[resources.Key, T] = {}
         self._versions: dict[resources.Key, int] = {}
-        self._deleted: collections.OrderedDict[resources.Key, int] = collections.OrderedDict()
         self._written: dict[resources.Key, int] | None = None
-        self._position, self._fruitless, self._last_tried = "", 0, self.last_heard
+        self._position, self._seen = "", 0
+        """Where the watch goes on, empty: with a list; and up to which resourceVersion everything has been seen."""
+        self._fruitless, self._last_tried = 0, self.last_heard
 
     def get(self, key: resources.Key) -> T | None:
         """The extract of one object, None if it is not there."""
@@ -85,10 +85,12 @@ class Reflector(Generic[T]):
         return types.MappingProxyType(self._items)
 
     def observe(self, obj: Manifest) -> None:
-        """Take in the answer of our own write, unless something newer is known."""
-        key = _key(obj)
+        """Take in the answer of our own write, unless the watch has shown that time already."""
+        key, version = _key(obj), _version(obj)
+        if version <= self._seen:
+            return
         if self._written is not None:
-            self._written[key] = int(obj["metadata"]["resourceVersion"])
+            self._written[key] = version
         self._put(key, obj)
 
     def stuck(self) -> str | None:
@@ -131,8 +133,9 @@ class Reflector(Generic[T]):
                     for obj in page.items:
                         extract = self._try_extract(obj)
                         if extract is not None:
-                            listed[_key(obj)] = (int(obj["metadata"]["resourceVersion"]), extract)
-            self._replace(listed, int(page.resource_version), self._written)
+                            listed[_key(obj)] = (_version(obj), extract)
+            self._seen = int(page.resource_version)
+            self._replace(listed, {key for key, version in self._written.items() if version > self._seen})
         finally:
             self._written = None
         self._heard()
@@ -153,17 +156,17 @@ class Reflector(Generic[T]):
                 self._heard()
                 self._fruitless, self.failure = 0, None
                 if kind == "DELETED":
-                    self._remove(_key(obj), int(obj["metadata"]["resourceVersion"]))
+                    self._remove(_key(obj), _version(obj))
                 elif kind != "BOOKMARK":
                     self._put(_key(obj), obj)
-                self._position = obj["metadata"]["resourceVersion"]
+                self._position, self._seen = obj["metadata"]["resourceVersion"], _version(obj)
 
     def _heard(self) -> None:
         self.last_heard = time.monotonic()
 
     def _put(self, key: resources.Key, obj: Manifest) -> None:
-        version = int(obj["metadata"]["resourceVersion"])
-        if version <= max(self._versions.get(key, 0), self._deleted.get(key, 0)):
+        version = _version(obj)
+        if version <= self._versions.get(key, 0):
             return
         extract = self._try_extract(obj)
         if extract is None:
@@ -178,34 +181,23 @@ class Reflector(Generic[T]):
             self._on_change(Change(key, old, extract))
 
     def _remove(self, key: resources.Key, version: int) -> None:
-        """Take an object out that was gone at `version`; states of it up to that one are ignored from now on."""
-        if version < self._versions.get(key, 0):
-            return
-        self._deleted[key] = version
-        self._deleted.move_to_end(key)
-        if len(self._deleted) > _REMEMBERED_DELETIONS:
-            self._deleted.popitem(last=False)
+        """Take an object out that was gone at `version`, unless it is known to have been there later."""
+        if version >= self._versions.get(key, 0):
+            self._drop(key)
+
+    def _drop(self, key: resources.Key) -> None:
         self._versions.pop(key, None)
         old = self._items.pop(key, None)
         if old is not None:
             self._on_change(Change(key, old, None))
 
-    def _replace(
-        self,
-        listed: dict[resources.Key, tuple[int, T]],
-        list_version: int,
-        written: dict[resources.Key, int],
-    ) -> None:
+    def _replace(self, listed: dict[resources.Key, tuple[int, T]], newer: set[resources.Key]) -> None:
         """Make the copy what was listed, but for what we wrote ourselves after the list was made.
 
         resourceVersions are not compared with those known before: they are smaller after a restore from a backup.
         """
-        newer = {key for key, version in written.items() if version > list_version}
-        for key in [key for key, version in self._deleted.items() if version > list_version]:
-            del self._deleted[key]
         for key in [key for key in self._items if key not in listed and key not in newer]:
-            self._versions.pop(key)
-            self._remove(key, list_version)
+            self._drop(key)
         for key, (version, extract) in listed.items():
             if key not in newer:
                 self._set(key, version, extract)
@@ -221,6 +213,10 @@ class Reflector(Generic[T]):
 def _key(obj: Manifest) -> resources.Key:
     metadata = obj["metadata"]
     return metadata.get("namespace", ""), metadata["name"]
+
+
+def _version(obj: Manifest) -> int:
+    return int(obj["metadata"]["resourceVersion"])
 
 
 def _backoff(failures: int) -> float:

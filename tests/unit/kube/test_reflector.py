@@ -1,0 +1,128 @@
+"""The order of states: whatever comes late, the copy ends at the newest state of every object."""
+
+import asyncio
+import collections.abc
+import dataclasses
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from podium.kube import client, reflector, resources
+
+Manifest = dict[str, Any]
+KEYS = ("a", "b", "c")
+
+
+@dataclasses.dataclass
+class History:
+    """What happened to three objects: `writes[n]` at resourceVersion n+1, as name and value, None for a deletion."""
+
+    writes: list[tuple[str, str | None]]
+
+    def state(self, version: int) -> dict[str, tuple[int, str]]:
+        """What was there at a resourceVersion: each object's own resourceVersion and value."""
+        there: dict[str, tuple[int, str]] = {}
+        for number, (name, value) in enumerate(self.writes[:version], 1):
+            if value is None:
+                there.pop(name, None)
+            else:
+                there[name] = (number, value)
+        return there
+
+    def events(self, after: int) -> list[tuple[str, Manifest]]:
+        """What a watch from a resourceVersion shows."""
+        return [
+            ("DELETED" if value is None else "MODIFIED", build(name, number, value or ""))
+            for number, (name, value) in enumerate(self.writes, 1)
+            if number > after
+        ]
+
+
+def build(name: str, version: int, value: str) -> Manifest:
+    return {"metadata": {"namespace": "n", "name": name, "resourceVersion": str(version)}, "value": value}
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> History:
+    """Writes that make sense: only what is there is deleted."""
+    writes: list[tuple[str, str | None]] = []
+    for number in range(draw(st.integers(1, 14))):
+        name = draw(st.sampled_from(KEYS))
+        is_there = name in History(writes).state(number)
+        writes.append((name, None if is_there and draw(st.booleans()) else f"v{number}"))
+    return History(writes)
+
+
+class Server:
+    """The part of the client that a reflector calls, over a history; `step` is awaited before each answer."""
+
+    def __init__(self, history: History, listed: list[int], step: collections.abc.Callable[[int], None]) -> None:
+        self._history, self._listed, self._step = history, listed, step
+        self.finished = asyncio.Event()
+
+    async def pages(self, *_: Any, **__: Any) -> collections.abc.AsyncGenerator[client.Page, None]:
+        version = self._listed.pop(0)
+        state = self._history.state(version)
+        for name in list(state):
+            yield client.Page([build(name, *state[name])], str(version), "more")
+            self._step(version)
+        self._step(version)
+        yield client.Page([], str(version), "")
+
+    async def watch(
+        self, *_: Any, resource_version: str, **__: Any
+    ) -> collections.abc.AsyncGenerator[tuple[str, Manifest], None]:
+        for kind, obj in self._history.events(int(resource_version)):
+            self._step(int(obj["metadata"]["resourceVersion"]))
+            yield kind, obj
+        self._step(len(self._history.writes))
+        self.finished.set()
+        await asyncio.Event().wait()
+
+
+@settings(max_examples=200, deadline=None)
+@given(history=histories(), data=st.data())
+async def test_answers_of_own_writes_may_come_at_any_time(history: History, data: st.DataObject) -> None:
+    """Every write is also answered to us, after any delay: before, during and after the list and the watch show it."""
+    answers = {
+        number: build(name, number, value)
+        for number, (name, value) in enumerate(history.writes, 1)
+        if value is not None and data.draw(st.booleans())
+    }
+    kept: dict[str, str] = {}
+
+    def changed(change: reflector.Change[str]) -> None:
+        assert kept.get(change.key[1]) == change.old
+        assert change.old != change.new
+        if change.new is None:
+            del kept[change.key[1]]
+        else:
+            kept[change.key[1]] = change.new
+
+    def step(_: int) -> None:
+        for number in list(answers):
+            if data.draw(st.booleans()):
+                copied.observe(answers.pop(number))
+
+    listed = data.draw(st.integers(0, len(history.writes)))
+    server = Server(history, [listed], step)
+    copied: reflector.Reflector[str] = reflector.Reflector(
+        server,  # type: ignore[arg-type] # all that a reflector calls
+        resources.PODS,
+        extract=lambda obj: str(obj["value"]),
+        on_change=changed,
+    )
+    task = asyncio.create_task(copied.run())
+    finished = asyncio.create_task(server.finished.wait())
+    await asyncio.wait({task, finished}, return_when=asyncio.FIRST_COMPLETED)
+    if task.done():
+        task.result()
+    for number in list(answers):
+        copied.observe(answers.pop(number))
+    for each in (task, finished):
+        each.cancel()
+    await asyncio.wait({task, finished})
+    newest = {name: value for name, (_, value) in history.state(len(history.writes)).items()}
+    assert {name: value for (_, name), value in copied.items().items()} == newest
+    assert kept == newest
