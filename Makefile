@@ -32,7 +32,7 @@ test: venv ## run every tier of tests on a local cluster
 	$(PYTEST)
 
 unit: venv ## run the tests that need no cluster
-	@$(BIN)/pytest tests/unit
+	@$(PYTEST) tests/unit
 
 check: venv ## format, lint, types, layers, generated files, Dockerfile, chart
 	$(BIN)/ruff format --check .
