@@ -16,7 +16,7 @@ from podium.kube import client, resources
 
 Manifest = dict[str, Any]
 NOTE_LIMIT = 1024
-"""Characters that the API server takes."""
+"""Bytes that the API server takes, which calls them characters."""
 SERIES_SECONDS = 60.0
 """The same news is counted here and written at most once in this time."""
 _REMEMBERED = 1_000
@@ -71,13 +71,13 @@ class Recorder:
         return {
             "apiVersion": resources.EVENTS.api_version,
             "kind": resources.EVENTS.kind,
-            "metadata": {"namespace": metadata["namespace"], "name": f"{metadata['name']}.{said}"},
+            "metadata": {"namespace": metadata["namespace"], "name": f"{metadata['name'][:230]}.{said}"},
             "eventTime": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
             "reportingController": _CONTROLLER,
             "reportingInstance": self._instance[:128],
             "action": _ACTION,
             "reason": reason,
-            "note": message if len(message) <= NOTE_LIMIT else message[: NOTE_LIMIT - 1] + "…",
+            "note": _shortened(message),
             "type": "Warning" if warning else "Normal",
             "regarding": {
                 "apiVersion": regarding.get("apiVersion", f"{names.GROUP}/{names.API_VERSION}"),
@@ -88,3 +88,11 @@ class Recorder:
                 "resourceVersion": metadata.get("resourceVersion", ""),
             },
         }
+
+
+def _shortened(message: str) -> str:
+    text, end = message.encode("utf-8", "replace"), "…"
+    if len(text) > NOTE_LIMIT:
+        text = text[: NOTE_LIMIT - len(end.encode())]
+        return text.decode("utf-8", "ignore") + end
+    return text.decode()
