@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 from localcluster import certificates, components, failure, layout, processes, requirements, shell, tools
 from localcluster.component import Daemon, wait_ready
@@ -19,9 +20,10 @@ def up(places: layout.Layout, *, install: bool) -> None:
     requirements.check_machine(install=install)
     tools.build_all(places)
     with shell.locked(places.home / "lock"):
-        _refuse_another_cluster(places)
+        refuse_another_cluster(places, layout.OWNER)
         certificates.make_all(places)
         layout.RUNTIME.mkdir(parents=True, exist_ok=True)
+        layout.OWNER.write_text(str(places.home))
         for stage in components.STAGES:
             for component in stage:
                 component.start(places)
@@ -29,21 +31,24 @@ def up(places: layout.Layout, *, install: bool) -> None:
                 wait_ready(component, places, READY_TIMEOUT)
 
 
-def _refuse_another_cluster(places: layout.Layout) -> None:
-    """The bridge has one name: a cluster of another cache folder has to go first."""
-    if network.has_link() and not places.kubeconfig.exists():
+def refuse_another_cluster(places: layout.Layout, owner_file: Path) -> None:
+    """Raise ClusterError if the cluster that runs is another folder's: there is one a machine, by its bridge's name."""
+    owner = owner_file.read_text() if owner_file.exists() else str(places.home)
+    if owner != str(places.home):
+        cache = owner.removesuffix("/localcluster")
         raise failure.ClusterError(
-            f"The link {layout.BRIDGE} exists, but not by this cache folder ({places.home}): another local cluster "
-            "runs, or was not taken down. Take it down with the PODIUM_CACHE it was started with."
+            f"The local cluster that runs on this machine is of another cache folder ({cache}). "
+            f"Take it down first: PODIUM_CACHE={cache} python3 hack/localcluster down"
         )
 
 
 def down(places: layout.Layout) -> list[str]:
     """Remove everything that `up` made except programs and images; return what was removed, in words.
 
-    Raises ClusterError if something could not be removed.
+    Raises ClusterError if something could not be removed, and if the cluster is another cache folder's.
     """
     with shell.locked(places.home / "lock"):
+        refuse_another_cluster(places, layout.OWNER)
         removed = [line for component in reversed(components.ALL) for line in component.stop(places)]
         if left := leftovers(places):
             raise failure.ClusterError("Could not remove: " + "; ".join(left))

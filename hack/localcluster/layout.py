@@ -38,6 +38,7 @@ SECRET_KEY = "podium-local-secret"
 
 # One cluster a machine: its bridge has one name. The socket's path has to stay under 108 characters.
 RUNTIME = Path("/run/podium-local")
+OWNER = RUNTIME / "owner"  # holds the `home` of the cluster that runs
 CGROUP = "podium-local"
 
 

@@ -58,9 +58,9 @@ def processes_of_pods(places: layout.Layout) -> set[int]:
     """Everything in the cluster's cgroups, and the shims that serve its containerd."""
     members: set[int] = set()
     for cgroup in cgroups():
-        for listing in cgroup.rglob("cgroup.procs"):
+        for folder, _, _ in os.walk(cgroup):  # which minds no cgroup that goes meanwhile
             with contextlib.suppress(OSError):
-                members.update(int(pid) for pid in listing.read_text().split())
+                members.update(int(pid) for pid in Path(folder, "cgroup.procs").read_text().split())
     return members | _shims(places)
 
 
