@@ -3,14 +3,19 @@
 import collections.abc
 import datetime
 import json
+import os
 import pathlib
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 import pytest_asyncio
+import yaml
 from kubernetes.aio.client import configuration as configurations
 from kubernetes.aio.config import incluster_config
 
+from localcluster import context
 from podium import errors
 from podium.kube import client as clients
 from podium.kube import resources
@@ -231,6 +236,44 @@ async def test_the_token_of_the_service_account_is_read_again(
     with pytest.raises(errors.KubeForbidden, match=f"system:serviceaccount:{namespace}:default"):
         await opened.list(resources.SERVICES, namespace)
     await opened.close()
+
+
+CONNECT = """
+import asyncio
+from podium import errors
+from podium.kube import client, resources
+
+async def main():
+    try:
+        opened = await client.Client.connect()
+    except errors.KubeUnavailable as error:
+        return print(error)
+    items, _ = await opened.list(resources.SERVICES, "default")
+    print(*(item["metadata"]["name"] for item in items))
+    await opened.close()
+
+asyncio.run(main())
+"""
+
+
+def connected(environment: dict[str, str]) -> str:
+    """What a process of its own says that connects in this environment."""
+    command = [sys.executable, "-c", CONNECT]
+    kept = {"PATH": os.environ["PATH"]} | environment
+    return subprocess.run(command, env=kept, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_outside_a_cluster_it_connects_by_the_kubeconfig_in_force(
+    target: context.Target, tmp_path: pathlib.Path
+) -> None:
+    chosen = yaml.safe_load(target.kubeconfig.read_text()) | {"current-context": target.context}
+    copied = tmp_path / "kubeconfig"
+    copied.write_text(yaml.safe_dump(chosen))
+    assert connected({"KUBECONFIG": str(copied)}) == "kubernetes"
+
+
+def test_without_a_cluster_it_says_so(tmp_path: pathlib.Path) -> None:
+    assert connected({"HOME": str(tmp_path)}).startswith("no cluster to connect to: ")
 
 
 def _token(api: cluster.Api, path: str, asked: Manifest) -> str | None:

@@ -334,3 +334,14 @@ async def test_what_loses_its_label_is_gone_until_it_has_it_again(world: World) 
         await world.until_seen()
         world.copy.observe(await world.direct.apply(world.manifest("a", "1")))
         assert world.values() == {"a": "1"}
+
+
+async def test_a_watch_that_nobody_runs_is_stuck_and_one_that_cannot_connect_is_not(world: World) -> None:
+    limit = 0.5
+    world.proxy.rule(apiproxy.is_any, world.proxy.refuse(503, "ServiceUnavailable", "restarting"))
+    await asyncio.sleep(2 * limit)
+    assert "watch of configmaps in " in (world.copy.stuck(limit) or "")
+    async with world.running():
+        await world.until(lambda: world.proxy.count(apiproxy.is_list) >= 2, "tries")
+        assert world.copy.stuck(limit) is None
+        assert "restarting" in (world.copy.failure or "")

@@ -93,10 +93,13 @@ class Reflector(Generic[T]):
             self._written[key] = version
         self._put(key, obj)
 
-    def stuck(self) -> str | None:
-        """A sentence when this watch neither hears nor tries, although it should; None when all is well."""
+    def stuck(self, limit: float = STUCK_SECONDS) -> str | None:
+        """A sentence when this watch has neither heard nor tried anything for `limit` seconds; None when all is well.
+
+        An API server that does not answer makes no watch stuck, because it is tried again and again.
+        """
         silent = time.monotonic() - max(self.last_heard, self._last_tried)
-        return f"{self}: nothing heard or tried for {silent:.0f} s" if silent > STUCK_SECONDS else None
+        return f"{self}: nothing heard or tried for {silent:.0f} s" if silent > limit else None
 
     def __str__(self) -> str:
         return f"watch of {self.resource.plural} in {self.namespace or 'all namespaces'}"
