@@ -20,12 +20,13 @@ import pytest
 
 from demo import installation
 from demo import kubectl as kubectl_program
-from localcluster import context, engine, failure, layout
+from localcluster import context, engine, failure, layout, shell
 from podium import names
 from podium.registry import store
 from tests.support import cluster as cluster_support
 from tests.support import images as light_image
 from tests.support import installed, models
+from tests.support import site as sites
 
 Once = collections.abc.Callable[[str, collections.abc.Callable[[], typing.Any]], typing.Any]
 _FAILED = pytest.StashKey[bool]()
@@ -164,6 +165,14 @@ def models_of(
     for each in made:
         with contextlib.suppress(cluster_support.Refused):
             api.delete_all("ConfigMap", podium.registry_namespace, f"{names.REGISTRY_UID_LABEL}={each.uid}")
+
+
+@pytest.fixture
+def site(
+    cluster: installed.Cluster, images: installed.Images, podium: installed.Podium, namespace: cluster_support.Namespace
+) -> sites.Site:
+    """The test's namespace as a place where light versions are served."""
+    return sites.Site(namespace, images.light, cluster.invocations)
 
 
 @pytest.fixture
