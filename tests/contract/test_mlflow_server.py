@@ -1,0 +1,261 @@
+"""A tracking server with four workers on a registry of the real API server, and unmodified MLflow clients."""
+
+import collections.abc
+import contextlib
+import dataclasses
+import os
+import pathlib
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from typing import Any
+
+import httpx
+import mlflow
+import pytest
+from mlflow import exceptions
+from sklearn import linear_model
+
+from localcluster import context
+from podium.kube import configmaps, session
+from podium.registry import store
+from tests.support import s3, workers
+
+WORKERS = 4
+TRIES = 1000
+BUCKET = "artifacts"
+START_SECONDS = 240  # on two cores that others use too
+ROWS = [[0.0, 0.0], [1.0, 1.0], [2.0, 0.0], [3.0, 1.0]]
+CLASSES = [0, 1, 0, 1]
+REGISTRY_ASKED = "/api/2.0/mlflow/registered-models/search?max_results=1&filter=name%20%3D%20%27podium-readiness%27"
+"""As the chart's readiness probe."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Tracking:
+    """A running server."""
+
+    port: int
+    pid: int
+    namespace: str
+    s3_endpoint: str
+    registry: store.Registry
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return f"http://127.0.0.1:{self.port}"
+
+
+@pytest.fixture(scope="module")
+def own_namespace(api: session.Session) -> collections.abc.Iterator[str]:
+    """A namespace that no other test empties."""
+    name = f"mlflow-server-{secrets.token_hex(4)}"
+    api.request("POST", "/api/v1/namespaces", body={"metadata": {"name": name}})
+    yield name
+    api.request("DELETE", f"/api/v1/namespaces/{name}")
+
+
+@pytest.fixture(scope="module")
+def tracking(
+    target: context.Target, api: session.Session, own_namespace: str, tmp_path_factory: pytest.TempPathFactory
+) -> collections.abc.Iterator[Tracking]:
+    """`mlflow server` with the chart's options, artifacts on a real S3 server."""
+    folder = tmp_path_factory.mktemp("tracking")
+    port = s3.free_ports(1)[0]
+    with (
+        s3.seaweedfs(tmp_path_factory.mktemp("s3"), BUCKET) as endpoint,
+        running(
+            [
+                f"--registry-store-uri=configmap://{own_namespace}?context={target.context}",
+                f"--backend-store-uri=sqlite:///{folder}/mlflow.db",
+                f"--artifacts-destination=s3://{BUCKET}/podium",
+                "--host=127.0.0.1",
+                f"--port={port}",
+                f"--workers={WORKERS}",
+                "--allowed-hosts=localhost,localhost:*,127.0.0.1,127.0.0.1:*,podium-tracking.models.svc:*",
+                "--uvicorn-opts=--timeout-keep-alive 120",
+            ],
+            {
+                "KUBECONFIG": str(target.kubeconfig),
+                "MLFLOW_S3_ENDPOINT_URL": endpoint,
+                "AWS_ACCESS_KEY_ID": s3.ACCESS_KEY,
+                "AWS_SECRET_ACCESS_KEY": s3.SECRET_KEY,
+            },
+            folder,
+        ) as pid,
+    ):
+        await_registry(port, folder / "output")
+        registry = store.Registry(configmaps.ConfigMapBackend(api, own_namespace))
+        yield Tracking(port, pid, own_namespace, endpoint, registry)
+
+
+@contextlib.contextmanager
+def running(options: list[str], environment: dict[str, str], folder: pathlib.Path) -> collections.abc.Iterator[int]:
+    """The server's process, stopped with its workers at the end; it knows nothing of this process's MLflow settings."""
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW", "AWS"))}
+    settings = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    with (folder / "output").open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "mlflow", "server", *options],
+            env=inherited | settings | environment,
+            cwd=folder,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+        )
+    try:
+        yield process.pid
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def await_registry(port: int, output: pathlib.Path) -> None:
+    """Returns when the server's registry answers. Raises AssertionError with the server's output."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        with contextlib.suppress(httpx.HTTPError):
+            if httpx.get(f"http://127.0.0.1:{port}{REGISTRY_ASKED}", timeout=10).status_code == 200:
+                return
+        time.sleep(0.3)
+    raise AssertionError(f"the tracking server's registry did not answer:\n{output.read_text()[-4000:]}")
+
+
+@pytest.fixture
+def client(tracking: Tracking, monkeypatch: pytest.MonkeyPatch) -> collections.abc.Iterator[Any]:
+    """MLflow in this process, told nothing but the server's address."""
+    for name in ("MLFLOW_S3_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(tracking.url)
+    yield mlflow.MlflowClient()
+    mlflow.set_registry_uri("")
+    mlflow.set_tracking_uri(before)
+
+
+def log_model(name: str) -> Any:
+    """Trains and registers, as users do."""
+    mlflow.set_experiment("contract")
+    with mlflow.start_run():
+        model = linear_model.LogisticRegression().fit(ROWS, CLASSES)
+        return mlflow.sklearn.log_model(
+            model, name="model", registered_model_name=name, pip_requirements=["scikit-learn"]
+        )
+
+
+def test_a_model_is_logged_registered_aliased_and_loaded_by_unmodified_calls(tracking: Tracking, client: Any) -> None:
+    log_model("iris classifier")
+    client.set_registered_model_alias("iris classifier", "champion", 1)
+    assert client.get_registered_model("iris classifier").aliases == {"champion": "1"}
+    assert [each.version for each in client.search_model_versions("name = 'iris classifier'")] == ["1"]
+    loaded = mlflow.pyfunc.load_model("models:/iris classifier@champion")
+    assert list(loaded.predict(ROWS)) == CLASSES
+
+    version = tracking.registry.get_version("iris classifier", 1)
+    assert version.source.startswith("models:/m-")
+    assert version.artifact_uri.startswith(f"s3://{BUCKET}/podium/")
+    key = version.artifact_uri.removeprefix(f"s3://{BUCKET}/") + "/MLmodel"
+    assert s3.client(tracking.s3_endpoint).head_object(Bucket=BUCKET, Key=key)["ContentLength"] > 0
+    assert client.get_model_version_download_uri("iris classifier", "1").startswith("mlflow-artifacts:/")
+
+
+def test_a_model_of_a_run_can_be_registered_by_the_runs_uri_and_loaded(tracking: Tracking, client: Any) -> None:
+    log_model("first")
+    run_id = client.get_model_version("first", "1").run_id
+    client.create_registered_model("second")
+    client.create_model_version("second", f"runs:/{run_id}/model", run_id)
+    assert (
+        tracking.registry.get_version("second", 1).artifact_uri
+        == tracking.registry.get_version("first", 1).artifact_uri
+    )
+    assert list(mlflow.pyfunc.load_model("models:/second/1").predict(ROWS)) == CLASSES
+
+
+def test_a_client_can_use_the_registry_directly_beside_the_tracking_server(
+    tracking: Tracking, target: context.Target, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(target.kubeconfig))
+    mlflow.set_registry_uri(f"configmap://{tracking.namespace}?context={target.context}")
+    log_model("direct")
+    direct = mlflow.MlflowClient()
+    direct.set_registered_model_alias("direct", "champion", 1)
+    assert list(mlflow.pyfunc.load_model("models:/direct@champion").predict(ROWS)) == CLASSES
+    assert client.get_model_version_by_alias("direct", "champion").version == "1"  # the server sees the same
+    [move] = tracking.registry.history("direct")
+    assert (move.actor.via, move.actor.verified) == ("mlflow-client", False)
+    location = tracking.registry.get_version("direct", 1).artifact_uri
+    assert location.startswith(f"mlflow-artifacts://127.0.0.1:{tracking.port}/")
+
+
+def test_refusals_reach_the_client_at_once_with_their_sentences(client: Any) -> None:
+    client.create_registered_model("refused")
+    begun = time.monotonic()
+    for call, code in (
+        (lambda: client.get_registered_model("nobody"), "RESOURCE_DOES_NOT_EXIST"),
+        (lambda: client.rename_registered_model("refused", "other"), "NOT_IMPLEMENTED"),
+        (lambda: client.search_registered_models("tags.a = 'b'"), "NOT_IMPLEMENTED"),
+        (
+            lambda: client.create_webhook("hook", "https://example.com/", ["registered_model.created"]),
+            "NOT_IMPLEMENTED",
+        ),
+    ):
+        with pytest.raises(exceptions.MlflowException) as caught:
+            call()
+        assert caught.value.error_code == code
+    assert time.monotonic() - begun < 20
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        pytest.param("localhost", 200, id="as the readiness probe says"),
+        pytest.param("podium-tracking.models.svc:5000", 200, id="the Service with its port"),
+        pytest.param("10.1.2.3:5000", 403, id="the pod's address"),
+        pytest.param("evil.example.com", 403, id="another site"),
+    ],
+)
+def test_a_host_that_is_not_allowed_is_refused(tracking: Tracking, host: str, status: int) -> None:
+    assert httpx.get(tracking.url + REGISTRY_ASKED, headers={"Host": host}, timeout=30).status_code == status
+
+
+def test_a_read_through_another_worker_right_after_a_write_is_never_stale(
+    tracking: Tracking, record_property: collections.abc.Callable[[str, object], None]
+) -> None:
+    name = "written by all"
+    tracking.registry.create_model(name)
+    connections = workers.connect_to_each(tracking.port, tracking.pid, WORKERS)
+    begun = time.monotonic()
+    stale = []
+    versions = 0
+    for attempt in range(TRIES):
+        writer = connections[attempt % WORKERS]
+        reader = connections[(attempt + 1 + attempt // WORKERS % (WORKERS - 1)) % WORKERS]
+        assert writer.worker != reader.worker
+        if attempt % 10 == 0:
+            made = writer.call("POST", "model-versions/create", {"name": name, "source": f"s3://b/{attempt}"})
+            versions = int(made["model_version"]["version"])
+            read = reader.call("GET", "model-versions/get", {"name": name, "version": str(versions)})
+            expected = f"s3://b/{attempt}"
+        else:
+            expected = str(1 + attempt % versions) if versions > 1 else str(1)
+            alias = {"name": name, "alias": f"alias-{attempt % 7}", "version": expected}
+            writer.call("POST", "registered-models/alias", alias)
+            read = reader.call("GET", "registered-models/alias", {"name": name, "alias": alias["alias"]})
+        found = read["model_version"]["source" if attempt % 10 == 0 else "version"]
+        if found != expected:
+            stale.append((attempt, expected, found))
+    took = time.monotonic() - begun
+    for each in connections:
+        each.close()
+    record_property(
+        "figure",
+        f"{TRIES} writes, each read through another of {WORKERS} workers: {len(stale)} stale, "
+        f"{took / TRIES * 1000:.1f} ms for a write and a read",
+    )
+    assert not stale
+    assert versions == TRIES // 10
