@@ -1,4 +1,4 @@
-"""What the API server's answers mean: statuses as errors, the lines of a watch as events."""
+"""What arrives over an asynchronous connection: its failures as errors, the lines of a watch as events."""
 
 import collections.abc
 import contextlib
@@ -8,43 +8,7 @@ from typing import Any
 import aiohttp
 
 from podium import errors
-
-_BY_CODE = {
-    400: errors.KubeInvalid,
-    401: errors.KubeForbidden,
-    403: errors.KubeForbidden,
-    404: errors.KubeNotFound,
-    409: errors.KubeConflict,
-    410: errors.KubeGone,
-    413: errors.KubeInvalid,
-    422: errors.KubeInvalid,
-}
-_TEXT_LIMIT = 300
-_UNFIT = "failed to create typed patch object"
-"""How server-side apply answers a field that the kind does not have or that has another type: as a 500."""
-
-
-def refusal(code: int, body: bytes) -> errors.KubeError:
-    """The error that an answer of 400 or more stands for, with the server's sentence, or what stands in its place."""
-    try:
-        status = json.loads(body)
-    except ValueError:
-        status = None
-    if not isinstance(status, dict) or "message" not in status:
-        text = body.decode("utf-8", "replace").strip()[:_TEXT_LIMIT]
-        status = {"message": text or f"the API server answered {code} without a word"}
-    return from_status({**status, "code": code})
-
-
-def from_status(status: dict[str, Any]) -> errors.KubeError:
-    """The error that a Status object stands for: by its code, else worth a retry."""
-    code = int(status.get("code") or 0)
-    message = str(status.get("message") or "the API server gave no reason")
-    if code == 401:
-        message = f"the API server does not accept these credentials: {message}"
-    if message.startswith(_UNFIT):
-        return errors.KubeInvalid(code, "Invalid", message)
-    return _BY_CODE.get(code, errors.KubeUnavailable)(code, str(status.get("reason") or ""), message)
+from podium.kube import statuses
 
 
 @contextlib.contextmanager
@@ -77,7 +41,7 @@ def event(line: bytes) -> tuple[str, dict[str, Any]]:
     parsed = json.loads(line)
     match parsed:
         case {"type": "ERROR", "object": dict(status)}:
-            raise from_status(status)
+            raise statuses.from_status(status)
         case {"type": str(kind), "object": {"metadata": {"resourceVersion": str()}} as obj}:
             return kind, obj
     raise ValueError(f"not an event: {line[:80]!r}")

@@ -18,7 +18,7 @@ from kubernetes.aio.client import configuration as configurations
 from kubernetes.aio.client import rest
 
 from podium import errors, names
-from podium.kube import answers, resources
+from podium.kube import answers, resources, statuses
 
 Manifest = dict[str, Any]
 Manifests = list[Manifest]
@@ -260,7 +260,7 @@ class Client:
         response: aiohttp.ClientResponse = sent.response
         async with response:
             if code >= 400:
-                raise answers.refusal(code, await response.read())
+                raise statuses.refusal(code, await response.read())
             yield response
 
     def _url(self, path: str, query: dict[str, str]) -> str:

@@ -153,7 +153,7 @@ class _Call:
     def _translated(self, error: errors.KubeError) -> errors.RegistryError:
         if isinstance(error, errors.KubeForbidden):
             if error.status == 401:
-                return errors.Forbidden(f"the API server does not accept these credentials: {error}")
+                return errors.Forbidden(str(error))
             return errors.Forbidden(
                 f"the API server refuses to {self._verb} ConfigMaps: grant the verb {self._verb!r} on resource "
                 f"'configmaps' in namespace {self._namespace!r} to this user or service account ({error})"

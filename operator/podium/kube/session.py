@@ -19,6 +19,7 @@ from kubernetes.client import configuration as configurations
 from kubernetes.client import rest
 
 from podium import errors
+from podium.kube import statuses
 
 Manifest = dict[str, Any]
 
@@ -36,16 +37,6 @@ _UNTAKEN = (
     urllib3.exceptions.ProxyError,
 )
 """Failures before the request was sent."""
-_BY_CODE = {
-    400: errors.KubeInvalid,
-    401: errors.KubeForbidden,
-    403: errors.KubeForbidden,
-    404: errors.KubeNotFound,
-    409: errors.KubeConflict,
-    410: errors.KubeGone,
-    413: errors.KubeInvalid,
-    422: errors.KubeInvalid,
-}
 
 
 class Session:
@@ -106,7 +97,7 @@ class Session:
             is_untaken = isinstance(error, _UNTAKEN)
             raise errors.KubeUnavailable(0, "Unreachable", text, is_untaken=is_untaken) from error
         if answer.status >= 300:
-            raise _refusal(answer)
+            raise statuses.refusal(answer.status, answer.data, answer.headers.get("Retry-After", ""))
         return _parse(answer.data, f"{method} {path}")
 
     def _headers(self, has_body: bool) -> dict[str, str]:
@@ -136,26 +127,3 @@ def _parse(content: bytes, what: str) -> Manifest:
     if not isinstance(parsed, dict):
         raise errors.KubeUnavailable(0, "Unreadable", f"{what}: the answer is not an object")
     return parsed
-
-
-def _refusal(answer: urllib3.BaseHTTPResponse) -> errors.KubeError:
-    """The error that an answer of 300 or more stands for."""
-    text = answer.data.decode("utf-8", "replace").strip()
-    try:
-        status = json.loads(text)
-    except ValueError:
-        status = None
-    if not isinstance(status, dict):
-        status = {"message": text[:300]}
-    message = str(status.get("message") or f"the API server answered {answer.status} without a word")
-    reason = str(status.get("reason") or "")
-    if kind := _BY_CODE.get(answer.status):
-        return kind(answer.status, reason, message)
-    wait = answer.headers.get("Retry-After", "")
-    return errors.KubeUnavailable(
-        answer.status,
-        reason,
-        message,
-        retry_after=float(wait) if wait.isdecimal() else None,
-        is_untaken=answer.status == 429,
-    )

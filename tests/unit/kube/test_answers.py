@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from podium import errors
-from podium.kube import answers
+from podium.kube import answers, statuses
 
 
 class Chunks:
@@ -49,7 +49,7 @@ def status(code: int, message: str = "the server's sentence") -> dict[str, Any]:
     ],
 )
 def test_each_status_is_its_error(code: int, expected: type[errors.KubeError]) -> None:
-    error = answers.refusal(code, json.dumps(status(code)).encode())
+    error = statuses.refusal(code, json.dumps(status(code)).encode())
     assert type(error) is expected
     assert (error.status, error.reason) == (code, "Some")
     assert str(error).endswith("the server's sentence")
@@ -65,7 +65,7 @@ def test_each_status_is_its_error(code: int, expected: type[errors.KubeError]) -
     ],
 )
 def test_an_answer_that_is_no_status_is_shown_as_it_is(body: bytes, sentence: str) -> None:
-    error = answers.refusal(502, body)
+    error = statuses.refusal(502, body)
     assert isinstance(error, errors.KubeUnavailable)
     assert str(error) == sentence
 

@@ -1,0 +1,49 @@
+"""What a refusal of the API server means, for the synchronous calls and for the asynchronous ones."""
+
+import json
+from typing import Any
+
+from podium import errors
+
+_BY_CODE = {
+    400: errors.KubeInvalid,
+    401: errors.KubeForbidden,
+    403: errors.KubeForbidden,
+    404: errors.KubeNotFound,
+    409: errors.KubeConflict,
+    410: errors.KubeGone,
+    413: errors.KubeInvalid,
+    422: errors.KubeInvalid,
+}
+_TEXT_LIMIT = 300
+_UNFIT = "failed to create typed patch object"
+"""How server-side apply answers a field that the kind does not have or that has another type: as a 500."""
+
+
+def refusal(code: int, body: bytes, retry_after: str = "") -> errors.KubeError:
+    """The error that an answer of 300 or more stands for, with the server's sentence, or what stands in its place.
+
+    `retry_after` is the answer's header of that name.
+    """
+    try:
+        status = json.loads(body)
+    except ValueError:
+        status = None
+    if not isinstance(status, dict) or "message" not in status:
+        text = body.decode("utf-8", "replace").strip()[:_TEXT_LIMIT]
+        status = {"message": text or f"the API server answered {code} without a word"}
+    return from_status({**status, "code": code}, retry_after)
+
+
+def from_status(status: dict[str, Any], retry_after: str = "") -> errors.KubeError:
+    """The error that a Status object stands for: by its code, else worth a retry."""
+    code, reason = int(status.get("code") or 0), str(status.get("reason") or "")
+    message = str(status.get("message") or "the API server gave no reason")
+    if code == 401:
+        message = f"the API server does not accept these credentials: {message}"
+    if message.startswith(_UNFIT):
+        return errors.KubeInvalid(code, "Invalid", message)
+    if kind := _BY_CODE.get(code):
+        return kind(code, reason, message)
+    wait = float(retry_after) if retry_after.isdecimal() else None
+    return errors.KubeUnavailable(code, reason, message, retry_after=wait, is_untaken=code == 429)
