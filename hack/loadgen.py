@@ -93,6 +93,10 @@ class Result:
         """Requests that were sent."""
         return len(self.answers)
 
+    def sent_since(self, instant: float) -> int:
+        """Requests that were sent after an instant."""
+        return sum(answer.began >= instant for answer in self.answers)
+
     @property
     def failures(self) -> tuple[Answer, ...]:
         """The requests that failed."""
@@ -160,10 +164,10 @@ class Load:
         if self._died is not None:
             raise RuntimeError("the load generator failed") from self._died
 
-    def wait_for_answers(self, count: int, timeout: float = 60.0) -> None:
-        """Waits until so many requests more than now have an answer. Raises TimeoutError."""
-        enough = len(self._answers) + count
-        self._wait(lambda: len(self._answers) >= enough, timeout, f"{count} answers")
+    def wait_for_answers(self, count: int, timeout: float = 60.0, since: float | None = None) -> None:
+        """Waits until so many requests that were sent after an instant (now) have an answer. Raises TimeoutError."""
+        start = time.monotonic() if since is None else since
+        self._wait(lambda: self.result.sent_since(start) >= count, timeout, f"{count} answers")
 
     def wait_for_version(self, version: str, since: float, timeout: float) -> None:
         """Waits until this version has answered after an instant. Raises TimeoutError."""

@@ -43,6 +43,9 @@ def main() -> int:
     except (failure.DemoError, cluster_failure.ClusterError, TimeoutError) as error:
         shell.say(f"\ndemo: {error}")
         return 1
+    except KeyboardInterrupt:
+        shell.say("\ndemo: interrupted. `make demo` goes on from what is there, `make demo-down` removes it.")
+        return 130
 
 
 def _up() -> int:

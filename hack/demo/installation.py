@@ -14,7 +14,7 @@ from pathlib import Path
 
 from demo import failure, kubectl
 from localcluster import failure as cluster_failure
-from localcluster import shell
+from localcluster import layout, shell
 
 ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "charts/podium"
@@ -50,16 +50,35 @@ def values(images: Mapping[str, str], environment: Mapping[str, str]) -> dict[st
 
 
 def install(environment: Mapping[str, str], chosen: Mapping[str, object]) -> None:
-    """Installs or upgrades the release and waits until all of it is ready. Raises DemoError."""
-    command = ["helm", "upgrade", "--install", RELEASE, str(CHART), f"--namespace={NAMESPACE}", "--create-namespace"]
-    # CRDs that kubectl has applied before are taken over.
-    command += ["--take-ownership", "--force-conflicts"]
-    command += ["--values=-", "--wait", f"--timeout={HELM_TIMEOUT}s"]
+    """Installs or upgrades the release and waits until all of it is ready. Raises DemoError.
+
+    Two at the same time wait for each other: Helm would refuse the second.
+    """
+    command = ["upgrade", "--install", RELEASE, str(CHART), "--create-namespace", "--values=-", "--wait"]
     try:
-        shell.run(command, text=json.dumps(chosen), environment=environment, timeout=HELM_TIMEOUT + 60)
+        with shell.locked(layout.from_environment().home / "helm.lock"):
+            _undo_interrupted(environment)
+            _helm(environment, *command, f"--timeout={HELM_TIMEOUT}s", text=json.dumps(chosen))
     except cluster_failure.CommandFailed as error:
         pods = kubectl.Kubectl(environment).tell("get", "pods", f"--namespace={NAMESPACE}", "--output=wide")
         raise failure.DemoError(f"the chart could not be installed: {error}\n{pods}") from error
+
+
+def _undo_interrupted(environment: Mapping[str, str]) -> None:
+    """Frees a release whose installation or upgrade was interrupted: until then, Helm takes no other."""
+    releases = json.loads(_helm(environment, "list", "--pending", "--output=json"))
+    status = next((release["status"] for release in releases if release["name"] == RELEASE), "")
+    if status == "pending-install":
+        shell.say("   an earlier installation was interrupted, and is removed first")
+        _helm(environment, "uninstall", RELEASE, "--wait")
+    elif status:
+        shell.say("   an earlier upgrade was interrupted, and is rolled back first")
+        _helm(environment, "rollback", RELEASE)
+
+
+def _helm(environment: Mapping[str, str], *arguments: str, text: str | None = None) -> str:
+    command = ["helm", f"--namespace={NAMESPACE}", *arguments]
+    return shell.run(command, text=text, environment=environment, timeout=HELM_TIMEOUT + 60)
 
 
 def tracking_uri(environment: Mapping[str, str]) -> str:

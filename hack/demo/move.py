@@ -44,7 +44,7 @@ class Move:
             "alias call to last answer by the old version": _seconds(self.result.last_after(self.before, self.called)),
             "alias call to new version Ready": _seconds(self.call_to_ready),
             "switch to first answer by the new version": _seconds(self.switch_to_first_answer),
-            "requests sent": str(self.result.sent),
+            "requests sent": f"{self.result.sent}, {self.result.sent_since(self.called)} of them after the alias call",
             "requests failed": f"{self.result.failed}",
         }
         if self.result.failed:

@@ -23,7 +23,7 @@ OBJECT, NAMESPACE, HOST = "iris", "models", "iris.example.com"
 """Of examples/modelalias.yaml."""
 READY_SECONDS = 300.0
 REQUESTS = 2000
-"""At least so many requests are sent during the move."""
+"""At least so many requests are sent from the alias call on."""
 PLAN = loadgen.Plan(kept=4, fresh=4, rate=60.0, most=60_000, seconds=READY_SECONDS + 60)
 
 
@@ -109,7 +109,7 @@ def move_champion(demo: Demo) -> None:
             lambda: client.set_registered_model_alias(MODEL, ALIAS, demo.after),
             READY_SECONDS,
         )
-        load.wait_for_answers(max(200, REQUESTS - load.result.sent), timeout=120)
+        load.wait_for_answers(REQUESTS, timeout=120, since=seen.called)
     seen = move.finished(seen, load)
     for line in seen.describe():
         shell.say(f"   {line}")
