@@ -91,7 +91,6 @@ async def _lead(
     await leadership.acquired.wait()
     _log.info("leading as %s", chosen.identity)
     metrics.leading(True)
-    control.look_at_everything()
     async with asyncio.TaskGroup() as group:
         for number in range(chosen.workers):
             group.create_task(control.work(), name=f"worker {number}")

@@ -41,11 +41,14 @@ class Controller:
                 self._queue.done(key, failed=failed)
 
     async def resync(self, every: float) -> None:
-        """Look at everything again from time to time; never ends by itself."""
+        """Look at everything, now and from time to time; never ends by itself."""
         while True:
-            await asyncio.sleep(every)
-            await self._observer.forget_missing()
             self.look_at_everything()
+            try:
+                await self._reconciler.tidy()
+            except errors.PodiumError as error:
+                _log.warning("cannot tidy up, to be tried again: %s", error)
+            await asyncio.sleep(every)
 
     async def _one(self, key: observe.WorkKey) -> bool:
         """Reconcile one key; whether it is to be tried again."""

@@ -45,6 +45,16 @@ class Reconciler:
             await self._executor.write_unreadable(kind, (where[0], where[1]), describe(error))
             return None
 
+    async def tidy(self) -> None:
+        """Clear away what deaths and missed deletions have left. Raises PodiumError."""
+        await self._observer.forget_missing()
+        await self._release_stale()
+        await self._executor.sweep()
+
+    async def _release_stale(self) -> None:
+        for registry, model_uid, alias_uid in sorted(self._observer.stale_claims()):
+            await self._executor.release(registry, model_uid, alias_uid)
+
     async def _version(self, key: resources.Key) -> float | None:
         world = self._observer.version_world(key)
         if world is None:
@@ -61,8 +71,7 @@ class Reconciler:
         world = self._observer.alias_world(key)
         if world is None:
             self._refused.pop(key, None)
-            for registry, model_uid, alias_uid in self._observer.stale_claims():
-                await self._executor.release(registry, model_uid, alias_uid)
+            await self._release_stale()
             return None
         plan = decide.decide(dataclasses.replace(world, refused=self._refused.get(key)))
         try:

@@ -46,7 +46,7 @@ class ConfigMapBackend:
         call = _Call("get", self._namespace, self._deadline_seconds)
         while True:
             try:
-                return _record(self._session.request("GET", self._path(name), seconds=call.seconds()))
+                return record_of(self._session.request("GET", self._path(name), seconds=call.seconds()))
             except errors.KubeNotFound:
                 return None
             except errors.KubeError as error:
@@ -62,7 +62,7 @@ class ConfigMapBackend:
             except errors.KubeError as error:
                 call.retry_or_raise(error)
             else:
-                return sorted(map(_record, answer.get("items") or ()), key=lambda record: record.name)
+                return sorted(map(record_of, answer.get("items") or ()), key=lambda record: record.name)
 
     def create(self, record: backend.Record) -> backend.Record:
         """See backend.Backend."""
@@ -112,7 +112,9 @@ class ConfigMapBackend:
 
     def _send(self, call: "_Call", method: str, path: str, record: backend.Record) -> backend.Record:
         query = {"fieldManager": session.FIELD_MANAGER}
-        return _record(self._session.request(method, path, query=query, body=_manifest(record), seconds=call.seconds()))
+        return record_of(
+            self._session.request(method, path, query=query, body=_manifest(record), seconds=call.seconds())
+        )
 
     def _path(self, name: str = "") -> str:
         path = f"/api/v1/namespaces/{urllib.parse.quote(self._namespace, safe='')}/configmaps"
@@ -163,7 +165,8 @@ class _Call:
         return errors.InvalidInput(f"the API server does not take the ConfigMap: {error}")
 
 
-def _record(manifest: session.Manifest) -> backend.Record:
+def record_of(manifest: session.Manifest) -> backend.Record:
+    """The record of a ConfigMap as the API server gives it."""
     metadata: dict[str, Any] = manifest["metadata"]
     return backend.Record(
         metadata["name"],

@@ -89,6 +89,12 @@ class Executor:
         """Drop the claim and the pins of a ModelAlias object that is no more."""
         await asyncio.to_thread(self._registries[registry].release, model_uid, alias_uid)
 
+    async def sweep(self) -> None:
+        """Finish what died half-way in the registries. Raises RegistryError."""
+        for namespace, registry in self._registries.items():
+            if removed := await asyncio.to_thread(registry.sweep):
+                _log.info("registry %s: removed %s, left behind by writes that died", namespace, ", ".join(removed))
+
     async def _do(self, world: worlds.World, action: actions.Action) -> None:
         namespace = world.metadata["namespace"]
         match action:

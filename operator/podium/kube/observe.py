@@ -15,7 +15,7 @@ from podium import errors, names
 from podium.api import model_alias, model_version
 from podium.desired import children as builders
 from podium.desired import intent, lookup, pod, pods, version
-from podium.kube import client, extracts, kinds, reflector, resources
+from podium.kube import client, configmaps, extracts, kinds, reflector, resources
 from podium.registry import backend, catalog
 from podium.rollout import bluegreen
 from podium.rollout import lookup as alias_lookup
@@ -76,7 +76,7 @@ class Observer:
                 resources.CONFIG_MAPS,
                 namespace=namespace,
                 labels=names.REGISTRY_KIND_LABEL,
-                extract=_record,
+                extract=configmaps.record_of,
                 on_change=self._registry_changed(namespace),
             )
 
@@ -220,19 +220,24 @@ class Observer:
             is_pin_known=answer.is_pin_known,
         )
 
-    def stale_claims(self) -> list[tuple[str, str, str]]:
-        """Registry namespace, model uid and ModelAlias uid of every claim and pin whose ModelAlias is no more."""
+    def stale_claims(self) -> set[tuple[str, str, str]]:
+        """Registry namespace, model uid and ModelAlias uid of the claims and pins whose ModelAlias is no more.
+
+        Those of namespaces that this operator does not watch are another's to judge.
+        """
         living = {
             obj["metadata"]["uid"]
             for key in self.kinds.keys(names.MODEL_ALIAS_KIND)
             if (obj := self.kinds.get(names.MODEL_ALIAS_KIND, key))
         }
-        return [
-            (namespace, head.uid, uid)
+        watched = self._settings.watch_namespaces
+        return {
+            (namespace, head.uid, holder.uid)
             for namespace, registry in self._catalogs.items()
             for head in registry.heads()
-            for uid in sorted({*head.serving, *(pin.uid for pin in head.pins.values())} - living)
-        ]
+            for holder in (*head.serving.values(), *head.pins.values())
+            if holder.uid not in living and (not watched or holder.namespace in watched)
+        }
 
     def _revision(self, obj: Manifest) -> worlds.Revision:
         key, name = kinds.key_of(obj), obj["metadata"]["name"]
@@ -326,16 +331,6 @@ class Observer:
         if None in models:
             return self.kinds.asking(registry)
         return set().union(*(self.kinds.followers(registry, model) for model in models if model is not None))
-
-
-def _record(obj: Manifest) -> backend.Record:
-    metadata = obj["metadata"]
-    return backend.Record(
-        name=metadata["name"],
-        labels=metadata.get("labels", {}),
-        data=obj.get("data", {}),
-        resource_version=metadata["resourceVersion"],
-    )
 
 
 def _now() -> datetime.datetime:
