@@ -16,7 +16,7 @@ from podium.api import model_alias, model_version
 from podium.desired import children as builders
 from podium.desired import intent, lookup, pod, pods, version
 from podium.kube import client, configmaps, extracts, kinds, reflector, resources
-from podium.registry import backend, catalog
+from podium.registry import backend, catalog, entities
 from podium.rollout import bluegreen
 from podium.rollout import lookup as alias_lookup
 from podium.rollout import world as worlds
@@ -235,7 +235,7 @@ class Observer:
             (namespace, head.uid, holder.uid)
             for namespace, registry in self._catalogs.items()
             for head in registry.heads()
-            for holder in (*head.serving.values(), *head.pins.values())
+            for holder in _holders(head)
             if holder.uid not in living and (not watched or holder.namespace in watched)
         }
 
@@ -331,6 +331,10 @@ class Observer:
         if None in models:
             return self.kinds.asking(registry)
         return set().union(*(self.kinds.followers(registry, model) for model in models if model is not None))
+
+
+def _holders(head: entities.Head) -> list[entities.ServingClaim | entities.Pin]:
+    return [*head.serving.values(), *head.pins.values()]
 
 
 def _now() -> datetime.datetime:
