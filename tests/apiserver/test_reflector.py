@@ -294,6 +294,20 @@ async def test_an_own_write_wins_over_a_late_event(world: World) -> None:
     assert [change.new for change in world.changes] == ["1", "3", "after"]
 
 
+async def test_what_we_made_again_is_not_taken_out_by_the_late_news_of_its_deletion(world: World) -> None:
+    await world.write(a="1")
+    async with world.running():
+        await world.until_watching()
+        [stream] = world.proxy.streams
+        stream.hold()
+        await world.delete("a")
+        world.copy.observe(await world.direct.apply(world.manifest("a", "2")))
+        stream.flow()
+        await world.write(b="after")
+        await world.until_seen(a="2", b="after")
+    assert [change.new for change in world.changes] == ["1", "2", "after"]
+
+
 async def test_an_own_write_is_not_undone_by_a_list_that_was_made_before_it(world: World) -> None:
     await world.write(a="1")
     late = asyncio.Event()
