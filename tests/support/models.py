@@ -98,14 +98,14 @@ class Model:
 
     def __init__(self, registry: store.Registry, bucket: Bucket, name: str, prefix: str) -> None:
         self.registry, self.bucket, self.name = registry, bucket, name
-        self._prefix = prefix
+        self.prefix = prefix
         self.uid = registry.create_model(name).uid
 
     def add(self, files: Files | None = None, *, source: str = "") -> int:
         """Registers a further version, from an artifact (a light one unless given) or from any source."""
         number = self.registry.get_model(self.name).last_version + 1
         if not source:
-            source = self.bucket.upload(f"{self._prefix}/{number}", light(answer=[number]) if files is None else files)
+            source = self.bucket.upload(f"{self.prefix}/{number}", light(answer=[number]) if files is None else files)
         return self.registry.create_version(self.name, source=source).number
 
     def set_alias(self, alias: str, version: int) -> None:
