@@ -102,6 +102,7 @@ def move_champion(demo: Demo) -> None:
     """Moves the alias under load, and prints what the clients saw. Raises DemoError if one request failed."""
     client, target = _mlflow_client(demo), loadgen.Target(demo.invocations, HOST)
     with phases.Phases(demo.environment, NAMESPACE, OBJECT) as watched, loadgen.running(target, PLAN) as load:
+        load.wait_for_answers(200)
         seen = move.under_load(
             load,
             watched,
