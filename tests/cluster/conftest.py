@@ -20,7 +20,7 @@ import pytest
 
 from demo import installation
 from demo import kubectl as kubectl_program
-from localcluster import context, engine, failure, layout, shell
+from localcluster import context, engine, failure, layout
 from podium import names
 from podium.registry import store
 from tests.support import cluster as cluster_support
