@@ -2,7 +2,8 @@
 
     Preparing    the new revision's pods become Ready; traffic stays where it is
     Overlapping  the Service selects both, for `rollout.overlap`; back to Preparing if the new pods do not stay Ready
-    Switching    the Service selects the new one; its EndpointSlices must equal the new ready pods
+    Switching    the Service selects the new one; its EndpointSlices must equal the new ready pods; back to Preparing if
+                 none of them is Ready any more
     Complete     what was `to` is served
 
 The phase is written before the Service is, and the Service follows the phase: whoever finds a phase whose Service
@@ -111,7 +112,9 @@ def _switched(world: worlds.World, transition: Transition) -> Transition:
     if world.service is None or world.service.selector != selector(world, transition):
         return transition
     new = world.revisions.get(transition.to.name)
-    verified = new is not None and world.service.endpoints == new.ready_pods
+    if new is None or (new.replicas and not new.ready_pods):
+        return _enter(world, transition, PREPARING)
+    verified = world.service.endpoints == new.ready_pods
     late = world.elapsed(transition.phase_at) >= VERIFY_SECONDS
     return _enter(world, transition, COMPLETE) if verified or late else transition
 
@@ -129,7 +132,7 @@ def selector(world: worlds.World, transition: Transition | None) -> dict[str, st
 
 def served_now(world: worlds.World) -> model_alias.RevisionReference | None:
     """What receives traffic: as recorded, else what the Service of an earlier ModelAlias of this name selects."""
-    if world.status.served or world.service is None:
+    if world.status.served or world.status.rollout or world.service is None:
         return world.status.served
     name = world.service.selector.get(names.MODEL_VERSION_LABEL, "")
     return world.revisions[name].ref if name in world.revisions else None

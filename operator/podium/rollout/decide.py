@@ -22,12 +22,12 @@ def decide(world: worlds.World) -> actions.Plan:
     steps: list[actions.Action] = [
         *_registry_pin(world, wanted),
         *_wanted_revision(world, wanted, warm),
-        *retire.resized(world, warm, growing=True),
+        *retire.resized(world, warm, wanted, growing=True),
         *_claim(world, now, before_traffic=True),
         *_status(world, wanted, now),
         *_endpoints(world, now),
         *_claim(world, now, before_traffic=False),
-        *retire.resized(world, warm, growing=False),
+        *retire.resized(world, warm, wanted, growing=False),
         *retire.unneeded(world, warm),
         *_announcements(world, wanted, now),
     ]

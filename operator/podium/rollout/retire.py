@@ -30,14 +30,27 @@ def _is_within_delay(world: worlds.World, now: progress.Progress) -> bool:
     return now.retire_at is not None and conditions.parse_time(now.retire_at) > world.now
 
 
-def resized(world: worlds.World, warm: frozenset[str], growing: bool) -> list[actions.Action]:
-    """Revisions that have too few pods (`growing`) or too many."""
+def resized(
+    world: worlds.World, warm: frozenset[str], wanted: desire.Target | worlds.Problem, growing: bool
+) -> list[actions.Action]:
+    """Revisions that have too few pods (`growing`) or too many; the wanted one is applied as a whole elsewhere."""
     out: list[actions.Action] = []
     for name, revision in sorted(world.revisions.items()):
+        if isinstance(wanted, desire.Target) and name == wanted.ref.name and name in warm:
+            continue
         replicas = world.wanted_replicas if name in warm else 0
-        if (replicas > revision.replicas) if growing else (replicas < revision.replicas):
+        is_due = replicas < revision.replicas
+        if growing:
+            is_due = replicas > revision.replicas or (replicas == revision.replicas and not _is_owned(world, revision))
+        if is_due:
             out.append(actions.Apply(desire.scaled(world, revision, replicas)))
     return out
+
+
+def _is_owned(world: worlds.World, revision: worlds.Revision) -> bool:
+    """Whether the revision goes with this ModelAlias when it is deleted; one that an earlier one left does not yet."""
+    owners = revision.manifest["metadata"].get("ownerReferences", [])
+    return any(owner["uid"] == world.metadata["uid"] for owner in owners)
 
 
 def unneeded(world: worlds.World, warm: collections.abc.Set[str]) -> list[actions.Action]:

@@ -1,0 +1,99 @@
+"""What a ModelAlias promises where pods die, objects are changed by hand, or an earlier ModelAlias left something."""
+
+import typing
+
+import pytest
+
+from podium import names
+from podium.desired import labels
+from podium.rollout import actions, decide
+from tests.unit.rollout import simulator
+
+
+@pytest.fixture
+def cluster() -> simulator.Cluster:
+    """Version 1 is served, and traffic is moved in one write."""
+    cluster = simulator.Cluster(template={"replicas": 2}, rollout={"overlap": "0s"})
+    cluster.designate(1)
+    cluster.settle()
+    return cluster
+
+
+def applied(cluster: simulator.Cluster, name: str) -> list[dict[str, typing.Any]]:
+    """What one pass applies to a revision."""
+    plan = decide.decide(cluster.world())
+    manifests = [action.manifest for action in plan.actions if isinstance(action, actions.Apply)]
+    return [manifest for manifest in manifests if manifest["metadata"]["name"] == name]
+
+
+def test_new_pods_that_all_die_right_after_the_switch_give_the_traffic_back(cluster: simulator.Cluster) -> None:
+    cluster.designate(2)
+    cluster.pass_once()
+    cluster.pods_become_ready()
+    cluster.pass_once()
+    assert cluster.selector == labels.revision_selector("champion", cluster.of_version(2).name)
+    cluster.of_version(2).trouble = ("ContainerCrashed", "exit code 1")
+    cluster.settle()
+    assert cluster.selected() == cluster.of_version(1).pods()
+    assert cluster.status.served is not None
+    assert cluster.status.served.version == 1
+    assert cluster.status.rollout is not None
+    assert cluster.status.rollout.phase == "Preparing"
+
+
+def test_a_first_version_whose_pods_all_die_is_not_called_served(cluster: simulator.Cluster) -> None:
+    cluster = simulator.Cluster(template={"replicas": 1})
+    cluster.designate(1)
+    cluster.pass_once()
+    cluster.pods_become_ready()
+    cluster.pass_once()
+    cluster.of_version(1).trouble = ("ContainerCrashed", "exit code 1")
+    cluster.settle()
+    cluster.wait(60)
+    assert cluster.status.served is None
+    assert cluster.condition("Serving") == ("False", "NoEndpoints")
+    cluster.designate(2)
+    cluster.settle()
+    assert cluster.status.served is not None
+    assert cluster.status.served.version == 2
+    assert [entry.version for entry in cluster.status.history] == [2]
+
+
+def test_a_version_with_no_pods_asked_for_is_switched_to() -> None:
+    cluster = simulator.Cluster(template={"replicas": 0})
+    cluster.designate(1)
+    cluster.settle()
+    assert cluster.status.served is not None
+    cluster.designate(2)
+    cluster.settle()
+    assert cluster.status.served.version == 2
+
+
+def test_the_wanted_revision_is_repaired_as_a_whole_and_once_a_pass(cluster: simulator.Cluster) -> None:
+    revision = cluster.of_version(1)
+    revision.manifest = revision.manifest | {
+        "spec": revision.manifest["spec"] | {"replicas": 5, "runtime": {"workers": 9}}
+    }
+    manifests = applied(cluster, revision.name)
+    assert [(m["spec"]["replicas"], "runtime" in m["spec"]) for m in manifests] == [(2, False)]
+
+
+@pytest.mark.parametrize("version", [1, 2], ids=["a retired revision", "the served revision"])
+def test_what_an_earlier_modelalias_of_this_name_left_becomes_this_ones(
+    cluster: simulator.Cluster, version: int
+) -> None:
+    cluster.designate(2)
+    cluster.settle()
+    cluster.wait(61)
+    revision = cluster.of_version(version)
+    assert revision.replicas == (0 if version == 1 else 2)
+    cluster.metadata = cluster.metadata | {"uid": "another-uid"}
+    cluster.status = type(cluster.status)()
+    manifests = applied(cluster, revision.name)
+    assert [m["metadata"]["ownerReferences"][0]["uid"] for m in manifests] == ["another-uid"]
+    assert [m["spec"]["replicas"] for m in manifests] == [revision.replicas]
+    cluster.settle()
+    assert cluster.status.served is not None
+    assert cluster.status.served.version == 2
+    assert not applied(cluster, cluster.of_version(1).name)
+    assert cluster.condition(names.READY) == ("True", "Served")
