@@ -62,10 +62,11 @@ COPY pyproject.toml /src/
 COPY operator/podium/__init__.py operator/podium/names.py operator/podium/errors.py /src/operator/podium/
 COPY operator/podium/puller /src/operator/podium/puller
 COPY operator/podium/serving /src/operator/podium/serving
+# Without the entry points of parts that are not here, of which MLflow would warn.
 RUN --mount=type=cache,target=/cache \
     touch README.md && \
     uv pip install --python /opt/podium/bin/python3 --target /opt/app --no-deps --no-build-isolation /src && \
-    rm -r /opt/app/bin
+    rm -r /opt/app/bin /opt/app/podium-*.dist-info/entry_points.txt
 
 FROM tools AS tracking-app
 COPY pyproject.toml /src/

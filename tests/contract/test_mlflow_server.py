@@ -71,7 +71,7 @@ def tracking(
             [
                 f"--registry-store-uri=configmap://{own_namespace}?context={target.context}",
                 f"--backend-store-uri=sqlite:///{folder}/mlflow.db",
-                f"--artifacts-destination=s3://{BUCKET}/podium",
+                f"--artifacts-destination=s3-proxied://{BUCKET}/podium",
                 "--host=127.0.0.1",
                 f"--port={port}",
                 f"--workers={WORKERS}",
@@ -162,6 +162,11 @@ def test_a_model_is_logged_registered_aliased_and_loaded_by_unmodified_calls(tra
     key = version.artifact_uri.removeprefix(f"s3://{BUCKET}/") + "/MLmodel"
     assert s3.client(tracking.s3_endpoint).head_object(Bucket=BUCKET, Key=key)["ContentLength"] > 0
     assert client.get_model_version_download_uri("iris classifier", "1").startswith("mlflow-artifacts:/")
+
+
+def test_clients_are_not_sent_to_an_s3_server_that_they_may_not_reach(tracking: Tracking) -> None:
+    told = httpx.get(f"{tracking.url}/api/3.0/mlflow/server-info", timeout=30).json()
+    assert (told["multipart_uploads_enabled"], told["multipart_downloads_enabled"]) == (False, False)
 
 
 def test_a_model_of_a_run_can_be_registered_by_the_runs_uri_and_loaded(tracking: Tracking, client: Any) -> None:

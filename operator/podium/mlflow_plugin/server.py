@@ -9,6 +9,9 @@ BACKEND_STORE = "_MLFLOW_SERVER_FILE_STORE"
 ARTIFACTS_DESTINATION = "_MLFLOW_SERVER_ARTIFACT_DESTINATION"
 SERVES_ARTIFACTS = "_MLFLOW_SERVER_SERVE_ARTIFACTS"
 
+S3_PROXIED = "s3-proxied"
+"""Scheme of a destination on S3 that clients reach through the server only (see artifacts)."""
+
 
 def is_running(env: Mapping[str, str]) -> bool:
     """Whether this process is a worker of a tracking server."""
@@ -24,4 +27,11 @@ def artifacts_destination(env: Mapping[str, str]) -> str | None:
     """Where the tracking server that this process is a worker of keeps the artifacts it is a proxy for, or None."""
     if env.get(SERVES_ARTIFACTS) != "true":
         return None
-    return env.get(ARTIFACTS_DESTINATION)
+    destination = env.get(ARTIFACTS_DESTINATION)
+    return storage_uri(destination) if destination else None
+
+
+def storage_uri(destination: str) -> str:
+    """Where a destination keeps its objects."""
+    scheme, separator, place = destination.partition("://")
+    return f"s3://{place}" if separator and scheme == S3_PROXIED else destination

@@ -20,3 +20,8 @@ def test_a_server_that_serves_no_artifacts_has_no_destination() -> None:
     env = {server.BACKEND_STORE: "sqlite:///a.db", server.ARTIFACTS_DESTINATION: "s3://b"}
     assert server.artifacts_destination(env) is None
     assert server.artifacts_destination(env | {server.SERVES_ARTIFACTS: "true"}) == "s3://b"
+
+
+def test_a_destination_that_clients_reach_through_the_server_only_is_on_s3_for_pullers() -> None:
+    env = {server.SERVES_ARTIFACTS: "true", server.ARTIFACTS_DESTINATION: "s3-proxied://bucket/podium"}
+    assert server.artifacts_destination(env) == "s3://bucket/podium"

@@ -34,3 +34,12 @@ without a port.
 {{- end -}}
 {{- join "," (concat $allowed .Values.tracking.allowedHosts) -}}
 {{- end -}}
+
+{{/*
+Where the server keeps artifacts. For an s3:// destination MLflow sends clients to S3 by presigned URLs, which carry the
+endpoint's name in the cluster; the plugin's scheme keeps it from that.
+*/}}
+{{- define "podium.tracking.artifactsDestination" -}}
+{{- $root := trimSuffix "/" .Values.tracking.artifactRoot -}}
+{{- if .Values.tracking.s3.presignedUrls -}}{{ $root }}{{- else -}}s3-proxied://{{ trimPrefix "s3://" $root }}{{- end -}}
+{{- end -}}
