@@ -19,6 +19,7 @@
     │   ├── KubeForbidden              401, 403: names the missing permission
     │   ├── KubeGone                   410: the watch has to begin anew
     │   └── KubeUnavailable            429, 5xx, no connection, no answer in time (worth a retry)
+    ├── NameTaken                      an object of somebody else's has a name that a child needs
     ├── LeaseLost                      another process leads, or no renewal came through: the process ends
     └── PullError                      the puller could not bring the artifact
         ├── SourceInvalid              the URI or a key in it cannot be used
@@ -129,6 +130,10 @@ class KubeUnavailable(KubeError):
     ) -> None:
         super().__init__(status, reason, message)
         self.retry_after, self.is_untaken = retry_after, is_untaken
+
+
+class NameTaken(PodiumError):
+    """An object of somebody else's has a name that a child needs; it is left alone."""
 
 
 class LeaseLost(PodiumError):

@@ -73,6 +73,8 @@ ALIAS_CONFLICT = "AliasConflict"
 """An older ModelAlias of this namespace serves the same alias."""
 HOST_CONFLICT = "HostConflict"
 """An older ModelAlias has the same host and path."""
+NAME_TAKEN = "NameTaken"
+"""An object of somebody else's has the name of one that has to be made."""
 INVALID_SPEC = "InvalidSpec"
 """What is stored does not fit this operator's version of the kind."""
 

@@ -17,11 +17,13 @@ REFUSALS = (
     errors.TooLarge,
     errors.CorruptRegistry,
     errors.Forbidden,
+    errors.NameTaken,
 )
 """What trying again does not help until somebody acts: the status has to say it."""
 _REASONS: dict[type[errors.PodiumError], str] = {
     errors.KubeForbidden: "Forbidden",
     errors.Forbidden: "Forbidden",
+    errors.NameTaken: names.NAME_TAKEN,
     errors.InUse: names.ALIAS_OWNED_ELSEWHERE,
     errors.CorruptRegistry: names.REGISTRY_CORRUPT,
 }
@@ -52,8 +54,8 @@ class Reconciler:
         await self._executor.sweep()
 
     async def _release_stale(self) -> None:
-        for registry, model_uid, alias_uid in sorted(self._observer.stale_claims()):
-            await self._executor.release(registry, model_uid, alias_uid)
+        for stale in self._observer.stale_claims():
+            await self._executor.release(*stale)
 
     async def _version(self, key: resources.Key) -> float | None:
         world = self._observer.version_world(key)
@@ -73,6 +75,8 @@ class Reconciler:
             self._refused.pop(key, None)
             await self._release_stale()
             return None
+        if self._observer.has_predecessor(key):
+            await self._release_stale()
         plan = decide.decide(dataclasses.replace(world, refused=self._refused.get(key)))
         try:
             await self._executor.carry_out(world, plan)

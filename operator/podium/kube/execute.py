@@ -9,7 +9,7 @@ from typing import Any
 from podium import errors, names
 from podium.api import conditions, model_alias
 from podium.desired import version
-from podium.kube import applier, client, events, observe, resources
+from podium.kube import applier, client, events, observe, ownership, resources
 from podium.registry import entities
 from podium.registry import store as stores
 from podium.rollout import actions
@@ -85,9 +85,17 @@ class Executor:
         if merged != status.get("conditions"):
             await self._write_status(kind, metadata, status | {"conditions": merged})
 
-    async def release(self, registry: str, model_uid: str, alias_uid: str) -> None:
-        """Drop the claim and the pins of a ModelAlias object that is no more."""
-        await asyncio.to_thread(self._registries[registry].release, model_uid, alias_uid)
+    async def release(self, registry: str, model_uid: str, holder: entities.ServingClaim | entities.Pin) -> None:
+        """Drop the claim and the pins of a ModelAlias object, unless the API server still has it. Raises KubeError."""
+        self._assert_leading()
+        try:
+            found = await self._api.get(resources.MODEL_ALIASES, holder.namespace, holder.name)
+        except errors.KubeNotFound:
+            found = None
+        if found and found["metadata"]["uid"] == holder.uid:
+            self._observer.observe(found)
+            return
+        await asyncio.to_thread(self._registries[registry].release, model_uid, holder.uid)
 
     async def sweep(self) -> None:
         """Finish what died half-way in the registries. Raises RegistryError."""
@@ -115,10 +123,28 @@ class Executor:
     async def _apply(self, manifest: Manifest, resource_version: str = "") -> None:
         self._assert_leading()
         live = self._observer.fingerprint(manifest)
+        await self._assert_ours(manifest, is_known=live is not None)
         answer = await self._applier.apply(manifest, live, resource_version=resource_version)
         if answer is not None:
             self._observer.observe(answer)
             _log.info("applied %s %s", manifest["kind"], manifest["metadata"]["name"])
+
+    async def _assert_ours(self, manifest: Manifest, *, is_known: bool) -> None:
+        """Raise NameTaken if somebody else has the object; one that no watch shows may be there without our labels."""
+        resource, metadata = resources.of(manifest), manifest["metadata"]
+        if is_known:
+            taken = self._observer.stranger(manifest)
+        else:
+            try:
+                live = await self._api.get(resource, metadata["namespace"], metadata["name"])
+            except errors.KubeNotFound:
+                return
+            taken = ownership.stranger(manifest, live)
+        if taken:
+            raise errors.NameTaken(
+                f"{resource.kind} {metadata['namespace']}/{metadata['name']} is needed, but {taken}: delete it, or "
+                "give this object another name"
+            )
 
     async def _write_status(self, kind: str, metadata: Manifest, status: Manifest) -> None:
         """By the resourceVersion that the decision saw: a status is never written over news that it does not know."""

@@ -4,8 +4,7 @@ import dataclasses
 from typing import Any
 
 from podium import names
-from podium.desired import labels
-from podium.kube import applier, resources
+from podium.kube import applier, ownership, resources
 
 Manifest = dict[str, Any]
 
@@ -34,14 +33,7 @@ class Slice:
 def child(obj: Manifest, content: Any = None) -> Child:
     """The extract of any child."""
     metadata = obj["metadata"]
-    owner = next(
-        (
-            (kind, name)
-            for kind in (names.MODEL_VERSION_KIND, names.MODEL_ALIAS_KIND)
-            if (name := labels.controller(metadata, kind))
-        ),
-        None,
-    )
+    owner = ownership.owner(metadata)
     return Child(metadata["name"], owner, metadata["resourceVersion"], applier.fingerprint(obj), content)
 
 

@@ -15,7 +15,7 @@ from podium import errors, names
 from podium.api import model_alias, model_version
 from podium.desired import children as builders
 from podium.desired import intent, lookup, pod, pods, version
-from podium.kube import client, configmaps, extracts, kinds, reflector, resources
+from podium.kube import client, configmaps, extracts, kinds, ownership, reflector, resources
 from podium.registry import backend, catalog, entities
 from podium.rollout import bluegreen
 from podium.rollout import lookup as alias_lookup
@@ -25,6 +25,7 @@ from podium.settings import Settings
 Manifest = dict[str, Any]
 WorkKey = tuple[str, str, str]
 """Kind, namespace and name of an object to look at."""
+Holder = entities.ServingClaim | entities.Pin
 PRIME_SECONDS = 2.0
 _log = logging.getLogger("podium.observe")
 _MANAGED = f"{names.MANAGED_BY_LABEL}={names.MANAGED_BY}"
@@ -44,6 +45,8 @@ class Observer:
         self._pods: dict[resources.Key, dict[str, pods.Pod]] = collections.defaultdict(dict)
         self._slices: dict[resources.Key, dict[str, extracts.Slice]] = collections.defaultdict(dict)
         self._frozen: dict[resources.Key, set[str]] = collections.defaultdict(set)
+        self._predecessors: set[resources.Key] = set()
+        """ModelAliases under whose name an earlier one may have left claims."""
         self._children: dict[resources.Resource, list[reflector.Reflector[extracts.Child]]] = {
             resource: [
                 reflector.Reflector(
@@ -143,6 +146,8 @@ class Observer:
             return
         before = self.kinds.get(obj["kind"], kinds.key_of(obj))
         if self.kinds.observe(obj):
+            if before and before["metadata"]["uid"] != obj["metadata"]["uid"]:
+                self._predecessors.add(kinds.key_of(obj))
             self._announce(before, obj)
 
     def forget(self, obj: Manifest) -> None:
@@ -163,6 +168,17 @@ class Observer:
                 continue
             for _, rival in self.kinds.rivals(obj):
                 self._on_key((names.MODEL_ALIAS_KIND, *kinds.key_of(rival)))
+
+    def stranger(self, manifest: Manifest) -> str | None:
+        """Who has the child that a manifest names, in words; None if it is ours, or not known."""
+        key, mine = kinds.key_of(manifest), ownership.owner(manifest["metadata"])
+        if manifest["kind"] == names.MODEL_VERSION_KIND:
+            found = self.kinds.get(manifest["kind"], key)
+            return ownership.stranger(manifest, found) if found else None
+        child = self._child(resources.of(manifest), key)
+        if child is None or child.owner in (None, mine):
+            return None
+        return f"it belongs to {child.owner[0]} {child.owner[1]}"
 
     def fingerprint(self, manifest: Manifest) -> str | None:
         """The fingerprint of a child as it is; None if it is not there, or is of a kind that is always applied."""
@@ -220,24 +236,34 @@ class Observer:
             is_pin_known=answer.is_pin_known,
         )
 
-    def stale_claims(self) -> set[tuple[str, str, str]]:
-        """Registry namespace, model uid and ModelAlias uid of the claims and pins whose ModelAlias is no more.
+    def stale_claims(self) -> list[tuple[str, str, Holder]]:
+        """Registry namespace, model uid and holder of the claims and pins whose ModelAlias is no more.
 
         Those of namespaces that this operator does not watch are another's to judge.
         """
-        living = {
-            obj["metadata"]["uid"]
-            for key in self.kinds.keys(names.MODEL_ALIAS_KIND)
-            if (obj := self.kinds.get(names.MODEL_ALIAS_KIND, key))
-        }
-        watched = self._settings.watch_namespaces
-        return {
-            (namespace, head.uid, holder.uid)
+        return [
+            (namespace, head.uid, holder)
             for namespace, registry in self._catalogs.items()
             for head in registry.heads()
             for holder in _holders(head)
-            if holder.uid not in living and (not watched or holder.namespace in watched)
-        }
+            if self._is_stale(holder)
+        ]
+
+    def has_predecessor(self, key: resources.Key) -> bool:
+        """Whether a ModelAlias of the same name, which is no more, has left claims."""
+        if key not in self._predecessors:
+            return False
+        if any((holder.namespace, holder.name) == key for _, _, holder in self.stale_claims()):
+            return True
+        self._predecessors.discard(key)
+        return False
+
+    def _is_stale(self, holder: Holder) -> bool:
+        watched = self._settings.watch_namespaces
+        if watched and holder.namespace not in watched:
+            return False
+        found = self.kinds.get(names.MODEL_ALIAS_KIND, (holder.namespace, holder.name))
+        return found is None or found["metadata"]["uid"] != holder.uid
 
     def _revision(self, obj: Manifest) -> worlds.Revision:
         key, name = kinds.key_of(obj), obj["metadata"]["name"]
@@ -319,10 +345,17 @@ class Observer:
 
         def changed(change: reflector.Change[backend.Record]) -> None:
             touched = registry.put(change.new) if change.new else registry.remove(change.key[1])
+            self._find_stale(head for head in registry.heads() if head.uid in touched)
             for kind, key in self._concerned(namespace, touched):
                 self._on_key((kind, *key))
 
         return changed
+
+    def _find_stale(self, heads: collections.abc.Iterable[entities.Head]) -> None:
+        """A claim may be seen after its ModelAlias was seen to go: have it looked at again."""
+        for holder in (holder for head in heads for holder in _holders(head) if self._is_stale(holder)):
+            self._predecessors.add((holder.namespace, holder.name))
+            self._on_key((names.MODEL_ALIAS_KIND, holder.namespace, holder.name))
 
     def _concerned(self, registry: str, uids: set[str]) -> set[tuple[str, resources.Key]]:
         """Who asks about the models with these uids, by the names they have now; all, where a name is not known."""
@@ -333,7 +366,7 @@ class Observer:
         return set().union(*(self.kinds.followers(registry, model) for model in models if model is not None))
 
 
-def _holders(head: entities.Head) -> list[entities.ServingClaim | entities.Pin]:
+def _holders(head: entities.Head) -> list[Holder]:
     return [*head.serving.values(), *head.pins.values()]
 
 

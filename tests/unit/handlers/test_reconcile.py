@@ -26,6 +26,9 @@ class Cluster(simulator.Cluster):
         self.endpoints_follow()
         return self.world()
 
+    def has_predecessor(self, key: resources.Key) -> bool:
+        return False
+
     async def carry_out(self, world: worlds.World, plan: actions.Plan) -> None:
         for action in plan.actions:
             if self.refusal and isinstance(action, actions.Apply) and action.manifest["kind"] == self.refused_kind:
@@ -74,9 +77,17 @@ async def test_a_child_that_is_refused_after_the_status_was_written_is_told_with
         (errors.Forbidden("cannot update configmaps"), "Forbidden"),
         (errors.InUse("ModelAlias a/b owns it"), names.ALIAS_OWNED_ELSEWHERE),
         (errors.CorruptRegistry("iris-x", "aliases", "is nonsense"), names.REGISTRY_CORRUPT),
+        (errors.NameTaken("Service models/champion is needed, but somebody else made it"), names.NAME_TAKEN),
         (errors.TooLarge("the head would pass its bound"), "Refused"),
     ],
-    ids=["no permission", "no permission in the registry", "pinned elsewhere", "nonsense in the registry", "too large"],
+    ids=[
+        "no permission",
+        "no permission in the registry",
+        "pinned elsewhere",
+        "nonsense in the registry",
+        "a name that is taken",
+        "too large",
+    ],
 )
 async def test_what_only_a_person_can_mend_is_told(error: errors.PodiumError, reason: str) -> None:
     cluster, reconciler = an_alias()
