@@ -23,7 +23,7 @@ def revision(name: str, owner: str | None = "champion", label: str = "") -> dict
         reference = {"apiVersion": "podium.dev/v1beta1", "kind": "ModelAlias", "name": owner, "controller": True}
         metadata["ownerReferences"] = [reference]
     if label:
-        metadata["labels"] = {names.MODEL_ALIAS_LABEL: label}
+        metadata["labels"] = {names.MODEL_ALIAS_LABEL: label, names.MANAGED_BY_LABEL: names.MANAGED_BY}
     kind = names.MODEL_VERSION_KIND
     return {"kind": kind, "metadata": metadata, "spec": {"model": "iris", "version": 1}}
 
@@ -80,6 +80,9 @@ def test_revisions_are_what_the_alias_owns_and_what_one_of_its_name_left_behind(
     known.observe(revision("champion-v1-aaaaaaaa"))
     known.observe(revision("champion-v1-bbbbbbbb", owner=None, label="champion"))
     known.observe(revision("somebodys-own", owner=None, label="champion"))
+    without_mark = revision("champion-v1-dddddddd", owner=None, label="champion")
+    del without_mark["metadata"]["labels"][names.MANAGED_BY_LABEL]
+    known.observe(without_mark)
     known.observe(revision("champion-v1-cccccccc", owner="another", label="champion"))
     found = {obj["metadata"]["name"] for obj in known.revisions(("models", "champion"))}
     assert found == {"champion-v1-aaaaaaaa", "champion-v1-bbbbbbbb"}

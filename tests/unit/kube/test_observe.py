@@ -1,0 +1,97 @@
+"""What the observer makes of what it sees: whose claims in the registry are stale, and which keys are looked at."""
+
+import typing
+
+import pytest
+
+from podium import names, settings
+from podium.kube import client, observe, resources
+from podium.registry import entities, keys, memory, store
+
+REGISTRY = "podium-system"
+KEY = ("models", "champion")
+
+
+class Seen:
+    """An observer that is shown a registry and ModelAliases."""
+
+    def __init__(self, watched: tuple[str, ...] = ()) -> None:
+        chosen = settings.Settings(REGISTRY, "one", "puller", "server", (REGISTRY,), watched)
+        self.keys: list[observe.WorkKey] = []
+        self.observer = observe.Observer(typing.cast(client.Client, None), chosen, self.keys.append)
+        self.backend = memory.MemoryBackend()
+        self.registry = store.Registry(self.backend)
+        self.head = self.registry.create_model("iris")
+        self.registry.create_version("iris", source="s3://bucket/iris/1")
+        self._version = 0
+
+    def alias(self, uid: str) -> dict[str, typing.Any]:
+        self._version += 1
+        return {
+            "kind": names.MODEL_ALIAS_KIND,
+            "metadata": {"name": KEY[1], "namespace": KEY[0], "uid": uid, "resourceVersion": str(self._version)},
+            "spec": {"model": "iris", "alias": "champion"},
+        }
+
+    def claim(self, uid: str) -> None:
+        self.registry.record_serving(self.head.uid, entities.ServingClaim(uid, *KEY, versions=(1,)))
+
+    def show_registry(self) -> None:
+        [watch] = [
+            each
+            for each in self.observer.reflectors
+            if each.resource == resources.CONFIG_MAPS and each.namespace == REGISTRY
+        ]
+        for kind in (keys.CLAIM, keys.HEAD, keys.VERSION):
+            for record in self.backend.list(keys.of_kind(kind)):
+                metadata = {"name": record.name, "namespace": REGISTRY, "labels": dict(record.labels)}
+                metadata |= {"resourceVersion": record.resource_version}
+                watch.observe({"kind": "ConfigMap", "metadata": metadata, "data": dict(record.data)})
+
+    def stale(self) -> list[str]:
+        return [holder.uid for _, _, holder in self.observer.stale_claims()]
+
+
+@pytest.fixture
+def seen() -> Seen:
+    return Seen()
+
+
+def test_the_claim_of_a_modelalias_that_is_there_is_not_stale(seen: Seen) -> None:
+    seen.observer.observe(seen.alias("one"))
+    seen.claim("one")
+    seen.show_registry()
+    assert seen.stale() == []
+    assert not seen.observer.has_predecessor(KEY)
+
+
+def test_a_claim_that_is_seen_after_its_modelalias_has_gone_is_looked_at_again(seen: Seen) -> None:
+    seen.observer.observe(seen.alias("one"))
+    seen.observer.forget(seen.alias("one"))
+    seen.keys.clear()
+    seen.claim("one")
+    seen.show_registry()
+    assert (names.MODEL_ALIAS_KIND, *KEY) in seen.keys
+    assert seen.stale() == ["one"]
+
+
+def test_a_modelalias_that_was_created_again_before_its_deletion_was_seen_has_a_predecessor_until_its_claim_is_gone(
+    seen: Seen,
+) -> None:
+    seen.observer.observe(seen.alias("one"))
+    seen.claim("one")
+    seen.show_registry()
+    seen.observer.observe(seen.alias("two"))
+    assert seen.observer.has_predecessor(KEY)
+    assert seen.stale() == ["one"]
+    seen.registry.release(seen.head.uid, "one")
+    seen.show_registry()
+    assert not seen.observer.has_predecessor(KEY)
+    assert seen.stale() == []
+
+
+def test_a_claim_in_a_namespace_that_is_not_watched_is_left_to_others() -> None:
+    seen = Seen(watched=("elsewhere",))
+    seen.claim("one")
+    seen.show_registry()
+    assert seen.stale() == []
