@@ -1,4 +1,4 @@
-"""What the registry does not have, has lost, or holds as nonsense: said with what to do, traffic stays, and it heals."""
+"""What the registry does not have, has lost, or holds as nonsense: the user is told, traffic stays, and it heals."""
 
 import collections.abc
 

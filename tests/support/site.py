@@ -1,4 +1,4 @@
-"""A test's namespace as a place where light versions are served, and what its user reads there when something is wrong."""
+"""A test's namespace as a place where light versions are served, and what its user reads there in trouble."""
 
 import collections.abc
 import contextlib

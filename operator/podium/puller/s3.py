@@ -36,6 +36,8 @@ _DENIED = {
     "TokenRefreshRequired": Reason.CREDENTIALS_EXPIRED,
 }
 _MISSING = {"NoSuchBucket": Reason.NO_SUCH_BUCKET, "NoSuchKey": Reason.NO_SUCH_KEY, "404": Reason.NO_SUCH_KEY}
+_NOT_S3 = {"400", "404", "405", "406", "415"}
+"""Answers of this status that hold no error of S3's, which only HEAD may leave out."""
 _CHANGED = {"PreconditionFailed", "412", "InvalidRange", "416"}
 _REGION = {"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "301"}
 _ADVICE = {
@@ -215,16 +217,30 @@ def _translate_answer(error: botocore.exceptions.ClientError, uri: str, source: 
     said = f"{uri}: {code}: {stated.get('Message') or 'no message'} ({error.operation_name}, HTTP {status})"
     if reason := _DENIED.get(code):
         return errors.SourceDenied(reason, f"{said}: {_ADVICE.get(reason, source.grant)}")
-    if code in _REGION or status == 301:
-        region = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("x-amz-bucket-region")
-        return errors.SourceInvalid(Reason.WRONG_REGION, f"{said}: set storage.region to {region or 'the bucket’s'}")
+    if reason := _misdirected(error, code, status):
+        return errors.SourceInvalid(reason, f"{said}: {_direct(error, reason)}")
     if reason := _MISSING.get(code):
         return errors.SourceMissing(reason, f"{said}: {_ADVICE[reason]}")
     if code in _CHANGED:
         return _changed(uri, said)
     if status >= 500 or code in {"SlowDown", "RequestTimeout", "Throttling"}:
-        return errors.SourceUnreachable(Reason.SERVICE_UNAVAILABLE, said)
+        advice = "it is tried again; if it stays so, see whether storage.endpoint is an S3 server"
+        return errors.SourceUnreachable(Reason.SERVICE_UNAVAILABLE, f"{said}: {advice}")
     return errors.PullError(Reason.S3_ERROR, said)
+
+
+def _misdirected(error: botocore.exceptions.ClientError, code: str, status: int) -> names.PullReason | None:
+    """Why the request should have gone elsewhere, if it should."""
+    if code in _REGION or status == 301:
+        return Reason.WRONG_REGION
+    return Reason.ENDPOINT_INVALID if code in _NOT_S3 and error.operation_name != "HeadObject" else None
+
+
+def _direct(error: botocore.exceptions.ClientError, reason: names.PullReason) -> str:
+    if reason == Reason.ENDPOINT_INVALID:
+        return "what answers there does not speak S3; correct storage.endpoint"
+    region = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("x-amz-bucket-region")
+    return f"set storage.region to {region or 'the bucket’s'}"
 
 
 def _changed(uri: str, how: str) -> errors.ArtifactChanged:

@@ -1,12 +1,14 @@
 """Pulls from a real S3 server: what arrives, and what is said when it cannot."""
 
 import dataclasses
+import http.server
 import json
 import os
 import pathlib
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -185,6 +187,32 @@ def test_missing_credentials_are_told_at_once(
     began = time.monotonic()
     assert "storage.secretName" in str(refused(chosen, names.PullReason.CREDENTIALS_MISSING))
     assert time.monotonic() - began < 2
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [(404, b"404 page not found"), (404, b"<!doctype html><title>MLflow</title>"), (405, b"")],
+    ids=["an ingress controller", "a web page", "an empty refusal"],
+)
+def test_an_endpoint_that_does_not_speak_s3_is_told_from_a_missing_object(
+    chosen: settings.Settings, monkeypatch: pytest.MonkeyPatch, answer: tuple[int, bytes]
+) -> None:
+    class Stranger(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(answer[0])
+            self.send_header("Content-Length", str(len(answer[1])))
+            self.end_headers()
+            self.wfile.write(answer[1])
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Stranger) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{server.server_port}")
+        error = refused(chosen, names.PullReason.ENDPOINT_INVALID)
+        server.shutdown()
+    assert "does not speak S3; correct storage.endpoint" in str(error)
 
 
 def test_a_metadata_service_that_never_answers_delays_the_error_by_seconds_only(
