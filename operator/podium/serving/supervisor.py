@@ -4,9 +4,9 @@ import contextlib
 import logging
 import os
 import signal
+import socket
 import time
-import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from podium.serving import last_words, worker
 
@@ -14,6 +14,26 @@ _EARLY_SECONDS = 10.0
 _EARLY_DEATHS = 3
 _log = logging.getLogger("podium.serving")
 _STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT}
+_SIGNALS = {*_STOP_SIGNALS, signal.SIGCHLD}
+
+
+@contextlib.contextmanager
+def _news_of_signals() -> Iterator[socket.socket]:
+    """A socket that gives the number of each signal of this process, one byte each.
+
+    A signal that comes just before a wait for processes would not end it; a byte that is there to be read is never
+    missed, whichever thread the signal came to.
+    """
+    news, writer = socket.socketpair()
+    writer.setblocking(False)
+    with news, writer:
+        signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+        for number in _SIGNALS:
+            signal.signal(number, lambda *_: None)
+        try:
+            yield news
+        finally:
+            signal.set_wakeup_fd(-1)
 
 
 class Supervisor:
@@ -35,46 +55,50 @@ class Supervisor:
 
         Raises CannotServe when workers keep dying before they could have served, or are stopped before that.
         """
-        for stop in _STOP_SIGNALS:
-            signal.signal(stop, self._stop)
-        for _ in range(self._count):
-            self._fork()
         failed = False
-        while self._started:
-            pid, status = os.wait()
-            if pid in self._started:
-                failed |= self._ended(pid, os.waitstatus_to_exitcode(status))
+        with _news_of_signals() as news:
+            for _ in range(self._count):
+                self._fork()
+            while self._started:
+                if _STOP_SIGNALS.intersection(news.recv(64)):
+                    self._stop()
+                failed |= self._reap()
         if self._early_deaths >= _EARLY_DEATHS:
             raise last_words.CannotServe(self._last_death)
         if not failed and set(self._ends_after_stop) == {-signal.SIGTERM}:  # a worker that serves handles the signal
             raise last_words.CannotServe("stopped before the model had answered its own input example")
         return 1 if failed else 0
 
-    def _stop(self, _signal: int, _frame: types.FrameType | None) -> None:
+    def _stop(self) -> None:
         self._stopping = True
         self._on_stop()
         self._signal_workers(signal.SIGTERM)
 
     def _signal_workers(self, number: int) -> None:
         for pid in self._started:
-            with contextlib.suppress(ProcessLookupError):  # it was waited for and is about to be forgotten
-                os.kill(pid, number)
+            os.kill(pid, number)
+
+    def _reap(self) -> bool:
+        """Notes every process that has ended; True when the server has to end for one."""
+        failed = False
+        with contextlib.suppress(ChildProcessError):  # none is left
+            while (ended := os.waitpid(-1, os.WNOHANG)) != (0, 0):
+                if ended[0] in self._started:
+                    failed |= self._ended(ended[0], os.waitstatus_to_exitcode(ended[1]))
+        return failed
 
     def _fork(self) -> None:
-        """Starts a worker, unless all are to end.
-
-        Stop signals wait meanwhile, so that none finds a worker that is not known yet.
-        """
-        signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
-        if not self._stopping:
-            pid = os.fork()
-            if pid == 0:
-                for stop in _STOP_SIGNALS:
-                    signal.signal(stop, signal.SIG_DFL)
-                signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
-                os._exit(self._run_work())
-            self._started[pid] = time.monotonic()
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
+        """Starts a worker. Signals wait meanwhile, so that a stop signal finds it in no state between the two."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        pid = os.fork()
+        if pid == 0:
+            signal.set_wakeup_fd(-1)
+            for number in _SIGNALS:
+                signal.signal(number, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+            os._exit(self._run_work())
+        self._started[pid] = time.monotonic()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
 
     def _run_work(self) -> int:
         try:

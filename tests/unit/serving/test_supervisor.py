@@ -12,18 +12,26 @@ _PRELUDE = """
 import os, signal, sys, time
 from podium.serving import last_words, supervisor, worker
 
-def serve(signum=None, frame=None):
+def say(*words):  # in one write, so that lines of several processes do not mix
+    os.write(1, (" ".join(map(str, words)) + "\\n").encode())
+
+def serve():
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
-    print("serving", os.getpid(), flush=True)
+    say("serving", os.getpid())
+    time.sleep(30)
+    return 1
+
+def test():
+    say("testing")
     time.sleep(30)
     return 1
 
 def run(work, count=2):
-    print("supervisor", os.getpid(), flush=True)
+    say("supervisor", os.getpid())
     try:
-        print("ended", supervisor.Supervisor(work, count, lambda: print("stop", flush=True)).run(), flush=True)
+        say("ended", supervisor.Supervisor(work, count, lambda: say("stop")).run())
     except last_words.CannotServe as error:
-        print("cannot", error, flush=True)
+        say("cannot", error)
 """
 
 
@@ -86,8 +94,16 @@ def test_a_worker_that_gave_last_words_ends_the_server_at_once(script: Script) -
     assert script.read("ended") == ["ended 1"]
 
 
-@pytest.mark.parametrize("script", ["run(lambda: (print('testing', flush=True), time.sleep(30)))"], indirect=True)
+@pytest.mark.parametrize("script", ["run(test)"], indirect=True)
 def test_a_server_that_is_stopped_before_any_worker_served_says_so(script: Script) -> None:
     script.read("testing", 2)
     script.process.send_signal(signal.SIGTERM)
     assert script.read("cannot") == ["cannot stopped before the model had answered its own input example"]
+
+
+@pytest.mark.parametrize("script", ["run(test, 4)"], indirect=True)
+def test_a_stop_signal_amid_the_first_forks_leaves_no_worker_behind(script: Script) -> None:
+    script.read("testing")
+    script.process.send_signal(signal.SIGTERM)
+    assert script.read("cannot")
+    assert script.process.wait(10) == 0
