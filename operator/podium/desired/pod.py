@@ -140,7 +140,8 @@ def _server(spec: model_version.ModelVersionSpec, image: str) -> Manifest:
 
 
 def _env(variables: dict[str, str]) -> list[Manifest]:
-    return [{"name": name, "value": value} for name, value in variables.items()]
+    """Variables whose values are texts: in a Pod `$(NAME)` would stand for another variable, and `$$` for one `$`."""
+    return [{"name": name, "value": value.replace("$", "$$")} for name, value in variables.items()]
 
 
 def _probe(probe: model_version.Probe) -> Manifest:

@@ -45,6 +45,11 @@ def test_pod_security_restricted_finds_nothing_to_refuse() -> None:
     assert {next(iter(volume.keys() - {"name"})) for volume in spec["volumes"]} <= {"emptyDir", "configMap"}
 
 
+def test_a_name_is_no_reference_to_another_variable() -> None:
+    template = build(model="iris $(PODIUM_MODEL_DIR) $$")
+    assert env(server(template))["PODIUM_MODEL_NAME"] == "iris $$(PODIUM_MODEL_DIR) $$$$"
+
+
 def test_pods_hold_no_token_of_the_api_server() -> None:
     assert build()["spec"]["automountServiceAccountToken"] is False
 
