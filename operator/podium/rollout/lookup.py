@@ -62,11 +62,9 @@ def _desire(
 
 
 def _mover(head: entities.Head, alias: str, number: int) -> str:
-    """Who moved the alias there, as far as the head still tells."""
-    for entry in reversed(head.history):
-        if entry.alias == alias:
-            return entry.actor.user if entry.to_version == number else ""
-    return ""
+    """Who moved the alias there, or the way it came where no name was told, as far as the head still knows."""
+    last = next((entry for entry in reversed(head.history) if entry.alias == alias), None)
+    return last.actor.user or last.actor.via if last and last.to_version == number else ""
 
 
 def conflict(

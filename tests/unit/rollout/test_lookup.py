@@ -47,6 +47,14 @@ def test_an_alias_designates_a_version_with_its_source_and_who_moved_it(registry
     assert registry.ask().desire == worlds.Designation(1, uid, "s3://bucket/1", "ada")
 
 
+def test_a_move_of_nobody_by_name_is_told_by_the_way_it_came(registry: Registry) -> None:
+    registry.store.create_version("iris", source="s3://bucket/2")
+    registry.store.set_alias("iris", "champion", 2, entities.Actor(via="mlflow-server"))
+    desire = registry.ask().desire
+    assert isinstance(desire, worlds.Designation)
+    assert desire.by == "mlflow-server"
+
+
 @pytest.mark.parametrize(
     ("spec", "reason", "nearest"),
     [
