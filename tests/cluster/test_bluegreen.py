@@ -176,6 +176,21 @@ def test_a_first_install_never_selects_a_pod_that_is_not_ready(endpoint: Endpoin
     assert not [seen for seen in watcher.seen if (seen[0] or seen[1]) and not seen[2]]
 
 
+def test_a_candidate_that_crashes_as_it_begins_to_serve_takes_no_traffic_with_it(endpoint: Endpoint) -> None:
+    good, bad = endpoint.model.add(), endpoint.model.add(models.light(fail="crash"))
+    endpoint.serve(good)
+    endpoint.apply(progressDeadline="15s")
+    with endpoint.load() as load, Watcher(lambda: ready_endpoints(endpoint.namespace, "iris")) as watcher:
+        endpoint.model.set_alias("champion", bad)
+        endpoint.wait_phase("Failed", bad)
+        load.wait_for_answers(40)
+    assert load.result.failed == 0, load.result.describe_failures()
+    assert list(load.result.versions) == [str(good)]
+    assert all(watcher.seen)
+    message = support.conditions(endpoint.alias())["Stalled"]["message"]
+    assert "the light server was told to crash" in message
+
+
 def is_ready(pod: support.Manifest) -> bool:
     conditions = pod.get("status", {}).get("conditions", [])
     return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)

@@ -234,3 +234,41 @@ def test_removing_an_aliass_ingress_deletes_it_and_keeps_the_service(endpoint: E
     again = endpoint.namespace.get("Service", "iris")
     assert again is not None
     assert again["metadata"]["uid"] == service["metadata"]["uid"]
+
+
+def test_a_modelversion_and_a_modelalias_of_one_name_do_not_fight_for_it(
+    endpoint: Endpoint, images: installed.Images
+) -> None:
+    namespace = endpoint.namespace
+    namespace.apply(models.model_version("iris", endpoint.model.name, 1, images.light))
+    stalled = namespace.wait_condition("ModelVersion", "iris", "Stalled", reason=names.NAME_TAKEN)
+    assert "it belongs to ModelAlias iris" in support.conditions(stalled)["Stalled"]["message"]
+    namespace.wait_served("iris", 2)
+    support.wait_answers(endpoint.url, endpoint.host, 2)
+    before = namespace.get("Service", "iris")
+    namespace.delete("ModelVersion", "iris")
+    support.wait_for("its Deployment to be gone", lambda: namespace.get("Deployment", "iris") is None)
+    assert namespace.get("Service", "iris") == before
+
+
+def test_a_users_service_under_the_name_that_an_alias_needs_is_left_alone_and_named(
+    podium: installed.Podium, images: installed.Images, namespace: support.Namespace, model: NewModel
+) -> None:
+    users = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "iris"},
+        "spec": {"selector": {"app": "mine"}, "ports": [{"port": 1234}]},
+    }
+    before = namespace.apply(users)
+    served = model()
+    version = served.add()
+    served.set_alias("champion", version)
+    namespace.apply(models.model_alias("iris", served.name, images.light))
+    stalled = namespace.wait_condition("ModelAlias", "iris", "Stalled", reason=names.NAME_TAKEN)
+    assert "somebody else made it" in support.conditions(stalled)["Stalled"]["message"]
+    after = namespace.get("Service", "iris")
+    assert after is not None
+    assert after["metadata"]["resourceVersion"] == before["metadata"]["resourceVersion"]
+    namespace.delete("Service", "iris")
+    namespace.wait_served("iris", version, timeout=90)

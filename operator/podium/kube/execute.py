@@ -133,18 +133,29 @@ class Executor:
         """Raise NameTaken if somebody else has the object; one that no watch shows may be there without our labels."""
         resource, metadata = resources.of(manifest), manifest["metadata"]
         if is_known:
-            taken = self._observer.stranger(manifest)
+            taken, is_orphan = self._observer.stranger(manifest), self._observer.is_orphan(manifest)
         else:
             try:
                 live = await self._api.get(resource, metadata["namespace"], metadata["name"])
             except errors.KubeNotFound:
                 return
-            taken = ownership.stranger(manifest, live)
+            taken, is_orphan = ownership.stranger(manifest, live), ownership.owner(live["metadata"]) is None
         if taken:
             raise errors.NameTaken(
                 f"{resource.kind} {metadata['namespace']}/{metadata['name']} is needed, but {taken}: delete it, or "
                 "give this object another name"
             )
+        if is_orphan:
+            await self._assert_owner_stays(metadata)
+
+    async def _assert_owner_stays(self, metadata: Manifest) -> None:
+        """Raise KubeConflict if the owner of a child without owner is being deleted: then it was orphaned on purpose,
+        and the garbage collector would take it if the reference came back. Only the API server knows in time."""
+        [reference] = metadata["ownerReferences"]
+        found = await self._api.get(resources.OWN_KINDS[reference["kind"]], metadata["namespace"], reference["name"])
+        if found["metadata"]["uid"] != reference["uid"] or "deletionTimestamp" in found["metadata"]:
+            self._observer.observe(found)
+            raise errors.KubeConflict(409, "Conflict", f"{reference['kind']} {reference['name']} is being deleted")
 
     async def _write_status(self, kind: str, metadata: Manifest, status: Manifest) -> None:
         """By the resourceVersion that the decision saw: a status is never written over news that it does not know."""

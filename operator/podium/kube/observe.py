@@ -169,6 +169,14 @@ class Observer:
             for _, rival in self.kinds.rivals(obj):
                 self._on_key((names.MODEL_ALIAS_KIND, *kinds.key_of(rival)))
 
+    def is_orphan(self, manifest: Manifest) -> bool:
+        """Whether a child that a manifest names is known, and nothing of Podium's controls it."""
+        if manifest["kind"] == names.MODEL_VERSION_KIND:
+            found = self.kinds.get(manifest["kind"], kinds.key_of(manifest))
+            return found is not None and ownership.owner(found["metadata"]) is None
+        child = self._child(resources.of(manifest), kinds.key_of(manifest))
+        return child is not None and child.owner is None
+
     def stranger(self, manifest: Manifest) -> str | None:
         """Who has the child that a manifest names, in words; None if it is ours, or not known."""
         key, mine = kinds.key_of(manifest), ownership.owner(manifest["metadata"])
