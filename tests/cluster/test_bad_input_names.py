@@ -1,4 +1,4 @@
-"""Names of models as MLflow takes them: served like any other, with names of objects that are stable and never clash."""
+"""Names of models as MLflow takes them: served like any other, with objects whose names are stable and never clash."""
 
 import collections.abc
 import re

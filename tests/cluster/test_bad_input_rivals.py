@@ -37,7 +37,7 @@ def test_of_two_model_aliases_for_one_host_the_younger_waits_until_the_older_is_
     site.serve("older", first, first.add())
     time.sleep(LATER)
     before = site.states("older")
-    assert len(before) == 7
+    assert len(before) == 8
     with site.undisturbed("older", 1):
         site.apply("younger", second.name, ingress=models.ingress(site.host("older")))
         message = site.stalled("younger", names.HOST_CONFLICT)
@@ -108,7 +108,9 @@ def test_the_same_alias_is_served_in_two_namespaces_but_pinned_in_one(
 ) -> None:
     served = model()
     served.add()
-    site.serve("iris", served, served.add(), version=2)
+    served.set_alias("champion", served.add())
+    site.apply("iris", served.name, version=2)
+    site.wait_answers("iris", 2)
     elsewhere = sites.Site(second_namespace, site.image, site.url)
     elsewhere.apply("iris", served.name, version=1)
     message = elsewhere.stalled("iris", names.ALIAS_OWNED_ELSEWHERE)

@@ -10,7 +10,7 @@ from tests.support import cluster as support
 from tests.support import models
 
 PLAN = loadgen.Plan(kept=1, fresh=1, rate=20, seconds=240)
-RELEVANT = ("ModelVersion", "Service", "Ingress", "Deployment")
+RELEVANT = ("ModelVersion", "Service", "Ingress", "Deployment", "ControllerRevision", "ConfigMap")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,7 +7,7 @@ import pydantic
 from podium import errors, names
 from podium.desired import version
 from podium.kube import execute, observe, resources
-from podium.rollout import actions, decide
+from podium.rollout import decide
 
 REFUSALS = (
     errors.KubeInvalid,
@@ -34,8 +34,9 @@ class Reconciler:
 
     def __init__(self, observer: observe.Observer, executor: execute.Executor) -> None:
         self._observer, self._executor = observer, executor
-        self._refused: dict[resources.Key, version.Problem] = {}
-        """By ModelAlias, what was refused last: it stays in the status until a whole pass has gone through."""
+        self._refused: dict[resources.Key, tuple[int, version.Problem]] = {}
+        """By ModelAlias, what was refused last, and of which generation: its status says so until a whole pass has
+        gone through, or something else is asked for."""
 
     async def reconcile(self, key: observe.WorkKey) -> float | None:
         """One pass over one object; the seconds after which to look again. Raises PodiumError."""
@@ -77,25 +78,24 @@ class Reconciler:
             return None
         if self._observer.has_predecessor(key):
             await self._release_stale()
-        plan = decide.decide(dataclasses.replace(world, refused=self._refused.get(key)))
+        generation = world.metadata["generation"]
+        known, before = self._refused.get(key, (generation, None))
+        plan = decide.decide(dataclasses.replace(world, refused=before if known == generation else None))
         try:
             await self._executor.carry_out(world, plan)
         except REFUSALS as error:
-            self._refused[key] = refusal(error)
-            await self._say_refused(key)
+            self._refused[key] = (generation, refusal(error))
+            await self._say_refused(key, refusal(error))
             raise
         if self._refused.pop(key, None):
             return 0.0
         return plan.again_after
 
-    async def _say_refused(self, key: resources.Key) -> None:
+    async def _say_refused(self, key: resources.Key, problem: version.Problem) -> None:
         """Write the refusal into the status as it is by now: the pass may have written it before it was refused."""
-        world = self._observer.alias_world(key)
-        if world is None:
-            return
-        seen = dataclasses.replace(world, refused=self._refused[key])
-        said = [action for action in decide.decide(seen).actions if isinstance(action, actions.WriteStatus)]
-        await self._executor.carry_out(seen, actions.Plan(tuple(said)))
+        if world := self._observer.alias_world(key):
+            seen = dataclasses.replace(world, refused=problem)
+            await self._executor.carry_out(seen, decide.refused(seen))
 
 
 def refusal(error: errors.PodiumError) -> version.Problem:

@@ -34,6 +34,12 @@ def decide(world: worlds.World) -> actions.Plan:
     return actions.Plan(tuple(steps), _again_after(world, now))
 
 
+def refused(world: worlds.World) -> actions.Plan:
+    """What is said of a pass that was refused (`world.refused`): the way has come no farther than is recorded."""
+    wanted = desire.target(world)
+    return actions.Plan(tuple(_status(world, wanted, progress.recorded(world))))
+
+
 def _registry_pin(world: worlds.World, wanted: Wanted) -> list[actions.Action]:
     if isinstance(wanted, worlds.Problem):
         return []

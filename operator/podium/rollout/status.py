@@ -68,7 +68,13 @@ def _ready(world: worlds.World, wanted: Wanted, now: progress.Progress, trouble:
         return Verdict(names.READY, False, wanted.reason, wanted.message)
     is_served = now.served == wanted.ref and not bluegreen.is_open(now.transition)
     revision = world.revisions.get(wanted.ref.name)
-    if is_served and revision and revision.is_ready and revision.replicas == world.wanted_replicas:
+    if (
+        is_served
+        and not world.refused
+        and revision
+        and revision.is_ready
+        and revision.replicas == world.wanted_replicas
+    ):
         return Verdict(names.READY, True, "Served", f"version {wanted.ref.version} is served")
     if trouble:
         return Verdict(names.READY, False, *trouble)

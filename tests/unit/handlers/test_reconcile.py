@@ -96,6 +96,31 @@ async def test_what_only_a_person_can_mend_is_told(error: errors.PodiumError, re
     assert cluster.condition("Stalled") == ("True", reason)
 
 
+async def test_traffic_does_not_count_as_moving_while_the_registry_refuses_the_claim() -> None:
+    cluster, reconciler = an_alias()
+    await look(reconciler)
+    cluster.designate(2)
+    cluster.registry["model-uid"].remove(2)
+    assert "no versions (1, 2)" in (await look(reconciler))[-1]
+    assert cluster.condition("Stalled") == ("True", "Refused")
+    assert cluster.status.rollout is not None
+    assert cluster.status.rollout.phase == "Preparing"
+    cluster.designate(1)
+    assert await look(reconciler) == []
+    assert cluster.condition("Ready") == ("True", "Served")
+
+
+async def test_a_new_spec_is_not_blamed_for_what_was_refused_of_the_old_one() -> None:
+    cluster, reconciler = an_alias()
+    cluster.refusal = errors.KubeInvalid(422, "Invalid", "annotation key 'a b' is no name")
+    await look(reconciler)
+    assert cluster.condition("Ready") == ("False", "Refused")
+    cluster.refusal, cluster.metadata["generation"] = None, 2
+    cluster.statuses.clear()
+    assert await look(reconciler) == []
+    assert set(cluster.statuses) == {""}
+
+
 async def test_a_registry_that_does_not_answer_is_tried_again_and_not_told() -> None:
     cluster, reconciler = an_alias()
     cluster.refusal, cluster.refused_kind = errors.Unavailable("no answer"), names.MODEL_VERSION_KIND
