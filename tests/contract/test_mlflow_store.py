@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+import mlflow
 import pytest
 from mlflow import exceptions
 from mlflow.entities import model_registry
@@ -409,3 +410,22 @@ def test_the_plugin_answers_as_mlflows_sql_store_does(calls: list[Call], sql: An
         if found != expected and not names_the_missing_model(expected, found):
             differences.append(f"{method}{arguments}:\n  MLflow {expected}\n  Podium {found}")
     assert not differences, "\n".join(differences)
+
+
+def test_prompts_are_linked_to_runs_and_models_of_the_tracking_store(
+    plugin: Any, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path_factory.mktemp('tracking')}/mlflow.db")
+    try:
+        client = mlflow.MlflowClient()
+        run = client.create_run("0").info.run_id
+        model = client.create_logged_model("0", name="iris").model_id
+        plugin.create_prompt("greeting")
+        plugin.create_prompt_version("greeting", "Hello {{name}}")
+        plugin.link_prompt_version_to_run("greeting", "1", run)
+        plugin.link_prompt_version_to_model("greeting", "1", model)
+        linked = [client.get_run(run).data.tags, client.get_logged_model(model).tags]
+    finally:
+        mlflow.set_tracking_uri(before)
+    assert ["greeting" in tags.get("mlflow.linkedPrompts", "") for tags in linked] == [True, True]
