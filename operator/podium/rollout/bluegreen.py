@@ -51,9 +51,16 @@ def is_open(transition: Transition | None) -> bool:
 
 
 def is_overdue(world: worlds.World, transition: Transition) -> bool:
-    """Whether the new revision had its time and traffic is not on it alone yet."""
+    """Whether the new revision had its time and may not receive traffic.
+
+    One that is found ready late, because nobody looked or the way was held, has not failed; one that had traffic and
+    lost it again has.
+    """
     deadline = common.seconds(world.spec.rollout.progress_deadline)
-    return transition.phase in (PREPARING, OVERLAPPING) and world.elapsed(transition.started_at) >= deadline
+    if transition.phase != PREPARING or world.elapsed(transition.started_at) < deadline:
+        return False
+    had_traffic = transition.phase_at != transition.started_at
+    return had_traffic or _prepared(world, transition).phase == PREPARING
 
 
 def advance(world: worlds.World, transition: Transition) -> Transition:
@@ -68,7 +75,7 @@ def _enter(world: worlds.World, transition: Transition, phase: str) -> Transitio
 
 def _prepared(world: worlds.World, transition: Transition) -> Transition:
     new = world.revisions.get(transition.to.name)
-    if new is None or new.replicas != world.wanted_replicas or not new.is_ready or _unsteady_seconds(world, new):
+    if new is None or new.replicas != world.wanted_replicas or not new.is_ready or unsteady_seconds(world, new):
         return transition
     old = world.revisions.get(transition.from_.name) if transition.from_ else None
     if old is None or not old.ready_pods or common.seconds(world.spec.rollout.overlap) == 0:
@@ -90,7 +97,7 @@ def steady_at(ready: collections.abc.Iterable[pods.Pod]) -> datetime.datetime | 
     return max(times, default=None)
 
 
-def _unsteady_seconds(world: worlds.World, new: worlds.Revision) -> float:
+def unsteady_seconds(world: worlds.World, new: worlds.Revision) -> float:
     """Seconds until the revision's pods can be trusted; a time that only a wrong clock can have written counts not."""
     left = (new.steady_at - world.now).total_seconds() if new.steady_at else 0.0
     return left if 0 < left <= 2 * STEADY_AFTER_RESTART_SECONDS else 0.0
@@ -139,12 +146,16 @@ def served_now(world: worlds.World) -> model_alias.RevisionReference | None:
 
 
 def again_after(world: worlds.World, transition: Transition) -> float | None:
-    """Seconds until a timer of this phase ends; every other wait ends by an event."""
+    """Seconds until a timer of this phase ends; every other wait ends by an event.
+
+    A deadline that has passed is none: the rollout is held, and goes on when somebody lets it.
+    """
     rollout = world.spec.rollout
     if transition.phase == PREPARING:
         new = world.revisions.get(transition.to.name)
-        left = max(0.0, common.seconds(rollout.progress_deadline) - world.elapsed(transition.started_at))
-        return min(left, _unsteady_seconds(world, new) if new else 0.0) or left
+        left = common.seconds(rollout.progress_deadline) - world.elapsed(transition.started_at)
+        waits = (left, unsteady_seconds(world, new) if new else 0.0)
+        return min((wait for wait in waits if wait > 0), default=None)
     if transition.phase == OVERLAPPING:
         return max(0.0, common.seconds(rollout.overlap) - world.elapsed(transition.phase_at)) or REWRITE_SECONDS
     return VERIFY_SECONDS if transition.phase == SWITCHING else None

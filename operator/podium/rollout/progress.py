@@ -83,11 +83,7 @@ def _failed(
     world: worlds.World, now: Progress, current: bluegreen.Transition, wanted: desire.Target | worlds.Problem
 ) -> Progress:
     revision = world.revisions.get(current.to.name)
-    reason, message = (revision and revision.trouble) or (
-        NOT_READY_IN_TIME,
-        "its pods were started, but did not all become Ready: /health has to answer 200 (kubectl logs says more, as "
-        "long as the pods are there)",
-    )
+    reason, message = (revision and revision.trouble) or (NOT_READY_IN_TIME, _why_not_ready(revision))
     deadline = world.spec.rollout.progress_deadline
     failure = model_alias.Failure(
         name=current.to.name,
@@ -99,6 +95,15 @@ def _failed(
     ended = current.model_copy(update={"phase": bluegreen.FAILED, "phase_at": conditions.timestamp(world.now)})
     history = _with_entry(world, now, ended, wanted, "Failed")
     return dataclasses.replace(now, transition=ended, failed=failure, history=history)
+
+
+def _why_not_ready(revision: worlds.Revision | None) -> str:
+    if revision is None or not revision.is_pulled:
+        return "its artifact was not pulled yet: give it more time by rollout.progressDeadline"
+    return (
+        "its pods did not all become and stay Ready, which takes a server that answers /health with 200: see its log "
+        "(kubectl logs) at the next try, or give it more time by rollout.progressDeadline"
+    )
 
 
 def _with_entry(

@@ -62,8 +62,8 @@ def unneeded(world: worlds.World, warm: collections.abc.Set[str]) -> list[action
 
 
 def again_after(world: worlds.World, now: progress.Progress) -> float | None:
-    """Seconds until the previous revision is retired; None if it is already."""
+    """Seconds until the previous revision is retired; None if it is already, or its time is over."""
     previous = world.revisions.get(now.previous.name) if now.previous else None
-    if not now.retire_at or previous is None or not previous.replicas:
+    if not now.retire_at or previous is None or not previous.replicas or not _is_within_delay(world, now):
         return None
-    return max(0.0, (conditions.parse_time(now.retire_at) - world.now).total_seconds())
+    return (conditions.parse_time(now.retire_at) - world.now).total_seconds()

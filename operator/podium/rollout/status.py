@@ -92,6 +92,9 @@ def _progressing(world: worlds.World, wanted: desire.Target, now: progress.Progr
     revision = world.revisions.get(wanted.ref.name)
     ready = len(revision.ready_pods) if revision else 0
     message = f"{ready} of {world.wanted_replicas} pods of version {wanted.ref.version} are ready"
+    if revision and bluegreen.unsteady_seconds(world, revision):
+        message += f"; traffic moves when they have been so for {bluegreen.STEADY_SECONDS:g} s, or for "
+        message += f"{bluegreen.STEADY_AFTER_RESTART_SECONDS:g} s after a server was started again"
     return ("PodsNotReady" if now.served == wanted.ref else bluegreen.PREPARING), message
 
 

@@ -58,6 +58,11 @@ class Revision:
         return said and len(self.ready_pods) >= self.replicas
 
     @property
+    def is_pulled(self) -> bool:
+        """Whether one of its pods has had the artifact."""
+        return conditions.is_true(self.manifest.get("status", {}), names.ARTIFACT_READY)
+
+    @property
     def trouble(self) -> tuple[str, str] | None:
         """Reason and message, while somebody must act on this revision."""
         condition = conditions.find(self.manifest.get("status", {}), "Stalled")

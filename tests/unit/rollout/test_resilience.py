@@ -1,5 +1,6 @@
 """What a ModelAlias promises where pods die, objects are changed by hand, or an earlier ModelAlias left something."""
 
+import datetime
 import typing
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from podium import names
 from podium.desired import labels
 from podium.rollout import actions, decide
+from podium.rollout import world as worlds
 from tests.unit.rollout import simulator
 
 
@@ -97,3 +99,71 @@ def test_what_an_earlier_modelalias_of_this_name_left_becomes_this_ones(
     assert cluster.status.served.version == 2
     assert not applied(cluster, cluster.of_version(1).name)
     assert cluster.condition(names.READY) == ("True", "Served")
+
+
+@pytest.mark.parametrize(
+    "hold",
+    [
+        pytest.param(
+            lambda cluster: setattr(cluster, "desire", worlds.Problem(names.ALIAS_NOT_FOUND, "gone")), id="gone"
+        ),
+        pytest.param(lambda cluster: setattr(cluster, "spec", simulator.spec(paused=True)), id="paused"),
+    ],
+)
+def test_a_rollout_that_is_held_beyond_its_deadline_waits_for_an_event(
+    cluster: simulator.Cluster, hold: typing.Callable[[simulator.Cluster], None]
+) -> None:
+    cluster.designate(2)
+    cluster.pass_once()
+    hold(cluster)
+    cluster.now += datetime.timedelta(minutes=11)
+    assert [cluster.pass_once().again_after for _ in range(3)][1:] == [None, None]
+
+
+def test_a_return_to_the_previous_version_that_outlasts_its_delay_is_not_looked_at_in_a_loop(
+    cluster: simulator.Cluster,
+) -> None:
+    cluster.designate(2)
+    cluster.settle()
+    cluster.designate(1)
+    cluster.of_version(1).trouble = ("ContainerCrashed", "exit code 1")
+    cluster.pods_become_ready()
+    cluster.pass_once()
+    cluster.now += datetime.timedelta(seconds=61)
+    cluster.pass_once()
+    again_after = cluster.pass_once().again_after
+    assert again_after is not None
+    assert again_after > 60
+
+
+def test_a_revision_that_became_ready_while_nobody_looked_is_switched_to_and_not_called_failed(
+    cluster: simulator.Cluster,
+) -> None:
+    cluster.designate(2)
+    cluster.pass_once()
+    cluster.pods_become_ready()
+    cluster.wait(3600)
+    assert cluster.status.failed is None
+    assert cluster.status.served is not None
+    assert cluster.status.served.version == 2
+
+
+def test_a_revision_that_lost_its_traffic_again_fails_at_the_deadline_even_if_it_is_ready_then() -> None:
+    cluster = simulator.Cluster(template={"replicas": 2}, rollout={"overlap": "2s"})
+    cluster.designate(1)
+    cluster.settle()
+    cluster.designate(2)
+    cluster.pass_once()
+    cluster.pods_become_ready()
+    cluster.pass_once()
+    cluster.of_version(2).trouble = ("ContainerCrashed", "exit code 1")
+    cluster.pods_become_ready()
+    cluster.now += datetime.timedelta(seconds=1)
+    cluster.pass_once()
+    assert cluster.status.rollout is not None
+    assert cluster.status.rollout.phase == "Preparing"
+    cluster.of_version(2).trouble = None
+    cluster.pods_become_ready()
+    cluster.wait(3600)
+    assert cluster.status.failed is not None
+    assert cluster.selected() == cluster.of_version(1).pods()
