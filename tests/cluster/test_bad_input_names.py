@@ -23,19 +23,22 @@ NAMES = {
 }
 
 
-@pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
-def test_a_model_of_any_name_is_served_and_its_alias_moves(site: sites.Site, model: NewModel, name: str) -> None:
-    served = model(f"{name}{uuid.uuid4().hex[:8]}")
-    site.serve("iris", served, served.add())
-    served.set_alias("champion", served.add())
-    site.wait_answers("iris", 2)
+def test_models_of_any_name_are_served_and_their_aliases_move(site: sites.Site, model: NewModel) -> None:
+    made = {f"iris-{number}": model(f"{name}{uuid.uuid4().hex[:8]}") for number, name in enumerate(NAMES.values())}
+    assert max(len(served.name) for served in made.values()) == 3000
+    for version in (1, 2):
+        for name, served in made.items():
+            served.set_alias("champion", served.add())
+            site.apply(name, served.name)
+        for name in made:
+            found = site.wait_answers(name, version)
+            assert support.conditions(found)["RegistrySynced"]["status"] == "True"
     revisions = site.namespace.list("ModelVersion")
-    assert [each["spec"]["model"] for each in revisions] == [served.name] * 2
+    asked = sorted((each["spec"]["model"], each["spec"]["version"]) for each in revisions)
+    assert asked == sorted((served.name, version) for served in made.values() for version in (1, 2))
     for kind in ("ModelVersion", "Deployment", "Service", "Pod"):
         for each in site.namespace.list(kind):
             assert DNS_LABEL.fullmatch(each["metadata"]["name"])
-            assert each["metadata"]["name"].startswith("iris")
-    assert support.conditions(site.namespace.get("ModelAlias", "iris"))["RegistrySynced"]["status"] == "True"
 
 
 def test_twins_that_differ_in_case_or_in_unicode_form_are_models_of_their_own(

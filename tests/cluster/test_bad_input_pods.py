@@ -81,7 +81,7 @@ def test_a_version_that_is_never_healthy_fails_after_its_deadline_and_is_tried_a
         served.set_alias("champion", 2)
         message = site.stalled("iris", "ProgressDeadlineExceeded")
         assert message.startswith("version 2 was not Ready within 6s: ")
-        assert "/health has to answer 200" in message
+        assert "which takes a server that answers /health with 200: see its log" in message
         assert f"the annotation {names.RETRY_ANNOTATION} changes" in message
         assert_not_switched(site)
         site.namespace.wait("ModelVersion", site.revision(2)["metadata"]["name"], "is scaled to 0", is_without_pods)

@@ -25,6 +25,7 @@ class Revision:
     ready: int = 0
     trouble: tuple[str, str] | None = None
     steady_at: datetime.datetime | None = None
+    pulled: bool = True
 
     @property
     def name(self) -> str:
@@ -44,6 +45,7 @@ class Revision:
     def observed(self) -> worlds.Revision:
         ref = model_alias.RevisionReference(version=self.version, revision=self.name.rpartition("-")[2], name=self.name)
         conditions = [_condition("Ready", "True" if len(self.pods()) == self.replicas else "False", "Pods", "")]
+        conditions.append(_condition("ArtifactReady", "True" if self.pulled else "Unknown", "Pulled", ""))
         if self.trouble:
             conditions.append(_condition("Stalled", "True", *self.trouble))
         manifest = self.manifest | {"status": {"conditions": conditions}}

@@ -94,8 +94,30 @@ def test_traffic_waits_until_the_new_pods_have_been_ready_for_a_moment(cluster: 
     cluster.settle()
     assert cluster.selected() == cluster.of_version(1).pods()
     assert cluster.pass_once().again_after == 2
+    said = next(c.message for c in cluster.status.conditions if c.type == "Ready")
+    assert said.startswith("2 of 2 pods of version 2 are ready; traffic moves when they have been so for 2 s")
     cluster.wait(2)
     assert len(cluster.selected()) == 4
+
+
+@pytest.mark.parametrize(
+    ("pulled", "words"),
+    [(True, "a server that answers /health with 200"), (False, "its artifact was not pulled yet")],
+    ids=["the server is not healthy", "the pull takes longer"],
+)
+def test_a_version_that_is_late_without_a_word_of_its_own_is_told_with_what_to_do(
+    cluster: simulator.Cluster, pulled: bool, words: str
+) -> None:
+    cluster.designate(2)
+    cluster.pass_once()
+    late = cluster.of_version(2)
+    late.pulled = pulled
+    cluster.now += datetime.timedelta(seconds=601)
+    cluster.pass_once()
+    assert cluster.condition("Stalled") == ("True", "ProgressDeadlineExceeded")
+    assert cluster.status.failed is not None
+    assert words in cluster.status.failed.message
+    assert "rollout.progressDeadline" in cluster.status.failed.message
 
 
 def test_a_time_that_only_a_wrong_clock_can_have_written_delays_nothing(cluster: simulator.Cluster) -> None:
