@@ -41,10 +41,10 @@ def refused(world: worlds.World) -> actions.Plan:
 
 
 def _registry_pin(world: worlds.World, wanted: Wanted) -> list[actions.Action]:
-    if isinstance(wanted, worlds.Problem):
+    if world.spec.version is None and world.is_pin_known and world.registered:
+        return [actions.ReleasePin(world.registered)]
+    if world.spec.version is None or isinstance(wanted, worlds.Problem):
         return []
-    if world.spec.version is None:
-        return [actions.ReleasePin(wanted.model_uid)] if world.is_pin_known else []
     if world.designated == world.spec.version and world.is_pin_known:
         return []
     return [actions.WriteAlias(wanted.model_uid, world.spec.version)]
