@@ -21,7 +21,8 @@ from podium.rollout import world as worlds
 
 PREPARING, OVERLAPPING, SWITCHING, COMPLETE, FAILED = "Preparing", "Overlapping", "Switching", "Complete", "Failed"
 VERIFY_SECONDS = 30.0
-"""After this time a switch counts as done although the EndpointSlices differ: pods may have died meanwhile."""
+"""After this time a switch counts as done although the EndpointSlices differ from the new ready pods, which come and
+go, if they hold some of these and none of the old ones."""
 REWRITE_SECONDS = 1.0
 """An overlap whose Service write was lost begins anew when it is older than this."""
 
@@ -121,9 +122,12 @@ def _switched(world: worlds.World, transition: Transition) -> Transition:
     new = world.revisions.get(transition.to.name)
     if new is None or (new.replicas and not new.ready_pods):
         return _enter(world, transition, PREPARING)
-    verified = world.service.endpoints == new.ready_pods
+    endpoints = world.service.endpoints
+    old = world.revisions.get(transition.from_.name) if transition.from_ else None
+    followed = not endpoints.isdisjoint(new.ready_pods) and (old is None or endpoints.isdisjoint(old.ready_pods))
     late = world.elapsed(transition.phase_at) >= VERIFY_SECONDS
-    return _enter(world, transition, COMPLETE) if verified or late else transition
+    verified = endpoints == new.ready_pods or (late and followed)
+    return _enter(world, transition, COMPLETE) if verified else transition
 
 
 def selector(world: worlds.World, transition: Transition | None) -> dict[str, str] | None:

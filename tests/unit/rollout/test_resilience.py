@@ -1,5 +1,6 @@
 """What a ModelAlias promises where pods die, objects are changed by hand, or an earlier ModelAlias left something."""
 
+import dataclasses
 import datetime
 import typing
 
@@ -167,3 +168,25 @@ def test_a_revision_that_lost_its_traffic_again_fails_at_the_deadline_even_if_it
     cluster.wait(3600)
     assert cluster.status.failed is not None
     assert cluster.selected() == cluster.of_version(1).pods()
+
+
+def test_the_previous_version_keeps_its_pods_as_long_as_the_endpoints_do_not_follow_the_switch(
+    cluster: simulator.Cluster,
+) -> None:
+    cluster.designate(2)
+    cluster.pass_once()
+    cluster.pods_become_ready()
+    for _ in range(10):
+        cluster.pass_once()
+        cluster.now += datetime.timedelta(minutes=1)
+    assert cluster.endpoints == cluster.of_version(1).pods()
+    assert cluster.status.rollout is not None
+    assert cluster.status.rollout.phase == "Switching"
+
+
+def test_an_alias_that_is_no_longer_pinned_is_given_back_even_if_it_cannot_be_served(
+    cluster: simulator.Cluster,
+) -> None:
+    cluster.desire = worlds.Problem(names.VERSION_NOT_FOUND, "version 1 was deleted")
+    world = dataclasses.replace(cluster.world(), is_pin_known=True)
+    assert actions.ReleasePin("model-uid") in decide.decide(world).actions
