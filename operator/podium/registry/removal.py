@@ -4,7 +4,7 @@ A deletion is decided in the head; then the claim goes (the name is free), the v
 so that whatever is left still says whose it was.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from podium import names
 from podium.registry import backend, codec, entities, keys, reading
@@ -37,7 +37,8 @@ def remove(records: backend.Backend, record: backend.Record) -> bool:
 def sweep(records: backend.Backend, now_ms: int) -> list[str]:
     """Finish deletions and remove what interrupted creations left; names of the removed objects or deleted models.
 
-    The order of the lists matters: what a later list should hold is in it, if it is there at all.
+    The order of the lists matters: what a later list should hold is in it, if it is there at all. What does not parse,
+    or only lost its labels, was edited by somebody and stays for them to mend.
     """
     claims = records.list(keys.of_kind(keys.CLAIM))
     parts = [*records.list(keys.of_kind(keys.VERSION)), *records.list(keys.of_kind(keys.ARCHIVE))]
@@ -52,26 +53,35 @@ def sweep(records: backend.Backend, now_ms: int) -> list[str]:
             remove_model(records, head)
             removed.append(head.uid)
     for claim in reading.decoded(claims, codec.decode_claim):
+        if claim.uid in present or records.get(claim.uid):
+            continue
         record = records.get(keys.claim_name(claim.name))
-        if claim.uid not in present and record and _points_to(record, claim.uid) and remove(records, record):
+        if record and _points_to(record, claim.uid) and remove(records, record):
             removed.append(record.name)
     return removed
 
 
 def _orphans(records: backend.Backend, parts: Iterable[backend.Record], present: set[str]) -> list[str]:
     """Versions and archives whose head is gone: it never comes back."""
-    orphans = [part for part in parts if (uid := _uid(part)) and uid not in present]
-    return [part.name for part in orphans if remove(records, part)]
+    orphans = [part for part in parts if _uid(part) not in present and _parses(part)]
+    gone = {uid for uid in map(_uid, orphans) if records.get(uid) is None}
+    return [part.name for part in orphans if _uid(part) in gone and remove(records, part)]
+
+
+def _parses(part: backend.Record) -> bool:
+    """Whether a version or an archive is what its name and its labels say."""
+    decode: Callable[[backend.Record], object] = codec.decode_version if _is_version(part) else codec.decode_archive
+    return any(True for _ in reading.decoded([part], decode))
 
 
 def _unclaimed(
     records: backend.Backend, heads: Iterable[entities.Head], claims: Iterable[backend.Record], now_ms: int
 ) -> list[str]:
-    """Heads of creations that died before the claim."""
+    """Heads of creations that died before the claim, and so were never written again."""
     claimed = {_uid(claim) for claim in claims}
     removed = []
     for head in heads:
-        if head.uid in claimed or head.is_deleted or now_ms - head.created_ms < GRACE_MS:
+        if head.uid in claimed or head.is_deleted or head.writes or now_ms - head.created_ms < GRACE_MS:
             continue
         record = records.get(head.uid)
         claim = records.get(keys.claim_name(head.name))
