@@ -12,7 +12,6 @@ from podium.handlers import controller, failpoints, http, logs, queue, reconcile
 from podium.kube import client, configmaps, events, execute, lease, observe
 from podium.registry import store
 
-LEASE_NAME = "podium-operator"
 STOP_SECONDS = 10.0
 """How long what is being reconciled may take to its end after the stop signal."""
 KOPF_SECONDS = 5.0
@@ -59,7 +58,7 @@ async def run(chosen: settings.Settings) -> None:
     api = await client.Client.connect(metrics.answered)
     work: queue.Queue[observe.WorkKey] = queue.Queue(metrics)
     observer = observe.Observer(api, chosen, work.add)
-    leadership = lease.Lease(api, chosen.namespace, LEASE_NAME, chosen.identity)
+    leadership = lease.Lease(api, chosen.namespace, chosen.lease_name, chosen.identity)
     registries = {name: store.Registry(configmaps.open_backend(name)) for name in chosen.registry_namespaces}
     recorder = events.Recorder(api)
     reached = failpoints.from_environment(os.environ)

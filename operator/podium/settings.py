@@ -3,6 +3,9 @@
 import collections.abc
 import dataclasses
 
+LEASE_NAME = "podium-operator"
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
@@ -27,7 +30,9 @@ class Settings:
     resync_seconds: float = 600.0
     """PODIUM_RESYNC_SECONDS: every key is looked at again after this time."""
     log_level: str = "INFO"
-    """PODIUM_LOG_LEVEL."""
+    """PODIUM_LOG_LEVEL: one of LOG_LEVELS."""
+    lease_name: str = LEASE_NAME
+    """PODIUM_LEASE_NAME: the processes of one installation share it, those of another have their own."""
 
     @property
     def default_registry(self) -> str:
@@ -52,12 +57,19 @@ def from_environment(env: collections.abc.Mapping[str, str]) -> Settings:
         workers=_whole_number(env, "PODIUM_WORKERS", 4),
         http_port=_whole_number(env, "PODIUM_HTTP_PORT", 8081),
         resync_seconds=float(_whole_number(env, "PODIUM_RESYNC_SECONDS", 600)),
-        log_level=env.get("PODIUM_LOG_LEVEL", "INFO"),
+        log_level=_log_level(env.get("PODIUM_LOG_LEVEL") or "INFO"),
+        lease_name=env.get("PODIUM_LEASE_NAME") or LEASE_NAME,
     )
 
 
 def _names(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
+    return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+
+
+def _log_level(text: str) -> str:
+    if text.upper() not in LOG_LEVELS:
+        raise ValueError(f"PODIUM_LOG_LEVEL is {text!r}: write one of {', '.join(LOG_LEVELS)}")
+    return text.upper()
 
 
 def _whole_number(env: collections.abc.Mapping[str, str], name: str, default: int) -> int:

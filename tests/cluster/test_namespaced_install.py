@@ -16,7 +16,6 @@ from tests.support import helm, installed
 
 RELEASE = "small"
 OPERATOR = "small-podium-operator"
-LEASE = "podium-operator"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,7 +62,7 @@ def test_an_install_for_one_namespace_starts_with_its_roles_alone(
     tested = release.helm("test", RELEASE, "--logs")
     assert tested.returncode == 0, tested.stdout + tested.stderr
     assert '"synced": true' in tested.stdout
-    holder = kubectl.get(release.namespace, "lease", LEASE)
+    holder = kubectl.get(release.namespace, "lease", OPERATOR)
     assert holder is not None
     assert holder["spec"]["holderIdentity"].startswith(OPERATOR)
     made = calls(cluster, release.account)

@@ -137,6 +137,47 @@ def test_what_serves_is_granted_the_same_for_a_namespace_as_for_the_cluster() ->
             assert role["rules"] == everywhere["rules"]
 
 
+READ = {"get", "list", "watch"}
+APPLY = {"create", "patch"}
+
+
+def test_the_operator_may_do_what_it_does_and_no_more() -> None:
+    allowed: dict[str, set[str]] = {}
+    for rule in rules(helm.template()):
+        for resource in rule["resources"]:
+            only = "".join(f" {name}" for name in rule.get("resourceNames", []))
+            allowed.setdefault(f"{resource}{only}", set()).update(rule["verbs"])
+    assert allowed == {
+        "modelaliases": READ,
+        "modelversions": READ | APPLY | {"delete"},
+        "modelaliases/status": {"patch"},
+        "modelversions/status": {"patch"},
+        "modelaliases/finalizers": {"update"},
+        "modelversions/finalizers": {"update"},
+        "deployments": READ | APPLY,
+        "controllerrevisions": READ | APPLY | {"delete"},
+        "services": READ | APPLY,
+        "configmaps": READ | APPLY | {"update", "delete"},  # the last two in the registry's namespace alone
+        "ingresses": READ | APPLY | {"delete"},
+        "pods": {"list", "watch"},
+        "endpointslices": {"list", "watch"},
+        "events": {"get", "create", "update"},
+        "leases": {"create"},
+        "leases podium-operator": {"get", "update"},
+    }
+
+
+def test_two_releases_in_one_namespace_do_not_share_a_lease() -> None:
+    for release, lease in (("podium", "podium-operator"), ("other", "other-podium-operator")):
+        objects = helm.template(release=release)
+        [deployment] = of_kind(objects, "Deployment")
+        variables = deployment["spec"]["template"]["spec"]["containers"][0]["env"]
+        chosen = settings.from_environment({each["name"]: each.get("value", "x") for each in variables})
+        assert chosen.lease_name == lease
+        named = [rule["resourceNames"] for rule in rules(objects) if "resourceNames" in rule]
+        assert named == [[lease]]
+
+
 def test_every_role_is_bound_to_the_operator_where_it_is(objects: list[dict[str, Any]]) -> None:
     account = operator(objects)["spec"]["template"]["spec"]["serviceAccountName"]
     roles = {

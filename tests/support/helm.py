@@ -27,9 +27,9 @@ def run(*arguments: str) -> str:
     return done.stdout
 
 
-def template(*arguments: str) -> list[dict[str, Any]]:
+def template(*arguments: str, release: str = "podium") -> list[dict[str, Any]]:
     """Every object of the chart for these options. Raises Refused."""
-    rendered = run("template", "podium", str(CHART), "--namespace", NAMESPACE, *arguments)
+    rendered = run("template", release, str(CHART), "--namespace", NAMESPACE, *arguments)
     return [document for document in yaml.safe_load_all(rendered) if document]
 
 

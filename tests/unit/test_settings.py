@@ -29,17 +29,19 @@ def test_everything_can_be_set() -> None:
     found = settings.from_environment(
         REQUIRED
         | {
-            "PODIUM_REGISTRY_NAMESPACES": "models, other,",
+            "PODIUM_REGISTRY_NAMESPACES": "models, other,models",
             "PODIUM_WATCH_NAMESPACES": "a,b",
             "PODIUM_WORKERS": "8",
             "PODIUM_HTTP_PORT": "9000",
             "PODIUM_RESYNC_SECONDS": "60",
-            "PODIUM_LOG_LEVEL": "DEBUG",
+            "PODIUM_LOG_LEVEL": "debug",
+            "PODIUM_LEASE_NAME": "other-podium-operator",
         }
     )
     assert (found.registry_namespaces, found.default_registry) == (("models", "other"), "models")
     assert found.watch_namespaces == ("a", "b")
     assert (found.workers, found.http_port, found.resync_seconds, found.log_level) == (8, 9000, 60.0, "DEBUG")
+    assert found.lease_name == "other-podium-operator"
 
 
 @pytest.mark.parametrize(
@@ -57,6 +59,11 @@ def test_everything_can_be_set() -> None:
             {"PODIUM_HTTP_PORT": "http"},
             "PODIUM_HTTP_PORT is 'http': write a whole number of 1 or more",
             id="no number",
+        ),
+        pytest.param(
+            {"PODIUM_LOG_LEVEL": "loud"},
+            "PODIUM_LOG_LEVEL is 'loud': write one of DEBUG, INFO, WARNING, ERROR",
+            id="no level",
         ),
     ],
 )
