@@ -139,6 +139,7 @@ def test_what_serves_is_granted_the_same_for_a_namespace_as_for_the_cluster() ->
 
 READ = {"get", "list", "watch"}
 APPLY = {"create", "patch"}
+OWNED = READ | APPLY | {"delete"}
 
 
 def test_the_operator_may_do_what_it_does_and_no_more() -> None:
@@ -149,16 +150,16 @@ def test_the_operator_may_do_what_it_does_and_no_more() -> None:
             allowed.setdefault(f"{resource}{only}", set()).update(rule["verbs"])
     assert allowed == {
         "modelaliases": READ,
-        "modelversions": READ | APPLY | {"delete"},
+        "modelversions": OWNED,
         "modelaliases/status": {"patch"},
         "modelversions/status": {"patch"},
         "modelaliases/finalizers": {"update"},
         "modelversions/finalizers": {"update"},
-        "deployments": READ | APPLY,
-        "controllerrevisions": READ | APPLY | {"delete"},
-        "services": READ | APPLY,
-        "configmaps": READ | APPLY | {"update", "delete"},  # the last two in the registry's namespace alone
-        "ingresses": READ | APPLY | {"delete"},
+        "deployments": OWNED,
+        "controllerrevisions": OWNED,
+        "services": OWNED,
+        "configmaps": OWNED | {"update"},  # the last in the registry's namespace alone
+        "ingresses": OWNED,
         "pods": {"list", "watch"},
         "endpointslices": {"list", "watch"},
         "events": {"get", "create", "update"},
