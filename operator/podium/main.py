@@ -57,8 +57,13 @@ async def run(chosen: settings.Settings) -> None:
     metrics = telemetry.Telemetry()
     api = await client.Client.connect(metrics.answered)
     work: queue.Queue[observe.WorkKey] = queue.Queue(metrics)
-    observer = observe.Observer(api, chosen, work.add)
     leadership = lease.Lease(api, chosen.namespace, chosen.lease_name, chosen.identity)
+
+    def wake(key: observe.WorkKey) -> None:
+        if leadership.acquired.is_set():  # who becomes leader looks at everything; a standby's queue would only grow
+            work.add(key)
+
+    observer = observe.Observer(api, chosen, wake)
     registries = {name: store.Registry(configmaps.open_backend(name)) for name in chosen.registry_namespaces}
     recorder = events.Recorder(api)
     reached = failpoints.from_environment(os.environ)

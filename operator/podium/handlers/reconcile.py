@@ -51,6 +51,7 @@ class Reconciler:
     async def tidy(self) -> None:
         """Clear away what deaths and missed deletions have left. Raises PodiumError."""
         await self._observer.forget_missing()
+        self._executor.forget_missing()
         await self._release_stale()
         await self._executor.sweep()
 

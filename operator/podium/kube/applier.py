@@ -4,6 +4,7 @@ What would be changed is known from two hashes: that of the manifest, and the *f
 answered when the manifest was last applied. While both are what they were, there is nothing to do.
 """
 
+import collections.abc
 import hashlib
 import json
 from typing import Any
@@ -51,9 +52,9 @@ class Applier:
         self._applied[key] = (wanted, fingerprint(answer))
         return answer
 
-    def forget(self, key: ObjectKey) -> None:
-        """Drop what is remembered of an object that was deleted."""
-        self._applied.pop(key, None)
+    def keep(self, is_there: collections.abc.Callable[[ObjectKey], bool]) -> None:
+        """Forget all objects but these, so that the memory does not grow with those that were."""
+        self._applied = {key: known for key, known in self._applied.items() if is_there(key)}
 
 
 def key_of(manifest: Manifest) -> ObjectKey:

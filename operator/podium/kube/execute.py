@@ -27,7 +27,7 @@ class NotLeading(errors.PodiumError):
 class Executor:
     """Writes to the API server and to the registries.
 
-    `is_leader` is asked before every write that moves traffic. `reached` is told every step by name, before and after
+    `is_leader` is asked before every write. `reached` is told every step by name, before and after
     it is done, and may end the process there: that is how tests kill the operator at a chosen instant.
     """
 
@@ -57,11 +57,11 @@ class Executor:
 
     async def carry_out_version(self, world: version.World, outcome: version.Outcome) -> None:
         """Make the children of a ModelVersion and write its status. Raises KubeError or NotLeading."""
-        self._assert_leading()
         namespace = world.metadata["namespace"]
         for manifest in outcome.children:
             await self._apply(manifest)
         for kind, name in outcome.unneeded:
+            self._assert_leading()
             await self._api.delete(_CHILD_RESOURCES[kind], namespace, name)
         await self.write_version_status(world, outcome)
 
@@ -97,6 +97,10 @@ class Executor:
             return
         await asyncio.to_thread(self._registries[registry].release, model_uid, holder.uid)
 
+    def forget_missing(self) -> None:
+        """Drop what is remembered of objects that are no more."""
+        self._applier.keep(self._observer.is_there)
+
     async def sweep(self) -> None:
         """Finish what died half-way in the registries. Raises RegistryError."""
         for namespace, registry in self._registries.items():
@@ -104,6 +108,7 @@ class Executor:
                 _log.info("registry %s: removed %s, left behind by writes that died", namespace, ", ".join(removed))
 
     async def _do(self, world: worlds.World, action: actions.Action) -> None:
+        self._assert_leading()
         namespace = world.metadata["namespace"]
         match action:
             case actions.Apply(manifest=manifest, traffic=traffic):

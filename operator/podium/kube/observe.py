@@ -5,7 +5,6 @@ turned into the keys of the objects that it concerns.
 """
 
 import asyncio
-import collections
 import collections.abc
 import datetime
 import logging
@@ -15,7 +14,7 @@ from podium import errors, names
 from podium.api import model_alias, model_version
 from podium.desired import children as builders
 from podium.desired import intent, lookup, pod, pods, version
-from podium.kube import client, configmaps, extracts, kinds, ownership, reflector, resources
+from podium.kube import client, configmaps, extracts, groups, kinds, ownership, reflector, resources
 from podium.registry import backend, catalog, entities
 from podium.rollout import bluegreen
 from podium.rollout import lookup as alias_lookup
@@ -42,9 +41,9 @@ class Observer:
         self._images = pod.Images(puller=settings.puller_image, server=settings.server_image)
         self.kinds = kinds.Kinds(settings.default_registry)
         self._catalogs = {namespace: catalog.Catalog() for namespace in settings.registry_namespaces}
-        self._pods: dict[resources.Key, dict[str, pods.Pod]] = collections.defaultdict(dict)
-        self._slices: dict[resources.Key, dict[str, extracts.Slice]] = collections.defaultdict(dict)
-        self._frozen: dict[resources.Key, set[str]] = collections.defaultdict(set)
+        self._pods = groups.Groups[pods.Pod](lambda extract: extract.model_version)
+        self._slices = groups.Groups[extracts.Slice](lambda extract: extract.service)
+        self._frozen = groups.Groups[extracts.Child](lambda child: child.owner[1] if child.owner else "")
         self._predecessors: set[resources.Key] = set()
         """ModelAliases under whose name an earlier one may have left claims."""
         self._children: dict[resources.Resource, list[reflector.Reflector[extracts.Child]]] = {
@@ -117,6 +116,7 @@ class Observer:
             for obj in known:
                 if obj["metadata"]["uid"] not in there:
                     self.forget(obj)
+        self._predecessors &= {(holder.namespace, holder.name) for _, _, holder in self.stale_claims()}
 
     def is_synced(self) -> bool:
         """Whether every watch has its first list."""
@@ -169,6 +169,13 @@ class Observer:
             for _, rival in self.kinds.rivals(obj):
                 self._on_key((names.MODEL_ALIAS_KIND, *kinds.key_of(rival)))
 
+    def is_there(self, key: tuple[str, str, str]) -> bool:
+        """Whether an object of the two kinds or a child, by kind, namespace and name, is there as far as is known."""
+        kind, *where = key
+        if kind in resources.OWN_KINDS:
+            return self.kinds.get(kind, (where[0], where[1])) is not None
+        return any(self._child(each, (where[0], where[1])) for each in self._children if each.kind == kind)
+
     def is_orphan(self, manifest: Manifest) -> bool:
         """Whether a child that a manifest names is known, and nothing of Podium's controls it."""
         if manifest["kind"] == names.MODEL_VERSION_KIND:
@@ -213,11 +220,11 @@ class Observer:
             source=source,
             frozen=self._frozen_template(key, spec, source),
             deployment=deployment.content if deployment else None,
-            pods=[extract for _, extract in sorted(self._pods.get(key, {}).items())],
+            pods=[extract for _, extract in sorted(self._pods.get(key).items())],
             images=self._images,
             now=_now(),
             has_ingress=self._owns_ingress(names.MODEL_VERSION_KIND, key),
-            frozen_names=frozenset(self._frozen.get(key, ())),
+            frozen_names=frozenset(self._frozen.get(key)),
         )
 
     def alias_world(self, key: resources.Key) -> worlds.World | None:
@@ -276,14 +283,14 @@ class Observer:
     def _revision(self, obj: Manifest) -> worlds.Revision:
         key, name = kinds.key_of(obj), obj["metadata"]["name"]
         ref = model_alias.RevisionReference(version=obj["spec"]["version"], revision=name.rpartition("-")[2], name=name)
-        ready = [p for p in self._pods.get(key, {}).values() if p.ready and not p.terminating]
+        ready = [p for p in self._pods.get(key).values() if p.ready and not p.terminating]
         return worlds.Revision(ref, obj, frozenset(p.name for p in ready), bluegreen.steady_at(ready))
 
     def _service(self, key: resources.Key) -> worlds.Service | None:
         found = self._child(resources.SERVICES, key)
         if found is None or found.owner not in (None, (names.MODEL_ALIAS_KIND, key[1])):
             return None
-        ready = (each.ready for each in self._slices.get(key, {}).values())
+        ready = (each.ready for each in self._slices.get(key).values())
         return worlds.Service(found.content, found.resource_version, frozenset().union(*ready))
 
     def _frozen_template(
@@ -316,36 +323,23 @@ class Observer:
                 if child is not None and child.owner:
                     self._on_key((child.owner[0], namespace, child.owner[1]))
             if resource == resources.CONTROLLER_REVISIONS:
-                self._index_frozen(change)
+                self._frozen.change(change)
 
         return changed
 
-    def _index_frozen(self, change: reflector.Change[extracts.Child]) -> None:
-        namespace, name = change.key
-        if change.old and change.old.owner:
-            self._frozen[(namespace, change.old.owner[1])].discard(name)
-        if change.new and change.new.owner:
-            self._frozen[(namespace, change.new.owner[1])].add(name)
-
     def _pod_changed(self, change: reflector.Change[pods.Pod]) -> None:
-        namespace, name = change.key
-        if change.old:
-            self._pods[(namespace, change.old.model_version)].pop(name, None)
-        if change.new:
-            self._pods[(namespace, change.new.model_version)][name] = change.new
+        namespace = change.key[0]
+        self._pods.change(change)
         for extract in (change.old, change.new):
             if extract:
                 owner = self.kinds.get(names.MODEL_VERSION_KIND, (namespace, extract.model_version))
                 self._announce(owner)
 
     def _slice_changed(self, change: reflector.Change[extracts.Slice]) -> None:
-        namespace, name = change.key
-        if change.old:
-            self._slices[(namespace, change.old.service)].pop(name, None)
-        if change.new:
-            self._slices[(namespace, change.new.service)][name] = change.new
+        namespace = change.key[0]
+        self._slices.change(change)
         for extract in (change.old, change.new):
-            if extract:
+            if extract and self.kinds.get(names.MODEL_ALIAS_KIND, (namespace, extract.service)):
                 self._on_key((names.MODEL_ALIAS_KIND, namespace, extract.service))
 
     def _registry_changed(self, namespace: str) -> collections.abc.Callable[[reflector.Change[backend.Record]], None]:
@@ -353,9 +347,11 @@ class Observer:
 
         def changed(change: reflector.Change[backend.Record]) -> None:
             touched = registry.put(change.new) if change.new else registry.remove(change.key[1])
-            self._find_stale(head for head in registry.heads() if head.uid in touched)
-            for kind, key in self._concerned(namespace, touched):
-                self._on_key((kind, *key))
+            heads = [head for uid in touched if (head := registry.model(uid))]
+            self._find_stale(heads)
+            if self.is_synced():  # nobody works before, and who begins to looks at everything
+                for kind, key in self._concerned(namespace, heads, len(touched)):
+                    self._on_key((kind, *key))
 
         return changed
 
@@ -365,13 +361,11 @@ class Observer:
             self._predecessors.add((holder.namespace, holder.name))
             self._on_key((names.MODEL_ALIAS_KIND, holder.namespace, holder.name))
 
-    def _concerned(self, registry: str, uids: set[str]) -> set[tuple[str, resources.Key]]:
-        """Who asks about the models with these uids, by the names they have now; all, where a name is not known."""
-        heads = {head.uid: head.name for head in self._catalogs[registry].heads()}
-        models = {heads.get(uid) for uid in uids}
-        if None in models:
+    def _concerned(self, registry: str, heads: list[entities.Head], touched: int) -> set[tuple[str, resources.Key]]:
+        """Who asks about these models; all, where the name of one of those that were touched is not known."""
+        if len(heads) < touched:
             return self.kinds.asking(registry)
-        return set().union(*(self.kinds.followers(registry, model) for model in models if model is not None))
+        return set().union(*(self.kinds.followers(registry, head.name) for head in heads))
 
 
 def _holders(head: entities.Head) -> list[Holder]:

@@ -62,6 +62,14 @@ class Catalog:
             raise errors.NotFound(f"no registered model {_short(name)}{_nearest(name, known)}", "model")
         return head
 
+    def model(self, uid: str) -> entities.Head | None:
+        """The model with this uid, if it is there and parses."""
+        head = self._heads.get(uid)
+        if not isinstance(head, entities.Head) or head.is_deleted:
+            return None
+        claim = self._claims.get(keys.claim_name(head.name))
+        return head if isinstance(claim, entities.Claim) and claim.uid == uid else None
+
     def version(self, head: entities.Head, number: int) -> entities.Version:
         """A version of the model. Raises NotFound with the nearest numbers, and CorruptRegistry."""
         version = self._versions.get(keys.version_name(head.uid, number))
@@ -90,12 +98,6 @@ class Catalog:
             head = self._heads.get(claim.uid)
             if isinstance(head, entities.Head) and not head.is_deleted and head.name == claim.name:
                 yield head
-
-    def faults(self) -> list[errors.CorruptRegistry]:
-        """The errors of all ConfigMaps that do not parse, by name."""
-        entries = [*self._claims.values(), *self._heads.values(), *self._versions.values()]
-        faults = [entry for entry in entries if isinstance(entry, errors.CorruptRegistry)]
-        return sorted(faults, key=lambda fault: fault.object_name)
 
     def _neighbours(self, head: entities.Head, number: int) -> str:
         """The numbers next to one that is not there, looked for from near to far."""

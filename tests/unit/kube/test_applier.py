@@ -135,3 +135,29 @@ def test_members_of_a_set_are_ours_one_by_one() -> None:
 
 def test_an_object_that_nobody_manages_has_one_too() -> None:
     assert applier.fingerprint({"metadata": {"name": "m"}})
+
+
+class Server:
+    """Answers every apply with the manifest, and counts them."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    async def apply(self, manifest: Manifest, *, resource_version: str = "") -> Manifest:
+        assert resource_version == ""
+        self.calls += 1
+        return manifest
+
+
+async def test_what_was_applied_is_remembered_for_objects_that_are_there_and_no_others() -> None:
+    server, manifest = Server(), deployment()
+    applied = applier.Applier(server)  # type: ignore[arg-type] -- it asks for nothing but apply
+    for _ in range(2):
+        await applied.apply(manifest, applier.fingerprint(manifest))
+    assert server.calls == 1
+    applied.keep(lambda key: key == ("Deployment", "shop", "m"))
+    await applied.apply(manifest, applier.fingerprint(manifest))
+    assert server.calls == 1
+    applied.keep(lambda _: False)
+    await applied.apply(manifest, applier.fingerprint(manifest))
+    assert server.calls == 2

@@ -95,3 +95,31 @@ def test_a_claim_in_a_namespace_that_is_not_watched_is_left_to_others() -> None:
     seen.claim("one")
     seen.show_registry()
     assert seen.stale() == []
+
+
+def test_what_is_there_is_known_by_kind_namespace_and_name(seen: Seen) -> None:
+    service = {
+        "kind": "Service",
+        "apiVersion": "v1",
+        "metadata": {"name": "a", "namespace": "b", "resourceVersion": "1"},
+    }
+    seen.observer.observe(service | {"spec": {}})
+    seen.observer.observe(seen.alias("one"))
+    for key in (("Service", "b", "a"), (names.MODEL_ALIAS_KIND, *KEY)):
+        assert seen.observer.is_there(key)
+    for key in (("Ingress", "b", "a"), ("Service", "b", "c"), (names.MODEL_VERSION_KIND, *KEY)):
+        assert not seen.observer.is_there(key)
+
+
+def test_an_endpoint_slice_of_a_service_that_no_modelalias_has_wakes_nobody(seen: Seen) -> None:
+    [watch] = [each for each in seen.observer.reflectors if each.resource == resources.ENDPOINT_SLICES]
+    for version, service in enumerate(("champion-v1-abc", KEY[1]), 1):
+        metadata = {"name": service, "namespace": KEY[0], "resourceVersion": str(version)}
+        watch.observe({"metadata": metadata | {"labels": {"kubernetes.io/service-name": service}}, "endpoints": []})
+    assert seen.keys == []
+    seen.observer.observe(seen.alias("one"))
+    seen.keys.clear()
+    metadata = {"name": KEY[1], "namespace": KEY[0], "resourceVersion": "3"}
+    ready = {"targetRef": {"kind": "Pod", "name": "pod"}, "conditions": {"ready": True}}
+    watch.observe({"metadata": metadata | {"labels": {"kubernetes.io/service-name": KEY[1]}}, "endpoints": [ready]})
+    assert set(seen.keys) == {(names.MODEL_ALIAS_KIND, *KEY)}
