@@ -36,8 +36,8 @@ def decide(world: worlds.World) -> actions.Plan:
 
 def refused(world: worlds.World) -> actions.Plan:
     """What is said of a pass that was refused (`world.refused`): the way has come no farther than is recorded."""
-    wanted = desire.target(world)
-    return actions.Plan(tuple(_status(world, wanted, progress.recorded(world))))
+    wanted, now = desire.target(world), progress.recorded(world)
+    return actions.Plan((*_status(world, wanted, now), *_announcements(world, wanted, now)))
 
 
 def _registry_pin(world: worlds.World, wanted: Wanted) -> list[actions.Action]:
@@ -113,7 +113,8 @@ def _announcements(world: worlds.World, wanted: Wanted, now: progress.Progress) 
             out.append(actions.Announce("RolloutFailed", now.failed.message, warning=True))
     trouble = status.find_trouble(world, wanted, now)
     stalled = next((c for c in world.status.conditions if c.type == names.STALLED), None)
-    if trouble and not now.failed and (stalled is None or stalled.reason != trouble[0]):
+    is_failure = now.failed is not None and trouble == (now.failed.reason, now.failed.message)
+    if trouble and not is_failure and (stalled is None or stalled.reason != trouble[0]):
         out.append(actions.Announce(trouble[0], trouble[1], warning=True))
     return out
 

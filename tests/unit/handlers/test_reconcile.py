@@ -61,9 +61,11 @@ async def test_a_child_that_is_refused_after_the_status_was_written_is_told_with
     cluster.refusal = errors.KubeInvalid(422, "Invalid", "annotation key 'a b' is no name")
     assert len(await look(reconciler)) > 2
     assert cluster.condition("Stalled") == ("True", "Refused")
+    assert [each.message for each in cluster.said if each.warning] == [str(cluster.refusal)]
     cluster.statuses.clear()
     assert len(await look(reconciler)) == 6
     assert cluster.statuses == []
+    assert len([each for each in cluster.said if each.warning]) == 1
     cluster.refusal = None
     assert await look(reconciler) == []
     assert cluster.condition("Stalled") is None

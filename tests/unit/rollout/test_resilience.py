@@ -190,3 +190,16 @@ def test_an_alias_that_is_no_longer_pinned_is_given_back_even_if_it_cannot_be_se
     cluster.desire = worlds.Problem(names.VERSION_NOT_FOUND, "version 1 was deleted")
     world = dataclasses.replace(cluster.world(), is_pin_known=True)
     assert actions.ReleasePin("model-uid") in decide.decide(world).actions
+
+
+def test_what_goes_wrong_after_a_failed_rollout_is_announced_too(cluster: simulator.Cluster) -> None:
+    cluster.designate(2)
+    cluster.pass_once()
+    cluster.of_version(2).trouble = ("ContainerCrashed", "exit code 1")
+    cluster.wait(600)
+    cluster.desire = worlds.Problem(names.REGISTRY_CORRUPT, "nonsense")
+    cluster.settle()
+    assert [each.reason for each in cluster.said if each.warning] == [
+        "RolloutFailed",
+        names.REGISTRY_CORRUPT,
+    ]
