@@ -59,10 +59,10 @@ class Kinds:
         return list(self._objects[kind])
 
     def observe(self, obj: Manifest) -> bool:
-        """Take an object in unless a newer state of it is known, or its end; whether it was taken."""
+        """Take an object in unless this state of it is known, or a newer one, or its end; whether it was taken."""
         kind, key, metadata = obj["kind"], key_of(obj), obj["metadata"]
         known = self._objects[kind].get(key)
-        if metadata["uid"] in self._gone or (known and _is_newer(known, metadata)):
+        if metadata["uid"] in self._gone or (known and not _is_older(known, metadata)):
             return False
         if known:
             self._unindex(known)
@@ -83,7 +83,7 @@ class Kinds:
     def revisions(self, alias: resources.Key) -> list[Manifest]:
         """The ModelVersions that the ModelAlias owns, and those without an owner that one of its name left behind."""
         found = (self._objects[names.MODEL_VERSION_KIND][key] for key in self._revisions.get(alias, ()))
-        return [obj for obj in found if obj is not None]
+        return list(found)
 
     def rivals(self, alias: Manifest) -> list[tuple[Identity, Manifest]]:
         """Other ModelAliases that share an identity with this one, each with what it shares."""
@@ -137,7 +137,7 @@ def alias_of(version: Manifest) -> str | None:
     return label if label and is_made_here and is_named_so else None
 
 
-def _is_newer(known: Manifest, metadata: Manifest) -> bool:
+def _is_older(known: Manifest, metadata: Manifest) -> bool:
     """resourceVersions of one resource are ordered numbers since Kubernetes 1.35."""
-    same = known["metadata"]["uid"] == metadata["uid"]
-    return same and int(known["metadata"]["resourceVersion"]) > int(metadata["resourceVersion"])
+    another = known["metadata"]["uid"] != metadata["uid"]
+    return another or int(known["metadata"]["resourceVersion"]) < int(metadata["resourceVersion"])

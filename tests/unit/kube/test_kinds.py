@@ -41,6 +41,10 @@ def test_an_older_state_never_replaces_a_newer_one(known: kinds.Kinds) -> None:
     assert found["metadata"]["resourceVersion"] == "12"
 
 
+def test_a_state_that_is_known_already_is_no_news(known: kinds.Kinds) -> None:
+    assert [known.observe(alias("champion", 12)) for _ in range(3)] == [True, False, False]
+
+
 def test_late_news_of_a_deleted_object_does_not_bring_it_back(known: kinds.Kinds) -> None:
     known.observe(alias("champion"))
     known.forget(alias("champion", 2))
