@@ -33,6 +33,9 @@ def main() -> int:
     logs.configure(chosen.log_level)
     try:
         asyncio.run(run(chosen))
+    except errors.PodiumError as error:
+        _log.error("the operator cannot begin: %s", error)
+        return 1
     except BaseExceptionGroup as group:
         return _farewell(group)
     return 0

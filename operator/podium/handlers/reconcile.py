@@ -6,6 +6,7 @@ import pydantic
 
 from podium import errors, names
 from podium.desired import version
+from podium.handlers import logs
 from podium.kube import execute, observe, resources
 from podium.rollout import decide
 
@@ -63,6 +64,7 @@ class Reconciler:
         world = self._observer.version_world(key)
         if world is None:
             return None
+        logs.bind(generation=world.metadata["generation"])
         try:
             await self._executor.carry_out_version(world, version.decide(world))
         except REFUSALS as error:
@@ -80,6 +82,9 @@ class Reconciler:
         if self._observer.has_predecessor(key):
             await self._release_stale()
         generation = world.metadata["generation"]
+        logs.bind(generation=generation)
+        if world.status.rollout:
+            logs.bind(transition=world.status.rollout.id)
         known, before = self._refused.get(key, (generation, None))
         plan = decide.decide(dataclasses.replace(world, refused=before if known == generation else None))
         try:

@@ -120,6 +120,7 @@ class Executor:
             case actions.WriteStatus(status=status):
                 await self._write_status(names.MODEL_ALIAS_KIND, world.metadata, dump_status(status))
             case actions.Announce(reason=reason, message=message, warning=warning):
+                _log.log(logging.WARNING if warning else logging.INFO, "%s: %s", reason, message)
                 regarding = {"kind": names.MODEL_ALIAS_KIND, "metadata": world.metadata}
                 await self._recorder.record(regarding, reason, message, warning=warning)
             case _:

@@ -1,9 +1,12 @@
 """What is refused stays in the status of a ModelAlias until it is taken, and is said once."""
 
+import json
+import logging
+
 import pytest
 
 from podium import errors, names
-from podium.handlers import reconcile
+from podium.handlers import logs, reconcile
 from podium.kube import resources
 from podium.rollout import actions
 from podium.rollout import world as worlds
@@ -128,3 +131,13 @@ async def test_a_registry_that_does_not_answer_is_tried_again_and_not_told() -> 
     cluster.refusal, cluster.refused_kind = errors.Unavailable("no answer"), names.MODEL_VERSION_KIND
     assert await look(reconciler, 2) == ["no answer"] * 2
     assert cluster.statuses == []
+
+
+async def test_what_is_logged_in_a_pass_names_the_generation_and_the_transition() -> None:
+    cluster, reconciler = an_alias()
+    await look(reconciler)
+    with logs.bound(name="champion"):
+        await look(reconciler, times=1)
+        line = json.loads(logs.Formatter().format(logging.makeLogRecord({"msg": "applied"})))
+    assert cluster.status.rollout is not None
+    assert (line["generation"], line["transition"]) == (1, cluster.status.rollout.id)
