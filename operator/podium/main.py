@@ -1,11 +1,13 @@
 """The operator's process: wiring, start and stop. The death of any part ends it, with a reason."""
 
 import asyncio
+import collections.abc
 import contextlib
 import logging
 import os
 import signal
 import sys
+from typing import Any
 
 from podium import errors, settings
 from podium.handlers import controller, failpoints, http, logs, queue, reconcile, telemetry, watch
@@ -76,7 +78,7 @@ async def run(chosen: settings.Settings) -> None:
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(health.run(), name="http")
-            await observer.prime()
+            await _unless_told(observer.prime())
             for each in observer.reflectors:
                 group.create_task(each.run(), name=f"watch {each.resource.plural}")
             group.create_task(leadership.run(), name="lease")
@@ -84,6 +86,21 @@ async def run(chosen: settings.Settings) -> None:
             group.create_task(_watch_kinds(observer, chosen, work, leadership), name="kopf")
     finally:
         await api.close()
+
+
+async def _unless_told(work: collections.abc.Coroutine[Any, Any, None]) -> None:
+    """Do what may wait for ever, such as for the CRDs; Kopf does not take the stop signals yet. Raises Stopped."""
+    told = asyncio.Event()
+    _take_signals(told)
+    working, telling = asyncio.create_task(work), asyncio.create_task(told.wait())
+    try:
+        await asyncio.wait({working, telling}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise Stopped
+        working.result()
+    finally:
+        working.cancel()
+        telling.cancel()
 
 
 async def _lead(
@@ -129,10 +146,14 @@ async def _watch_kinds(
 async def _await_signal(ready: asyncio.Event, told: asyncio.Event) -> None:
     """Take the stop signals from Kopf once it has taken them, so that the Lease is released in order."""
     await ready.wait()
+    _take_signals(told)
+    await told.wait()
+
+
+def _take_signals(told: asyncio.Event) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told.set)
-    await told.wait()
 
 
 if __name__ == "__main__":

@@ -44,6 +44,8 @@ class Observer:
         self._pods = groups.Groups[pods.Pod](lambda extract: extract.model_version)
         self._slices = groups.Groups[extracts.Slice](lambda extract: extract.service)
         self._frozen = groups.Groups[extracts.Child](lambda child: child.owner[1] if child.owner else "")
+        self._unlisted: str | None = None
+        """Why `prime` still waits."""
         self._predecessors: set[resources.Key] = set()
         """ModelAliases under whose name an earlier one may have left claims."""
         self._children: dict[resources.Resource, list[reflector.Reflector[extracts.Child]]] = {
@@ -102,8 +104,12 @@ class Observer:
                 for obj in (await self._api.list(resource, where))[0]:
                     self.kinds.observe(obj)
         except errors.KubeError as error:
-            _log.warning("cannot list %s yet: %s", resource.plural, error)
+            advice = ": are the CRDs installed?" if isinstance(error, errors.KubeNotFound) else ""
+            failure = f"cannot list {resource.plural} yet{advice} ({error})"
+            _log.log(logging.DEBUG if failure == self._unlisted else logging.WARNING, "%s", failure)
+            self._unlisted = failure
             return False
+        self._unlisted = None
         return True
 
     async def forget_missing(self) -> None:
@@ -128,7 +134,7 @@ class Observer:
 
     def failures(self) -> list[str]:
         """What the API server refuses to the watches, in its words: what an administrator has to mend."""
-        return [each.failure for each in self.reflectors if each.failure]
+        return [failure for failure in (self._unlisted, *(each.failure for each in self.reflectors)) if failure]
 
     async def synced(self) -> None:
         """Wait until every watch has its first list."""
