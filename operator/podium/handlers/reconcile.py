@@ -56,9 +56,17 @@ class Reconciler:
         await self._release_stale()
         await self._executor.sweep()
 
-    async def _release_stale(self) -> None:
-        for stale in self._observer.stale_claims():
-            await self._executor.release(*stale)
+    async def _release_stale(self, key: resources.Key | None = None) -> None:
+        """Release the claims of ModelAliases that are no more, of this key or of all; raises the first error last."""
+        failures = []
+        for registry, model_uid, holder in self._observer.stale_claims():
+            if key in (None, (holder.namespace, holder.name)):
+                try:
+                    await self._executor.release(registry, model_uid, holder)
+                except errors.PodiumError as error:
+                    failures.append(error)
+        if failures:
+            raise failures[0]
 
     async def _version(self, key: resources.Key) -> float | None:
         world = self._observer.version_world(key)
@@ -77,10 +85,10 @@ class Reconciler:
         world = self._observer.alias_world(key)
         if world is None:
             self._refused.pop(key, None)
-            await self._release_stale()
+            await self._release_stale(key)
             return None
         if self._observer.has_predecessor(key):
-            await self._release_stale()
+            await self._release_stale(key)
         generation = world.metadata["generation"]
         logs.bind(generation=generation)
         if world.status.rollout:

@@ -102,9 +102,14 @@ class Executor:
         self._applier.keep(self._observer.is_there)
 
     async def sweep(self) -> None:
-        """Finish what died half-way in the registries. Raises RegistryError."""
+        """Finish what died half-way in each of the registries."""
         for namespace, registry in self._registries.items():
-            if removed := await asyncio.to_thread(registry.sweep):
+            try:
+                removed = await asyncio.to_thread(registry.sweep)
+            except errors.RegistryError as error:
+                _log.warning("registry %s: cannot be swept, to be tried again: %s", namespace, error)
+                continue
+            if removed:
                 _log.info("registry %s: removed %s, left behind by writes that died", namespace, ", ".join(removed))
 
     async def _do(self, world: worlds.World, action: actions.Action) -> None:

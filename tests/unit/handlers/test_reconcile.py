@@ -8,6 +8,7 @@ import pytest
 from podium import errors, names
 from podium.handlers import logs, reconcile
 from podium.kube import resources
+from podium.registry import entities
 from podium.rollout import actions
 from podium.rollout import world as worlds
 from tests.unit.rollout import simulator
@@ -23,11 +24,24 @@ class Cluster(simulator.Cluster):
         self.refusal: errors.PodiumError | None = None
         self.refused_kind = "Ingress"
         self.statuses: list[str] = []
+        self.is_gone = False
+        self.stale: list[tuple[str, str, entities.Pin]] = []
+        self.released: list[str] = []
 
-    def alias_world(self, key: resources.Key) -> worlds.World:
+    def alias_world(self, key: resources.Key) -> worlds.World | None:
+        if self.is_gone:
+            return None
         self.pods_become_ready()
         self.endpoints_follow()
         return self.world()
+
+    def stale_claims(self) -> list[tuple[str, str, entities.Pin]]:
+        return self.stale
+
+    async def release(self, registry: str, model_uid: str, holder: entities.Pin) -> None:
+        if registry == "broken":
+            raise errors.Forbidden("cannot update configmaps")
+        self.released.append(holder.uid)
 
     def has_predecessor(self, key: resources.Key) -> bool:
         return False
@@ -141,3 +155,18 @@ async def test_what_is_logged_in_a_pass_names_the_generation_and_the_transition(
         line = json.loads(logs.Formatter().format(logging.makeLogRecord({"msg": "applied"})))
     assert cluster.status.rollout is not None
     assert (line["generation"], line["transition"]) == (1, cluster.status.rollout.id)
+
+
+async def test_a_claim_that_cannot_be_released_keeps_no_other_from_being_released() -> None:
+    cluster, reconciler = an_alias()
+    cluster.is_gone = True
+    elsewhere = entities.Pin("theirs", "models", "elsewhere")
+    cluster.stale = [("broken", "iris-x", elsewhere), ("registry", "iris-x", entities.Pin("mine", *KEY))]
+    assert await look(reconciler, times=1) == []
+    assert cluster.released == ["mine"]
+    cluster.stale = [
+        ("broken", "iris-x", entities.Pin("mine", *KEY)),
+        ("registry", "iris-y", entities.Pin("too", *KEY)),
+    ]
+    assert await look(reconciler, times=1) == ["cannot update configmaps"]
+    assert cluster.released == ["mine", "too"]
