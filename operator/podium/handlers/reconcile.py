@@ -50,8 +50,8 @@ class Reconciler:
             return None
 
     async def tidy(self) -> None:
-        """Clear away what deaths and missed deletions have left. Raises PodiumError."""
-        await self._observer.forget_missing()
+        """See what the watches have missed, and clear away what deaths have left. Raises PodiumError."""
+        await self._observer.catch_up()
         self._executor.forget_missing()
         await self._release_stale()
         await self._executor.sweep()

@@ -60,15 +60,19 @@ class Kinds:
 
     def observe(self, obj: Manifest) -> bool:
         """Take an object in unless this state of it is known, or a newer one, or its end; whether it was taken."""
-        kind, key, metadata = obj["kind"], key_of(obj), obj["metadata"]
-        known = self._objects[kind].get(key)
-        if metadata["uid"] in self._gone or (known and not _is_older(known, metadata)):
+        kind, key = obj["kind"], key_of(obj)
+        if not self.is_news(kind, obj["metadata"]):
             return False
-        if known:
+        if known := self._objects[kind].get(key):
             self._unindex(known)
         self._objects[kind][key] = obj
         self._index(obj)
         return True
+
+    def is_news(self, kind: str, metadata: Manifest) -> bool:
+        """Whether this state of an object is newer than what is known of it."""
+        known = self._objects[kind].get((metadata["namespace"], metadata["name"]))
+        return metadata["uid"] not in self._gone and (known is None or _is_older(known, metadata))
 
     def forget(self, obj: Manifest) -> None:
         """Take an object out that was deleted; late news of it is ignored from now on."""

@@ -6,6 +6,7 @@ turned into the keys of the objects that it concerns.
 
 import asyncio
 import collections.abc
+import contextlib
 import datetime
 import logging
 from typing import Any
@@ -112,16 +113,21 @@ class Observer:
         self._unlisted = None
         return True
 
-    async def forget_missing(self) -> None:
-        """Find objects of the two kinds whose deletion went unnoticed. Raises KubeError."""
+    async def catch_up(self) -> None:
+        """Find what Kopf's watches have missed: objects that are gone, new or newer. Raises KubeError."""
         for kind, resource in resources.OWN_KINDS.items():
             known = [obj for key in self.kinds.keys(kind) if (obj := self.kinds.get(kind, key))]
-            there: set[str] = set()
+            listed: list[Manifest] = []
             for where in self._namespaces:
-                there |= {each["metadata"]["uid"] for each in await self._api.list_metadata(resource, where)}
+                listed += [each["metadata"] for each in await self._api.list_metadata(resource, where)]
+            there = {metadata["uid"] for metadata in listed}
             for obj in known:
                 if obj["metadata"]["uid"] not in there:
                     self.forget(obj)
+            for metadata in listed:
+                if self.kinds.is_news(kind, metadata):
+                    with contextlib.suppress(errors.KubeNotFound):
+                        self.observe(await self._api.get(resource, metadata["namespace"], metadata["name"]))
         self._predecessors &= {(holder.namespace, holder.name) for _, _, holder in self.stale_claims()}
 
     def is_synced(self) -> bool:

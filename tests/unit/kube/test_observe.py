@@ -15,10 +15,10 @@ KEY = ("models", "champion")
 class Seen:
     """An observer that is shown a registry and ModelAliases."""
 
-    def __init__(self, watched: tuple[str, ...] = ()) -> None:
+    def __init__(self, watched: tuple[str, ...] = (), api: object = None) -> None:
         chosen = settings.Settings(REGISTRY, "one", "puller", "server", (REGISTRY,), watched)
         self.keys: list[observe.WorkKey] = []
-        self.observer = observe.Observer(typing.cast(client.Client, None), chosen, self.keys.append)
+        self.observer = observe.Observer(typing.cast(client.Client, api), chosen, self.keys.append)
         self.backend = memory.MemoryBackend()
         self.registry = store.Registry(self.backend)
         self.head = self.registry.create_model("iris")
@@ -123,3 +123,38 @@ def test_an_endpoint_slice_of_a_service_that_no_modelalias_has_wakes_nobody(seen
     ready = {"targetRef": {"kind": "Pod", "name": "pod"}, "conditions": {"ready": True}}
     watch.observe({"metadata": metadata | {"labels": {"kubernetes.io/service-name": KEY[1]}}, "endpoints": [ready]})
     assert set(seen.keys) == {(names.MODEL_ALIAS_KIND, *KEY)}
+
+
+class Server:
+    """An API server with ModelAliases that no watch has shown."""
+
+    def __init__(self) -> None:
+        self.aliases: list[dict[str, typing.Any]] = []
+        self.gets = 0
+
+    async def list_metadata(self, resource: resources.Resource, namespace: str | None) -> list[dict[str, typing.Any]]:
+        assert namespace is None
+        return [{"metadata": each["metadata"]} for each in self.aliases if resource == resources.MODEL_ALIASES]
+
+    async def get(self, resource: resources.Resource, namespace: str, name: str) -> dict[str, typing.Any]:
+        self.gets += 1
+        return next(each for each in self.aliases if each["metadata"]["name"] == name)
+
+
+async def test_what_the_watches_have_missed_is_found_by_a_list_and_nothing_else_is_read() -> None:
+    server = Server()
+    seen = Seen(api=server)
+    key = (names.MODEL_ALIAS_KIND, *KEY)
+    server.aliases = [seen.alias("one")]
+    for newer in (None, seen.alias("one"), seen.alias("two")):
+        server.aliases = [newer] if newer else server.aliases
+        seen.keys.clear()
+        await seen.observer.catch_up()
+        assert set(seen.keys) == {key}
+        assert seen.observer.kinds.get(names.MODEL_ALIAS_KIND, KEY) == server.aliases[0]
+    seen.keys.clear()
+    await seen.observer.catch_up()
+    assert (seen.keys, server.gets) == ([], 3)
+    server.aliases.clear()
+    await seen.observer.catch_up()
+    assert seen.observer.kinds.keys(names.MODEL_ALIAS_KIND) == []
