@@ -15,6 +15,7 @@ REFUSALS = (
     errors.KubeForbidden,
     errors.NotFound,
     errors.InUse,
+    errors.InvalidInput,
     errors.TooLarge,
     errors.CorruptRegistry,
     errors.Forbidden,

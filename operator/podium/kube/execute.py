@@ -81,9 +81,12 @@ class Executor:
             conditions.Verdict(names.STALLED, True, names.INVALID_SPEC, problem),
         ]
         now = datetime.datetime.now(datetime.UTC)
-        merged = conditions.merge(status.get("conditions", []), verdicts, metadata["generation"], now)
-        if merged != status.get("conditions"):
-            await self._write_status(kind, metadata, status | {"conditions": merged})
+        before = {condition["type"]: condition for condition in status.get("conditions", [])}
+        merged = conditions.merge(before.values(), verdicts, metadata["generation"], now)
+        after = before | {condition["type"]: condition for condition in merged}
+        after.pop(names.RECONCILING, None)
+        if after != before:
+            await self._write_status(kind, metadata, status | {"conditions": list(after.values())})
 
     async def release(self, registry: str, model_uid: str, holder: entities.ServingClaim | entities.Pin) -> None:
         """Drop the claim and the pins of a ModelAlias object, unless the API server still has it. Raises KubeError."""
