@@ -26,6 +26,15 @@ def light() -> str:
     return cluster.load(name)
 
 
+def tagged(image: str, suffix: str) -> str:
+    """The same image under another tag, loaded; returns its name."""
+    name = f"{image}-{suffix}"
+    cluster = engine.choose(layout.from_environment())
+    tag = ["buildah", "tag"] if isinstance(cluster, engine.Local) else ["docker", "tag"]
+    subprocess.run([*tag, image, name], env=os.environ | images.BUILDAH_ENVIRONMENT, check=True)
+    return cluster.load(name)
+
+
 def _build(name: str, inspect: list[str], build: list[str]) -> None:
     environment = os.environ | images.BUILDAH_ENVIRONMENT
     known = subprocess.run([*inspect, name], env=environment, capture_output=True, check=False)

@@ -1,0 +1,145 @@
+"""Several operators: one acts at a time, and whoever takes over finishes what is under way."""
+
+import collections.abc
+import pathlib
+import time
+import typing
+
+import pytest
+
+import loadgen
+from tests.support import cluster as support
+from tests.support import installed, models, operators
+
+pytestmark = pytest.mark.serial
+
+NewModel = collections.abc.Callable[..., models.Model]
+Record = collections.abc.Callable[[str, typing.Any], None]
+
+
+@pytest.fixture
+def host(namespace: support.Namespace) -> str:
+    return f"{namespace.name}.{models.HOST_SUFFIX}"
+
+
+@pytest.fixture
+def served(
+    cluster: installed.Cluster,
+    podium: installed.Podium,
+    images: installed.Images,
+    namespace: support.Namespace,
+    model: NewModel,
+    host: str,
+) -> models.Model:
+    """A model with two versions, of which the first is served; a switch takes three seconds."""
+    made = model()
+    version = made.add()
+    made.add()
+    made.set_alias("champion", version)
+    spec = {"ingress": models.ingress(host), "rollout": {"overlap": "3s"}}
+    namespace.apply(models.model_alias("iris", made.name, images.light, **spec))
+    namespace.wait_served("iris", version)
+    support.wait_answers(cluster.invocations, host, version)
+    return made
+
+
+def wait_overlap(namespace: support.Namespace) -> None:
+    namespace.wait(
+        "ModelAlias",
+        "iris",
+        "is in the middle of a move",
+        lambda found: found["status"].get("rollout", {}).get("phase") == "Overlapping",
+    )
+
+
+def test_sigterm_gives_the_lease_back_and_another_operator_finishes_the_move_at_once(
+    api: support.Api,
+    cluster: installed.Cluster,
+    podium: installed.Podium,
+    images: installed.Images,
+    namespace: support.Namespace,
+    served: models.Model,
+    host: str,
+    tmp_path: pathlib.Path,
+    record_property: Record,
+) -> None:
+    load = loadgen.running(loadgen.Target(cluster.invocations, host), loadgen.Plan(kept=2, fresh=2, rate=40))
+    with operators.instead_of_the_charts(api, cluster, images, podium, tmp_path) as machine, load as sent:
+        first = machine.start("first", namespace.name)
+        first.wait_leads()
+        second = machine.start("second", namespace.name)
+        support.wait_for("the second to be ready", second.is_ready, operators.START_SECONDS, lambda: second.log)
+        assert operators.holder(api, podium) == "first"
+        assert not second.leads()
+
+        served.set_alias("champion", 2)
+        wait_overlap(namespace)
+        told = time.monotonic()
+        assert first.stop() == 0
+        second.wait_leads()
+        record_property("figure", f"SIGTERM to the next leader: {time.monotonic() - told:.1f} s")
+        assert time.monotonic() - told < 8
+        with second.logged():
+            namespace.wait_served("iris", 2)
+        sent.wait_for_answers(40)
+        assert second.stop() == 0
+        assert operators.holder(api, podium) == ""
+    assert sent.result.failed == 0, sent.result.describe_failures()
+
+
+def test_an_operator_that_is_killed_without_a_word_is_followed_by_the_other_when_its_lease_has_run_out(
+    api: support.Api,
+    cluster: installed.Cluster,
+    podium: installed.Podium,
+    images: installed.Images,
+    namespace: support.Namespace,
+    served: models.Model,
+    host: str,
+    tmp_path: pathlib.Path,
+    record_property: Record,
+) -> None:
+    load = loadgen.running(loadgen.Target(cluster.invocations, host), loadgen.Plan(kept=2, fresh=2, rate=40))
+    with operators.instead_of_the_charts(api, cluster, images, podium, tmp_path) as machine, load as sent:
+        first, second = machine.start("first", namespace.name), None
+        first.wait_leads()
+        second = machine.start("second", namespace.name)
+        support.wait_for("the second to be ready", second.is_ready, operators.START_SECONDS, lambda: second.log)
+        served.set_alias("champion", 2)
+        wait_overlap(namespace)
+        killed = time.monotonic()
+        first.process.kill()
+        second.wait_leads()
+        record_property("figure", f"kill -9 to the next leader: {time.monotonic() - killed:.1f} s")
+        assert time.monotonic() - killed < 20
+        namespace.wait_served("iris", 2)
+        sent.wait_for_answers(40)
+    assert sent.result.failed == 0, sent.result.describe_failures()
+
+
+def test_deleting_the_leaders_pod_hands_over_within_seconds_and_the_move_under_way_completes(
+    api: support.Api,
+    cluster: installed.Cluster,
+    podium: installed.Podium,
+    namespace: support.Namespace,
+    served: models.Model,
+    host: str,
+    record_property: Record,
+) -> None:
+    load = loadgen.running(loadgen.Target(cluster.invocations, host), loadgen.Plan(kept=2, fresh=2, rate=40))
+    operators.scale(api, podium, 2)
+    try:
+        with load as sent:
+            leader = operators.holder(api, podium)
+            assert leader in {pod["metadata"]["name"] for pod in operators.pods(api, podium)}
+            served.set_alias("champion", 2)
+            wait_overlap(namespace)
+            deleted = time.monotonic()
+            api.delete("Pod", podium.namespace, leader)
+            support.wait_for("another leader", lambda: operators.holder(api, podium) not in {"", leader}, timeout=20)
+            record_property("figure", f"deletion to the next leader: {time.monotonic() - deleted:.1f} s")
+            assert time.monotonic() - deleted < 10
+            namespace.wait_served("iris", 2)
+            sent.wait_for_answers(40)
+    finally:
+        operators.scale(api, podium, 1)
+    assert sent.result.failed == 0, sent.result.describe_failures()
