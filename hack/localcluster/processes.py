@@ -22,12 +22,21 @@ STOP_TIMEOUT = 2.0  # seconds of patience after SIGTERM: what is stopped is thro
 
 def start_time(pid: int) -> int | None:
     """Ticks from boot to the start of a process; None for one that is gone or only waits to be reaped."""
+    return _start_time(Path(f"/proc/{pid}"))
+
+
+def _start_time(process: Path) -> int | None:
     try:
-        text = Path(f"/proc/{pid}/stat").read_text()
+        text = (process / "stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
         return None
     state, *fields = text.rpartition(")")[2].split()  # the name before it may hold blanks and brackets
     return None if state in "ZX" else int(fields[18])
+
+
+def has_threads(pid: int) -> bool:
+    """Whether threads of a process still run. A killed one keeps its ports until the last of them has ended."""
+    return any(_start_time(task) is not None for task in Path(f"/proc/{pid}/task").glob("*"))
 
 
 def running(pid_file: Path) -> int | None:
@@ -50,6 +59,7 @@ def record(pid: int, pid_file: Path) -> None:
 
 def start(command: list[str], *, pid_file: Path, log: Path, environment: Mapping[str, str]) -> int:
     """Start a process in its own session, so that it outlives this one; its output is appended to `log`."""
+    _await_end_of_earlier(pid_file)
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         process = subprocess.Popen(
@@ -64,6 +74,14 @@ def start(command: list[str], *, pid_file: Path, log: Path, environment: Mapping
     record(process.pid, pid_file)
     process.returncode = 0  # it is meant to outlive us: no warning, no wait
     return process.pid
+
+
+def _await_end_of_earlier(pid_file: Path) -> None:
+    """Wait for the threads of a process that was killed a moment ago."""
+    with contextlib.suppress(FileNotFoundError, json.JSONDecodeError):
+        earlier = int(json.loads(pid_file.read_text())["pid"])
+        if start_time(earlier) is None:
+            shell.wait_until(lambda: not has_threads(earlier), STOP_TIMEOUT, 0.02)
 
 
 def stop(pid_file: Path) -> int | None:

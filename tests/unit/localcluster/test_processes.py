@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from localcluster import processes
+from localcluster import processes, shell
 
 
 @pytest.fixture
@@ -40,6 +41,22 @@ def test_a_killed_process_is_not_running_even_before_it_is_reaped(pid_file: Path
     os.kill(pid, signal.SIGKILL)
     os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)  # it has ended and is a zombie now
     assert processes.running(pid_file) is None
+
+
+def test_a_start_waits_until_the_last_thread_of_a_killed_process_has_given_up_its_port(pid_file: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    listen = f"import socket, time; s = socket.create_server(('127.0.0.1', {port})); open('/tmp/podium-ready-{port}', 'w')"
+    many = "import threading; [threading.Thread(target=time.sleep, args=(60,)).start() for _ in range(200)]"
+    ready = Path(f"/tmp/podium-ready-{port}")
+    for _ in range(3):
+        pid = start(pid_file, sys.executable, "-c", f"{listen}; {many}")
+        assert shell.wait_until(ready.exists, 10)
+        ready.unlink()
+        os.kill(pid, signal.SIGKILL)
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        assert processes.running(pid_file) is None
+    assert "in use" not in (pid_file.parent.parent / "logs" / "sleeper.log").read_text()
 
 
 @pytest.mark.parametrize(
