@@ -44,11 +44,11 @@ def test_a_killed_process_is_not_running_even_before_it_is_reaped(pid_file: Path
 
 
 def test_a_start_waits_until_the_last_thread_of_a_killed_process_has_given_up_its_port(pid_file: Path) -> None:
+    ready = pid_file.parent.parent / "ready"
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    listen = f"import socket, time; s = socket.create_server(('127.0.0.1', {port})); open('/tmp/podium-ready-{port}', 'w')"
+    listen = f"import socket, time; s = socket.create_server(('127.0.0.1', {port})); open({str(ready)!r}, 'w')"
     many = "import threading; [threading.Thread(target=time.sleep, args=(60,)).start() for _ in range(200)]"
-    ready = Path(f"/tmp/podium-ready-{port}")
     for _ in range(3):
         pid = start(pid_file, sys.executable, "-c", f"{listen}; {many}")
         assert shell.wait_until(ready.exists, 10)
