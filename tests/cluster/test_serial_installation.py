@@ -1,4 +1,4 @@
-"""The installation changes under models that serve: upgraded, uninstalled, installed again, and none of them notices."""
+"""The installation changes under models that serve: upgraded, uninstalled, installed again, and none notices."""
 
 import collections.abc
 import copy

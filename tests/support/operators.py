@@ -63,10 +63,9 @@ class Operator:
         except subprocess.TimeoutExpired as error:
             raise AssertionError(f"{self.identity} has not ended\n{self.log}") from error
 
-    def stop(self) -> int:
-        """Ends it as the kubelet does; its exit status."""
+    def terminate(self) -> None:
+        """Tells it to end, as the kubelet does."""
         self.process.send_signal(signal.SIGTERM)
-        return self.wait_end()
 
     def _ask(self, path: str) -> str:
         try:
