@@ -62,6 +62,21 @@ class Outcome:
     """Kind and name of children that the spec no longer asks for."""
 
 
+def news(world: World, outcome: Outcome) -> conditions.Verdict | None:
+    """What the status says anew and a user would want as an Event: that it is Ready for the first time, or Stalled.
+
+    Of a ModelAlias's revisions nothing: the ModelAlias tells.
+    """
+    if labels.controller(world.metadata, names.MODEL_ALIAS_KIND):
+        return None
+    for condition_type in (names.STALLED, names.READY):
+        before = conditions.find(world.status, condition_type)
+        now = conditions.find(outcome.status, condition_type)
+        if now and now["status"] == "True" and (before or {}).get("reason") != now["reason"]:
+            return Verdict(condition_type, True, now["reason"], now["message"])
+    return None
+
+
 def decide(world: World) -> Outcome:
     """Children and status. Without a Source nothing is made and nothing that is there is touched."""
     source = _accepted_source(world)

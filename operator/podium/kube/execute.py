@@ -67,8 +67,13 @@ class Executor:
 
     async def write_version_status(self, world: version.World, outcome: version.Outcome) -> None:
         """Write the status of a ModelVersion, if it says anything new."""
-        if outcome.status != world.status:
-            await self._write_status(names.MODEL_VERSION_KIND, world.metadata, outcome.status)
+        if outcome.status == world.status:
+            return
+        await self._write_status(names.MODEL_VERSION_KIND, world.metadata, outcome.status)
+        if said := version.news(world, outcome):
+            regarding = {"kind": names.MODEL_VERSION_KIND, "metadata": world.metadata}
+            is_warning = said.type == names.STALLED
+            await self._recorder.record(regarding, said.reason, said.message, warning=is_warning)
 
     async def write_unreadable(self, kind: str, key: resources.Key, problem: str) -> None:
         """Say in the status of an object that its spec cannot be read; what else the status says stays."""

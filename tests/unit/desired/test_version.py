@@ -286,3 +286,21 @@ def test_every_status_fits_the_kind() -> None:
         status = version.decide(world).status
         parsed = model_version.ModelVersionStatus.model_validate(status)
         assert parsed.model_dump(by_alias=True, exclude_none=True) == status
+
+
+def test_ready_and_stalled_are_news_once_and_of_a_standalone_model_version_only() -> None:
+    ready = factories.serving()
+    first = version.news(ready, version.decide(ready))
+    assert first is not None
+    assert (first.type, first.reason) == (names.READY, "PodsReady")
+    again = dataclasses.replace(ready, status=version.decide(ready).status)
+    assert version.news(again, version.decide(again)) is None
+
+    lost = dataclasses.replace(again, source=version.Problem(names.MODEL_NOT_FOUND, "no such model"))
+    told = version.news(lost, version.decide(lost))
+    assert told is not None
+    assert (told.type, told.reason) == (names.STALLED, names.MODEL_NOT_FOUND)
+
+    owner = {"apiVersion": "podium.dev/v1beta1", "kind": "ModelAlias", "name": "champion", "controller": True}
+    revision = dataclasses.replace(ready, metadata=factories.METADATA | {"ownerReferences": [owner]})
+    assert version.news(revision, version.decide(revision)) is None
