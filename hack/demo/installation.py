@@ -55,6 +55,7 @@ def install(environment: Mapping[str, str], chosen: Mapping[str, object]) -> Non
     Two at the same time wait for each other: Helm would refuse the second.
     """
     command = ["upgrade", "--install", RELEASE, str(CHART), "--create-namespace", "--values=-", "--wait"]
+    command += ["--take-ownership", "--force-conflicts"]  # of CRDs that kubectl has applied before
     try:
         with shell.locked(layout.from_environment().home / "helm.lock"):
             _undo_interrupted(environment)
