@@ -138,7 +138,7 @@ def test_an_upgrade_to_other_images_restarts_no_model_and_new_versions_get_them(
     try:
         with load as sent:
             podium.upgrade(image=podium.values["image"] | {"operator": operator, "server": server})
-            [pod] = operators.pods(api, podium)
+            [pod] = [pod for pod in operators.pods(api, podium) if operators.is_ready(pod)]
             assert pod["spec"]["containers"][0]["image"] == operator
             support.wait_for(
                 "the new operator to lead", lambda: operators.holder(api, podium) == pod["metadata"]["name"]
