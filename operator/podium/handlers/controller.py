@@ -48,6 +48,8 @@ class Controller:
                 await self._reconciler.tidy()
             except errors.PodiumError as error:
                 _log.warning("cannot tidy up, to be tried again: %s", error)
+            except Exception:  # noqa: BLE001 -- what is odd in one registry must not end the work on all objects
+                _log.exception("a fault of the operator's own while it tidied up; to be tried again")
             await asyncio.sleep(every)
 
     async def _one(self, key: observe.WorkKey) -> bool:
