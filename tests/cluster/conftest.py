@@ -25,7 +25,7 @@ from podium import names
 from podium.registry import store
 from tests.support import cluster as cluster_support
 from tests.support import images as light_image
-from tests.support import installed, models
+from tests.support import installed, models, operators
 from tests.support import site as sites
 
 Once = collections.abc.Callable[[str, collections.abc.Callable[[], typing.Any]], typing.Any]
@@ -165,6 +165,28 @@ def models_of(
     for each in made:
         with contextlib.suppress(cluster_support.Refused):
             api.delete_all("ConfigMap", podium.registry_namespace, f"{names.REGISTRY_UID_LABEL}={each.uid}")
+
+
+@pytest.fixture
+def host(namespace: cluster_support.Namespace) -> str:
+    """The ingress host of the test's namespace, for tests that need one alone."""
+    return f"{namespace.name}.{models.HOST_SUFFIX}"
+
+
+@pytest.fixture
+def machine(
+    api: cluster_support.Api,
+    cluster: installed.Cluster,
+    images: installed.Images,
+    podium: installed.Podium,
+    tmp_path: pathlib.Path,
+) -> collections.abc.Iterator[operators.Host]:
+    """This machine as the place where operators run instead of the chart's.
+
+    Serial tests only; to be asked for after whatever the chart's operator still has to do.
+    """
+    with operators.instead_of_the_charts(api, cluster, images, podium, tmp_path) as host_of_operators:
+        yield host_of_operators
 
 
 @pytest.fixture

@@ -1,11 +1,7 @@
 """The main job, as clients see it: the alias moves in the registry, live traffic moves, and no request is lost."""
 
-import collections.abc
 import statistics
 import time
-import typing
-
-import pytest
 
 import loadgen
 from demo import move, phases
@@ -14,22 +10,15 @@ from tests.support import installed, models
 
 START_SECONDS = 240.0
 """The real server on a busy machine: MLflow is imported, the model loaded."""
-NewModel = collections.abc.Callable[..., models.Model]
-Record = collections.abc.Callable[[str, typing.Any], None]
-
-
-@pytest.fixture
-def host(namespace: support.Namespace) -> str:
-    return f"{namespace.name}.{models.HOST_SUFFIX}"
 
 
 def test_a_move_between_real_servers_loses_no_request_through_start_switch_and_retirement(
     cluster: installed.Cluster,
     podium: installed.Podium,
     namespace: support.Namespace,
-    model: NewModel,
+    model: models.NewModel,
     host: str,
-    record_property: Record,
+    record_property: models.Record,
 ) -> None:
     served = model()
     one, two = served.add(models.real(1)), served.add(models.real(2))
@@ -75,9 +64,9 @@ def test_ten_moves_in_a_row_between_two_warm_revisions_lose_no_request(
     images: installed.Images,
     podium: installed.Podium,
     namespace: support.Namespace,
-    model: NewModel,
+    model: models.NewModel,
     host: str,
-    record_property: Record,
+    record_property: models.Record,
 ) -> None:
     served = model()
     one, two = served.add(), served.add()

@@ -1,6 +1,5 @@
 """An artifact that cannot be had: S3's exact error, the URI and what to grant; the old version serves, and it heals."""
 
-import collections.abc
 import dataclasses
 import uuid
 
@@ -12,7 +11,6 @@ from tests.support import cluster as support
 from tests.support import installed, models
 from tests.support import site as sites
 
-NewModel = collections.abc.Callable[..., models.Model]
 HASTY = {"retries": 0, "resources": models.template()["puller"]["resources"]}
 """What the puller does itself before it reports; the kubelet then starts it again, with a back-off."""
 
@@ -52,7 +50,7 @@ def wait_refused(site: sites.Site, version: int, reason: str) -> str:
     return message
 
 
-def test_a_bucket_that_does_not_exist_is_told_in_s3s_words(site: sites.Site, model: NewModel) -> None:
+def test_a_bucket_that_does_not_exist_is_told_in_s3s_words(site: sites.Site, model: models.NewModel) -> None:
     served = model()
     site.serve("iris", served, served.add(), template={"puller": HASTY})
     with site.undisturbed("iris", 1):
@@ -64,7 +62,7 @@ def test_a_bucket_that_does_not_exist_is_told_in_s3s_words(site: sites.Site, mod
 
 
 def test_an_artifact_that_is_not_there_is_tried_again_until_it_appears(
-    site: sites.Site, model: NewModel, cluster: installed.Cluster
+    site: sites.Site, model: models.NewModel, cluster: installed.Cluster
 ) -> None:
     served, prefix = model(), f"tests/late-{uuid.uuid4().hex[:8]}"
     uri = f"s3://{cluster.bucket.name}/{prefix}"
@@ -77,7 +75,7 @@ def test_an_artifact_that_is_not_there_is_tried_again_until_it_appears(
 
 
 def test_objects_that_are_no_model_are_told_with_the_folder_that_is_one(
-    site: sites.Site, model: NewModel, cluster: installed.Cluster
+    site: sites.Site, model: models.NewModel, cluster: installed.Cluster
 ) -> None:
     served, prefix = model(), f"tests/nested-{uuid.uuid4().hex[:8]}"
     cluster.bucket.upload(f"{prefix}/model", models.light())
@@ -98,7 +96,7 @@ DENIED = {
 
 @pytest.mark.parametrize(("keys", "reason"), DENIED.values(), ids=DENIED)
 def test_a_denied_pull_is_told_with_what_to_grant_and_heals_with_the_secret(
-    site: sites.Site, model: NewModel, cluster: installed.Cluster, guest: Keys, keys: Keys, reason: str
+    site: sites.Site, model: models.NewModel, cluster: installed.Cluster, guest: Keys, keys: Keys, reason: str
 ) -> None:
     served = model()
     site.serve("iris", served, served.add())
@@ -120,7 +118,7 @@ def test_a_denied_pull_is_told_with_what_to_grant_and_heals_with_the_secret(
     assert advice[reason] in message
 
 
-def test_an_endpoint_where_nobody_answers_is_told(site: sites.Site, model: NewModel) -> None:
+def test_an_endpoint_where_nobody_answers_is_told(site: sites.Site, model: models.NewModel) -> None:
     served = model()
     site.serve("iris", served, served.add())
     endpoint = "http://s3.podium-system.svc:9"
@@ -132,7 +130,7 @@ def test_an_endpoint_where_nobody_answers_is_told(site: sites.Site, model: NewMo
 
 
 def test_an_endpoint_that_does_not_speak_s3_is_told(
-    site: sites.Site, model: NewModel, cluster: installed.Cluster
+    site: sites.Site, model: models.NewModel, cluster: installed.Cluster
 ) -> None:
     served = model()
     served.set_alias("champion", served.add())
@@ -143,7 +141,7 @@ def test_an_endpoint_that_does_not_speak_s3_is_told(
 
 
 def test_a_secret_that_is_missing_is_named_and_the_pod_starts_as_soon_as_it_is_there(
-    site: sites.Site, model: NewModel, cluster: installed.Cluster
+    site: sites.Site, model: models.NewModel, cluster: installed.Cluster
 ) -> None:
     served = model()
     site.serve("iris", served, served.add())
@@ -156,7 +154,9 @@ def test_a_secret_that_is_missing_is_named_and_the_pod_starts_as_soon_as_it_is_t
     site.wait_answers("iris", 1)
 
 
-def test_credentials_that_are_named_nowhere_are_told_with_where_to_name_them(site: sites.Site, model: NewModel) -> None:
+def test_credentials_that_are_named_nowhere_are_told_with_where_to_name_them(
+    site: sites.Site, model: models.NewModel
+) -> None:
     served = model()
     served.set_alias("champion", served.add())
     endpoint = models.template()["storage"]["endpoint"]
@@ -166,7 +166,7 @@ def test_credentials_that_are_named_nowhere_are_told_with_where_to_name_them(sit
 
 
 def test_an_artifact_that_was_changed_after_its_first_pull_is_refused_and_the_old_pods_keep_serving(
-    site: sites.Site, model: NewModel, cluster: installed.Cluster
+    site: sites.Site, model: models.NewModel, cluster: installed.Cluster
 ) -> None:
     served = model()
     site.serve("iris", served, served.add(), template={"puller": HASTY})

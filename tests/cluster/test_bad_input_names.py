@@ -1,6 +1,5 @@
 """Names of models as MLflow takes them: served like any other, with objects whose names are stable and never clash."""
 
-import collections.abc
 import re
 import uuid
 
@@ -12,7 +11,6 @@ from tests.support import cluster as support
 from tests.support import models
 from tests.support import site as sites
 
-NewModel = collections.abc.Callable[..., models.Model]
 DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 NAMES = {
@@ -23,7 +21,7 @@ NAMES = {
 }
 
 
-def test_models_of_any_name_are_served_and_their_aliases_move(site: sites.Site, model: NewModel) -> None:
+def test_models_of_any_name_are_served_and_their_aliases_move(site: sites.Site, model: models.NewModel) -> None:
     made = {f"iris-{number}": model(f"{name}{uuid.uuid4().hex[:8]}") for number, name in enumerate(NAMES.values())}
     assert max(len(served.name) for served in made.values()) == 3000
     for version in (1, 2):
@@ -42,7 +40,7 @@ def test_models_of_any_name_are_served_and_their_aliases_move(site: sites.Site, 
 
 
 def test_twins_that_differ_in_case_or_in_unicode_form_are_models_of_their_own(
-    site: sites.Site, model: NewModel
+    site: sites.Site, model: models.NewModel
 ) -> None:
     unique = uuid.uuid4().hex[:8]
     twins = [model(f"{name} {unique}") for name in ("Iris", "iris", "caf\u00e9", "cafe\u0301")]
@@ -57,7 +55,7 @@ def test_twins_that_differ_in_case_or_in_unicode_form_are_models_of_their_own(
 
 
 def test_a_model_alias_that_is_created_again_finds_its_revision_under_the_same_name(
-    site: sites.Site, model: NewModel
+    site: sites.Site, model: models.NewModel
 ) -> None:
     served = model(f"이름 {uuid.uuid4().hex[:8]}")
     first = site.serve("iris", served, served.add())["status"]["served"]["name"]
@@ -68,7 +66,7 @@ def test_a_model_alias_that_is_created_again_finds_its_revision_under_the_same_n
 
 
 def test_a_model_alias_and_a_model_version_of_one_name_do_not_fight_over_its_objects(
-    site: sites.Site, model: NewModel
+    site: sites.Site, model: models.NewModel
 ) -> None:
     served = model()
     served.set_alias("champion", served.add())

@@ -1,6 +1,5 @@
 """Pods that cannot serve: Stalled with the container's own last words, no switch, and the old version answers."""
 
-import collections.abc
 import typing
 
 import pytest
@@ -10,11 +9,10 @@ from tests.support import cluster as support
 from tests.support import models
 from tests.support import site as sites
 
-NewModel = collections.abc.Callable[..., models.Model]
 MISSING_IMAGE = "127.0.0.1:1/podium/missing:1"
 
 
-def replaced(site: sites.Site, model: NewModel, files: models.Files, **spec: typing.Any) -> models.Model:
+def replaced(site: sites.Site, model: models.NewModel, files: models.Files, **spec: typing.Any) -> models.Model:
     """Version 1 is served; `champion` now designates version 2, which is made of these files."""
     served = model()
     site.serve("iris", served, served.add(), **spec)
@@ -46,7 +44,7 @@ TROUBLES = {
 
 @pytest.mark.parametrize(("fail", "words"), TROUBLES.values(), ids=TROUBLES)
 def test_a_server_that_ends_is_told_in_its_last_words_and_receives_no_traffic(
-    site: sites.Site, model: NewModel, fail: str, words: str
+    site: sites.Site, model: models.NewModel, fail: str, words: str
 ) -> None:
     served = replaced(site, model, models.light(fail=fail))
     with site.undisturbed("iris", 1) as load:
@@ -60,7 +58,9 @@ def test_a_server_that_ends_is_told_in_its_last_words_and_receives_no_traffic(
     site.wait_answers("iris", 3)
 
 
-def test_an_image_that_is_missing_is_told_with_its_name_and_what_to_do(site: sites.Site, model: NewModel) -> None:
+def test_an_image_that_is_missing_is_told_with_its_name_and_what_to_do(
+    site: sites.Site, model: models.NewModel
+) -> None:
     served = model()
     site.serve("iris", served, served.add())
     with site.undisturbed("iris", 1):
@@ -74,7 +74,7 @@ def test_an_image_that_is_missing_is_told_with_its_name_and_what_to_do(site: sit
 
 
 def test_a_version_that_is_never_healthy_fails_after_its_deadline_and_is_tried_again_when_asked(
-    site: sites.Site, model: NewModel
+    site: sites.Site, model: models.NewModel
 ) -> None:
     served = replaced(site, model, models.light(fail="health"), rollout={"progressDeadline": "6s"})
     with site.undisturbed("iris", 1):
@@ -99,7 +99,7 @@ def is_without_pods(found: support.Manifest) -> bool:
 
 
 def test_a_server_that_the_kubelet_stops_because_it_is_not_healthy_in_time_is_told_with_the_probe_to_change(
-    site: sites.Site, model: NewModel
+    site: sites.Site, model: models.NewModel
 ) -> None:
     probes = models.template()["probes"] | {"startup": {"failureThreshold": 3}}
     served = replaced(site, model, models.light(fail="health"), template={"probes": probes})
@@ -111,7 +111,7 @@ def test_a_server_that_the_kubelet_stops_because_it_is_not_healthy_in_time_is_to
         assert_not_switched(site)
 
 
-def test_pods_that_a_quota_refuses_are_told_in_its_words(site: sites.Site, model: NewModel) -> None:
+def test_pods_that_a_quota_refuses_are_told_in_its_words(site: sites.Site, model: models.NewModel) -> None:
     served = model()
     site.serve("iris", served, served.add())
     quota = {
@@ -129,7 +129,7 @@ def test_pods_that_a_quota_refuses_are_told_in_its_words(site: sites.Site, model
         assert_not_switched(site)
 
 
-def test_the_real_server_tells_why_a_model_does_not_load(site: sites.Site, model: NewModel) -> None:
+def test_the_real_server_tells_why_a_model_does_not_load(site: sites.Site, model: models.NewModel) -> None:
     served = model()
     files = models.real(1)
     broken = {path: b"this is no model" if path.startswith("model.") else content for path, content in files.items()}

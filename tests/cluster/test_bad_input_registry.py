@@ -1,7 +1,5 @@
 """What the registry does not have, has lost, or holds as nonsense: the user is told, traffic stays, and it heals."""
 
-import collections.abc
-
 import pytest
 
 from podium import errors, names
@@ -9,8 +7,6 @@ from podium.registry import keys, store
 from tests.support import cluster as support
 from tests.support import installed, models
 from tests.support import site as sites
-
-NewModel = collections.abc.Callable[..., models.Model]
 
 
 @pytest.fixture
@@ -20,7 +16,7 @@ def configmaps(api: support.Api, podium: installed.Podium) -> support.Namespace:
 
 
 def test_an_unknown_model_is_told_with_the_nearest_name_and_served_as_soon_as_it_appears(
-    site: sites.Site, model: NewModel, podium: installed.Podium
+    site: sites.Site, model: models.NewModel, podium: installed.Podium
 ) -> None:
     near = model()
     missing = f"{near.name}-x"
@@ -34,7 +30,9 @@ def test_an_unknown_model_is_told_with_the_nearest_name_and_served_as_soon_as_it
     site.wait_answers("iris", 1)
 
 
-def test_a_missing_alias_tears_nothing_down_and_heals_when_it_is_set_again(site: sites.Site, model: NewModel) -> None:
+def test_a_missing_alias_tears_nothing_down_and_heals_when_it_is_set_again(
+    site: sites.Site, model: models.NewModel
+) -> None:
     served = model()
     site.serve("iris", served, served.add())
     served.set_alias("champoin", 1)
@@ -51,7 +49,7 @@ def test_a_missing_alias_tears_nothing_down_and_heals_when_it_is_set_again(site:
 
 
 def test_a_pinned_version_that_does_not_exist_is_told_and_served_as_soon_as_it_does(
-    site: sites.Site, model: NewModel
+    site: sites.Site, model: models.NewModel
 ) -> None:
     served = model()
     site.serve("iris", served, served.add())
@@ -64,7 +62,7 @@ def test_a_pinned_version_that_does_not_exist_is_told_and_served_as_soon_as_it_d
     assert served.registry.get_version_by_alias(served.name, "champion").number == 2
 
 
-def test_a_model_version_that_stands_alone_waits_for_its_version(site: sites.Site, model: NewModel) -> None:
+def test_a_model_version_that_stands_alone_waits_for_its_version(site: sites.Site, model: models.NewModel) -> None:
     served = model()
     site.namespace.apply(models.model_version("iris", served.name, 1, site.image))
     message = site.stalled("iris", names.VERSION_NOT_FOUND, kind="ModelVersion")
@@ -74,7 +72,7 @@ def test_a_model_version_that_stands_alone_waits_for_its_version(site: sites.Sit
 
 
 def test_deleting_a_version_that_is_served_is_refused_with_the_model_alias_that_serves_it(
-    site: sites.Site, model: NewModel
+    site: sites.Site, model: models.NewModel
 ) -> None:
     served = model()
     site.serve("iris", served, served.add())
@@ -90,7 +88,7 @@ def test_deleting_a_version_that_is_served_is_refused_with_the_model_alias_that_
 
 @pytest.mark.parametrize("tombstone", [False, True], ids=["its ConfigMap is deleted", "it is made a tombstone"])
 def test_a_served_version_deleted_behind_the_registrys_back_keeps_its_traffic_and_is_told(
-    site: sites.Site, model: NewModel, configmaps: support.Namespace, tombstone: bool
+    site: sites.Site, model: models.NewModel, configmaps: support.Namespace, tombstone: bool
 ) -> None:
     served = model()
     site.serve("iris", served, served.add())
@@ -109,7 +107,7 @@ def test_a_served_version_deleted_behind_the_registrys_back_keeps_its_traffic_an
 
 
 def test_a_model_created_again_under_its_name_is_another_model_and_served_only_when_it_is_accepted(
-    site: sites.Site, model: NewModel, configmaps: support.Namespace
+    site: sites.Site, model: models.NewModel, configmaps: support.Namespace
 ) -> None:
     served = model()
     served.add()
@@ -133,7 +131,7 @@ def test_a_model_created_again_under_its_name_is_another_model_and_served_only_w
     )
 
 
-def test_a_registry_that_is_not_served_is_told_with_the_value_to_set(site: sites.Site, model: NewModel) -> None:
+def test_a_registry_that_is_not_served_is_told_with_the_value_to_set(site: sites.Site, model: models.NewModel) -> None:
     served = model()
     site.apply("iris", served.name, registry={"namespace": "elsewhere"})
     message = site.stalled("iris", names.REGISTRY_NOT_SERVED)
@@ -141,7 +139,7 @@ def test_a_registry_that_is_not_served_is_told_with_the_value_to_set(site: sites
     assert "registry.namespaces" in message
 
 
-def test_an_artifact_that_is_not_on_s3_is_told(site: sites.Site, model: NewModel) -> None:
+def test_an_artifact_that_is_not_on_s3_is_told(site: sites.Site, model: models.NewModel) -> None:
     served = model()
     served.set_alias("champion", served.add(source="file:///tmp/model"))
     site.apply("iris", served.name)
@@ -162,7 +160,7 @@ NONSENSE = {
 
 
 def test_nonsense_in_registry_configmaps_stalls_their_models_alone_with_the_key_at_fault(
-    site: sites.Site, model: NewModel, configmaps: support.Namespace, podium: installed.Podium
+    site: sites.Site, model: models.NewModel, configmaps: support.Namespace, podium: installed.Podium
 ) -> None:
     well, broken = model(), {f"broken-{number}": model() for number in range(len(NONSENSE))}
     for name, served in {"well": well, **broken}.items():

@@ -11,7 +11,6 @@ from tests.support import cluster as support
 from tests.support import models
 from tests.support import site as sites
 
-NewModel = collections.abc.Callable[..., models.Model]
 LATER = 1.1
 """Seconds after which another object is younger: creationTimestamp counts whole seconds."""
 
@@ -30,7 +29,7 @@ def second_namespace(site: sites.Site, api: support.Api) -> collections.abc.Iter
 
 
 def test_of_two_model_aliases_for_one_host_the_younger_waits_until_the_older_is_gone(
-    site: sites.Site, model: NewModel
+    site: sites.Site, model: models.NewModel
 ) -> None:
     first, second = model(), model()
     second.set_alias("champion", second.add(models.light(answer=["second"])))
@@ -54,7 +53,7 @@ def test_of_two_model_aliases_for_one_host_the_younger_waits_until_the_older_is_
 
 
 def test_a_host_is_one_in_all_namespaces_and_another_path_of_it_is_free(
-    site: sites.Site, second_namespace: support.Namespace, model: NewModel
+    site: sites.Site, second_namespace: support.Namespace, model: models.NewModel
 ) -> None:
     served = model()
     site.serve("iris", served, served.add())
@@ -71,7 +70,7 @@ def test_a_host_is_one_in_all_namespaces_and_another_path_of_it_is_free(
 
 
 def test_a_host_that_is_taken_later_moves_no_traffic_and_leaves_the_ingress_as_it_was(
-    site: sites.Site, model: NewModel
+    site: sites.Site, model: models.NewModel
 ) -> None:
     first, second = model(), model()
     site.serve("older", first, first.add())
@@ -88,7 +87,7 @@ def test_a_host_that_is_taken_later_moves_no_traffic_and_leaves_the_ingress_as_i
 
 
 def test_of_two_model_aliases_for_one_alias_in_a_namespace_the_younger_waits_until_the_older_is_gone(
-    site: sites.Site, model: NewModel
+    site: sites.Site, model: models.NewModel
 ) -> None:
     served = model()
     site.serve("older", served, served.add())
@@ -104,7 +103,7 @@ def test_of_two_model_aliases_for_one_alias_in_a_namespace_the_younger_waits_unt
 
 
 def test_the_same_alias_is_served_in_two_namespaces_but_pinned_in_one(
-    site: sites.Site, second_namespace: support.Namespace, model: NewModel
+    site: sites.Site, second_namespace: support.Namespace, model: models.NewModel
 ) -> None:
     served = model()
     served.add()
@@ -124,7 +123,7 @@ def test_the_same_alias_is_served_in_two_namespaces_but_pinned_in_one(
 
 
 def test_an_ingress_that_the_api_server_refuses_is_told_and_the_service_answers(
-    site: sites.Site, model: NewModel
+    site: sites.Site, model: models.NewModel
 ) -> None:
     served = model()
     served.set_alias("champion", served.add())

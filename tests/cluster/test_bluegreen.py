@@ -14,7 +14,6 @@ from podium import names
 from tests.support import cluster as support
 from tests.support import installed, models
 
-NewModel = collections.abc.Callable[..., models.Model]
 PLAN = loadgen.Plan(kept=2, fresh=2, rate=40, seconds=120)
 
 
@@ -72,7 +71,7 @@ def endpoint(
     podium: installed.Podium,
     images: installed.Images,
     namespace: support.Namespace,
-    model: NewModel,
+    model: models.NewModel,
 ) -> Endpoint:
     host = f"{namespace.name}.{models.HOST_SUFFIX}"
     return Endpoint(namespace, model(), images.light, cluster.invocations, host)

@@ -14,7 +14,6 @@ from tests.support import installed, models
 
 SECONDS = 5.0
 """Within so many an owned field is repaired."""
-NewModel = collections.abc.Callable[..., models.Model]
 Find = collections.abc.Callable[["Served"], str]
 Edit = collections.abc.Callable[[support.Manifest], None]
 Read = collections.abc.Callable[[support.Manifest], typing.Any]
@@ -31,6 +30,18 @@ class Served:
     version: int
 
     def wait_ready(self) -> support.Manifest:
+        """Waits for the pod itself: for a moment after a change, conditions still tell of the time before it."""
+        owner = self.namespace.wait_condition("ModelVersion", self.revision, "Ready")["metadata"]["uid"]
+        self.namespace.wait(
+            "Deployment",
+            self.revision,
+            "has its pod and its owner",
+            lambda found: (
+                [reference["uid"] for reference in found["metadata"].get("ownerReferences", [])] == [owner]
+                and found["status"].get("observedGeneration") == found["metadata"]["generation"]
+                and found["status"].get("updatedReplicas") == found["status"].get("readyReplicas") == 1
+            ),
+        )
         return self.namespace.wait_served(self.alias, self.version)
 
     def frozen(self) -> str:
@@ -47,7 +58,7 @@ def served(
     podium: installed.Podium,
     images: installed.Images,
     shared_namespace: support.Namespace,
-    shared_model: NewModel,
+    shared_model: models.NewModel,
 ) -> Served:
     model = shared_model()
     version = model.add()
@@ -228,8 +239,8 @@ CHILDREN = [("Deployment", revision), ("Service", alias), ("Ingress", alias), ("
 @pytest.mark.parametrize(("kind", "find"), CHILDREN, ids=[kind for kind, _ in CHILDREN])
 def test_a_foreign_label_and_a_foreign_annotation_survive_a_repair(served: Served, kind: str, find: Find) -> None:
     name, foreign = find(served), {"example.com/team": "fraud"}
-    found = served.namespace.get(kind, name)
-    assert found is not None
+    served.wait_ready()
+    found = served.namespace.wait(kind, name, "is there", bool)
     theirs = {
         "apiVersion": found["apiVersion"],
         "kind": kind,

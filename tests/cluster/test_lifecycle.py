@@ -1,6 +1,5 @@
 """The whole life of the two kinds: made, changed, scaled, deleted in every way, with nothing left behind."""
 
-import collections.abc
 import dataclasses
 import typing
 
@@ -12,7 +11,6 @@ from podium.registry import store
 from tests.support import cluster as support
 from tests.support import installed, models
 
-NewModel = collections.abc.Callable[..., models.Model]
 OF_KUBERNETES = {"Event", "Endpoints", "Pod"}
 """Kinds that others make and remove: Events for an hour, Pods until their grace is over."""
 
@@ -54,7 +52,7 @@ def endpoint(
     podium: installed.Podium,
     images: installed.Images,
     namespace: support.Namespace,
-    model: NewModel,
+    model: models.NewModel,
 ) -> Endpoint:
     served, host = model(), f"{namespace.name}.{models.HOST_SUFFIX}"
     one, two = served.add(), served.add()
@@ -189,7 +187,7 @@ def test_a_modelversion_on_its_own_answers_scales_and_gives_up_its_ingress(
     images: installed.Images,
     kubectl: kubectl_program.Kubectl,
     namespace: support.Namespace,
-    model: NewModel,
+    model: models.NewModel,
 ) -> None:
     served, host, before = model(), f"{namespace.name}.{models.HOST_SUFFIX}", objects(namespace)
     version = served.add()
@@ -252,7 +250,7 @@ def test_a_modelversion_and_a_modelalias_of_one_name_do_not_fight_for_it(
 
 
 def test_a_users_service_under_the_name_that_an_alias_needs_is_left_alone_and_named(
-    podium: installed.Podium, images: installed.Images, namespace: support.Namespace, model: NewModel
+    podium: installed.Podium, images: installed.Images, namespace: support.Namespace, model: models.NewModel
 ) -> None:
     users = {
         "apiVersion": "v1",

@@ -53,6 +53,7 @@ def test_after_kill_9_up_recovers_and_pods_keep_running(places: layout.Layout, v
     pid = processes.running(places.pid_file(victim))
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
+    assert shell.wait_until(lambda: processes.running(places.pid_file(victim)) is None, 10)
 
     cluster.up(places, install=False)
 

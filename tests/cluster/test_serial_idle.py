@@ -16,7 +16,6 @@ pytestmark = pytest.mark.serial
 
 IDLE_SECONDS = 120.0
 USER = "system:serviceaccount:{namespace}:podium-operator"
-NewModel = collections.abc.Callable[..., models.Model]
 
 
 def test_in_two_idle_minutes_the_operator_makes_no_call_but_watches_and_the_lease(
@@ -25,7 +24,7 @@ def test_in_two_idle_minutes_the_operator_makes_no_call_but_watches_and_the_leas
     podium: installed.Podium,
     images: installed.Images,
     namespace: support.Namespace,
-    model: NewModel,
+    model: models.NewModel,
     record_property: collections.abc.Callable[[str, object], None],
 ) -> None:
     audit = pathlib.Path(cluster.environment["PODIUM_AUDIT_LOG"])
@@ -56,7 +55,9 @@ def is_led(api: support.Api, podium: installed.Podium) -> bool:
     )
 
 
-def apply_all_kinds_of_situations(namespace: support.Namespace, model: NewModel, images: installed.Images) -> None:
+def apply_all_kinds_of_situations(
+    namespace: support.Namespace, model: models.NewModel, images: installed.Images
+) -> None:
     """Served, served with a failed candidate, waiting for its model, for its alias, standing alone, scaled to 0."""
     served, failing = model(), model()
     served.set_alias("champion", served.add())

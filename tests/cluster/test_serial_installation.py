@@ -1,8 +1,6 @@
 """The installation changes under models that serve: upgraded, uninstalled, installed again, and none notices."""
 
-import collections.abc
 import copy
-import typing
 
 import pytest
 
@@ -15,13 +13,7 @@ from tests.support import installed, models, operators
 
 pytestmark = pytest.mark.serial
 
-NewModel = collections.abc.Callable[..., models.Model]
 CRDS = ("modelaliases.podium.dev", "modelversions.podium.dev")
-
-
-@pytest.fixture
-def host(namespace: support.Namespace) -> str:
-    return f"{namespace.name}.{models.HOST_SUFFIX}"
 
 
 @pytest.fixture
@@ -30,7 +22,7 @@ def served(
     podium: installed.Podium,
     images: installed.Images,
     namespace: support.Namespace,
-    model: NewModel,
+    model: models.NewModel,
     host: str,
 ) -> models.Model:
     """A model with a version that a ModelAlias serves, and that a ModelVersion serves too."""
@@ -65,7 +57,7 @@ def test_uninstalling_leaves_models_serving_and_installing_again_takes_them_over
     namespace: support.Namespace,
     served: models.Model,
     host: str,
-    record_property: collections.abc.Callable[[str, typing.Any], None],
+    record_property: models.Record,
 ) -> None:
     before = pods(namespace)
     assert len(before) == 2

@@ -1,9 +1,6 @@
 """Several operators: one acts at a time, and whoever takes over finishes what is under way."""
 
-import collections.abc
-import pathlib
 import time
-import typing
 
 import pytest
 
@@ -13,14 +10,6 @@ from tests.support import installed, models, operators
 
 pytestmark = pytest.mark.serial
 
-NewModel = collections.abc.Callable[..., models.Model]
-Record = collections.abc.Callable[[str, typing.Any], None]
-
-
-@pytest.fixture
-def host(namespace: support.Namespace) -> str:
-    return f"{namespace.name}.{models.HOST_SUFFIX}"
-
 
 @pytest.fixture
 def served(
@@ -28,7 +17,7 @@ def served(
     podium: installed.Podium,
     images: installed.Images,
     namespace: support.Namespace,
-    model: NewModel,
+    model: models.NewModel,
     host: str,
 ) -> models.Model:
     """A model with two versions, of which the first is served; a switch takes three seconds."""
@@ -56,15 +45,14 @@ def test_sigterm_gives_the_lease_back_and_another_operator_finishes_the_move_at_
     api: support.Api,
     cluster: installed.Cluster,
     podium: installed.Podium,
-    images: installed.Images,
     namespace: support.Namespace,
     served: models.Model,
+    machine: operators.Host,
     host: str,
-    tmp_path: pathlib.Path,
-    record_property: Record,
+    record_property: models.Record,
 ) -> None:
     load = loadgen.running(loadgen.Target(cluster.invocations, host), loadgen.Plan(kept=2, fresh=2, rate=40))
-    with operators.instead_of_the_charts(api, cluster, images, podium, tmp_path) as machine, load as sent:
+    with load as sent:
         first = machine.start("first", namespace.name)
         first.wait_leads()
         second = machine.start("second", namespace.name)
@@ -93,15 +81,14 @@ def test_an_operator_that_is_killed_without_a_word_is_followed_by_the_other_when
     api: support.Api,
     cluster: installed.Cluster,
     podium: installed.Podium,
-    images: installed.Images,
     namespace: support.Namespace,
     served: models.Model,
+    machine: operators.Host,
     host: str,
-    tmp_path: pathlib.Path,
-    record_property: Record,
+    record_property: models.Record,
 ) -> None:
     load = loadgen.running(loadgen.Target(cluster.invocations, host), loadgen.Plan(kept=2, fresh=2, rate=40))
-    with operators.instead_of_the_charts(api, cluster, images, podium, tmp_path) as machine, load as sent:
+    with load as sent:
         first = machine.start("first", namespace.name)
         first.wait_leads()
         second = machine.start("second", namespace.name)
@@ -125,7 +112,7 @@ def test_deleting_the_leaders_pod_hands_over_within_seconds_and_the_move_under_w
     namespace: support.Namespace,
     served: models.Model,
     host: str,
-    record_property: Record,
+    record_property: models.Record,
 ) -> None:
     load = loadgen.running(loadgen.Target(cluster.invocations, host), loadgen.Plan(kept=2, fresh=2, rate=40))
     operators.scale(api, podium, 2)

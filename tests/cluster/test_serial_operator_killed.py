@@ -1,11 +1,9 @@
 """kill -9 of the operator in the middle of a move: its successor goes on from what it finds, and nobody notices."""
 
-import collections.abc
 import itertools
 import pathlib
 import signal
 import time
-import typing
 
 import pytest
 
@@ -30,7 +28,6 @@ WARM = {
 """Instants of a move to a version whose pods are ready already; see Executor.carry_out for the names."""
 COLD = {"the new pods are asked for": "after:WriteStatus:Preparing"}
 """An instant of a move to a version that has no pods yet."""
-NewModel = collections.abc.Callable[..., models.Model]
 
 
 def test_a_move_completes_after_kill_9_of_the_operator_at_each_of_ten_instants(
@@ -39,10 +36,10 @@ def test_a_move_completes_after_kill_9_of_the_operator_at_each_of_ten_instants(
     images: installed.Images,
     api: support.Api,
     namespace: support.Namespace,
-    model: NewModel,
+    model: models.NewModel,
     registry: store.Registry,
     tmp_path: pathlib.Path,
-    record_property: collections.abc.Callable[[str, typing.Any], None],
+    record_property: models.Record,
 ) -> None:
     served, host = model(), f"{namespace.name}.{models.HOST_SUFFIX}"
     one, two, three = served.add(), served.add(), served.add()

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import boto3
@@ -156,3 +156,9 @@ def model_version(name: str, model: str, version: int, image: str | None = None,
 def ingress(host: str) -> Manifest:
     """The field `ingress` for a host."""
     return {"className": "nginx", "host": host}
+
+
+NewModel = Callable[..., Model]
+"""What the fixture `model` gives: a registered model of its own for each call."""
+Record = Callable[[str, Any], None]
+"""What pytest's fixture `record_property` gives: a figure for the summary."""
