@@ -238,6 +238,7 @@ CHILDREN = [("Deployment", revision), ("Service", alias), ("Ingress", alias), ("
 
 @pytest.mark.parametrize(("kind", "find"), CHILDREN, ids=[kind for kind, _ in CHILDREN])
 def test_a_foreign_label_and_a_foreign_annotation_survive_a_repair(served: Served, kind: str, find: Find) -> None:
+    served.wait_ready()
     name, foreign = find(served), {"example.com/team": "fraud"}
     served.wait_ready()
     found = served.namespace.wait(kind, name, "is there", bool)
