@@ -120,7 +120,8 @@ def _announcements(world: worlds.World, wanted: Wanted, now: progress.Progress) 
 
 
 def _way(current: model_alias.RolloutStatus) -> str:
-    return f"version {current.from_.version if current.from_ else 'none'} to version {current.to.version}"
+    to = f"version {current.to.version}"
+    return f"version {current.from_.version} to {to}" if current.from_ else f"{to}, the first"
 
 
 def _again_after(world: worlds.World, now: progress.Progress) -> float | None:
