@@ -125,7 +125,7 @@ def test_a_model_created_again_under_its_name_is_another_model_and_served_only_w
     annotation = {"metadata": {"annotations": {names.ACCEPT_MODEL_ANNOTATION: again.uid}}}
     site.namespace.api.patch("ModelAlias", site.namespace.name, "iris", annotation)
     site.wait_answers("iris", 1)
-    assert support.ask(site.url, site.host("iris")).json() == {"predictions": ["another"]}
+    assert support.wait_answers(site.url, site.host("iris"), 1).json() == {"predictions": ["another"]}
     support.wait_for(
         "the claim", lambda: [c.versions for c in again.registry.get_model(again.name).serving.values()] == [(1,)]
     )

@@ -216,7 +216,7 @@ def test_a_modelversion_on_its_own_answers_scales_and_gives_up_its_ingress(
         namespace.name,
     )
     support.wait_for("the Ingress to be gone", lambda: namespace.get("Ingress", "iris-v1") is None, timeout=10)
-    assert support.has_condition(namespace.get("ModelVersion", "iris-v1"), "Ready")
+    namespace.wait_condition("ModelVersion", "iris-v1", "Ready")
     namespace.delete("ModelVersion", "iris-v1")
     support.wait_for("nothing to be left", lambda: objects(namespace) == before)
 
