@@ -3,16 +3,22 @@
 import collections.abc
 import os
 import pathlib
+import time
 import uuid
 
 import pytest
 import pytest_asyncio
+import yaml
 from kubernetes.aio import config
 from kubernetes.aio.client import configuration as configurations
 
 from localcluster import context, failure, layout
 from podium.kube import client as clients
 from tests.support import apiproxy, cluster
+
+CRDS = pathlib.Path(__file__).parents[2] / "crds"
+SETTLE_SECONDS = 1.0
+"""A changed CRD is in force a moment after it was accepted."""
 
 
 @pytest.fixture(scope="session")
@@ -45,6 +51,16 @@ def namespace(api: cluster.Api, request: pytest.FixtureRequest) -> collections.a
     api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     yield name
     api.delete("Namespace", "", name)
+
+
+@pytest.fixture(scope="module")
+def kinds(api: cluster.Api) -> None:
+    """The two CRDs as they are committed."""
+    before = {crd["metadata"]["name"]: crd["metadata"]["generation"] for crd in api.list("CustomResourceDefinition")}
+    for path in sorted(CRDS.glob("*.yaml")):
+        applied = api.apply(yaml.safe_load(path.read_text()))
+        if before.get(applied["metadata"]["name"]) != applied["metadata"]["generation"]:
+            time.sleep(SETTLE_SECONDS)
 
 
 @pytest_asyncio.fixture

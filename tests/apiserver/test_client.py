@@ -113,9 +113,10 @@ async def test_credentials_that_are_not_accepted_are_forbidden(configuration: co
     await stranger.close()
 
 
-async def test_a_watch_from_the_distant_past_is_gone(client: clients.Client, namespace: str) -> None:
+@pytest.mark.usefixtures("kinds")
+async def test_a_watch_from_before_its_kind_was_made_is_gone(client: clients.Client, namespace: str) -> None:
     with pytest.raises(errors.KubeGone, match="too old resource version"):
-        async for _ in client.watch(resources.CONFIG_MAPS, namespace, resource_version="1"):
+        async for _ in client.watch(resources.MODEL_VERSIONS, namespace, resource_version="1"):
             pass
 
 

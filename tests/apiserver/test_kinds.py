@@ -4,35 +4,21 @@ Nearly all is asked as a dry run, so that nothing is made that an operator could
 """
 
 import json
-import pathlib
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import yaml
 
 from tests.support import cluster
 
-CRDS = pathlib.Path(__file__).parents[2] / "crds"
+pytestmark = pytest.mark.usefixtures("kinds")
+
 BASE = "apis/podium.dev/v1beta1"
 PLURALS = {"ModelVersion": "modelversions", "ModelAlias": "modelaliases"}
 MINIMAL: dict[str, dict[str, Any]] = {
     "ModelVersion": {"model": "iris", "version": 1, "replicas": 0},
     "ModelAlias": {"model": "iris", "alias": "champion", "template": {"replicas": 0}},
 }
-SETTLE_SECONDS = 1.0
-"""A changed CRD is in force a moment after it was accepted."""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def kinds(api: cluster.Api) -> None:
-    """The two CRDs as they are committed."""
-    before = {crd["metadata"]["name"]: crd["metadata"]["generation"] for crd in api.list("CustomResourceDefinition")}
-    for path in sorted(CRDS.glob("*.yaml")):
-        applied = api.apply(yaml.safe_load(path.read_text()))
-        if before.get(applied["metadata"]["name"]) != applied["metadata"]["generation"]:
-            time.sleep(SETTLE_SECONDS)
 
 
 def merged(base: Any, change: Any) -> Any:
