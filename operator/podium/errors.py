@@ -9,6 +9,8 @@
     │   ├── InUse                      a ModelAlias serves what was to be deleted, or owns the alias by a pin
     │   ├── TooLarge                   the object would pass its bound
     │   ├── CorruptRegistry            a registry object does not parse
+    │   ├── GateRefused                the version does not meet what the alias asks of it
+    │   ├── Mirrored                   the model is a copy of one in an MLflow server, to be changed there
     │   ├── NotOffered                 a part of MLflow's interface that is not there yet
     │   ├── Forbidden                  the API server refuses the caller; names the missing permission
     │   └── Unavailable                the API server does not answer
@@ -77,6 +79,14 @@ class CorruptRegistry(RegistryError):
     def __init__(self, object_name: str, key: str, problem: str) -> None:
         super().__init__(f"registry ConfigMap {object_name}, key {key!r}: {problem}")
         self.object_name, self.key, self.problem = object_name, key, problem
+
+
+class GateRefused(RegistryError):
+    """The version does not meet what the alias asks of it; the text names each gate, the value and the bound."""
+
+
+class Mirrored(RegistryError):
+    """The model is a copy of one in an MLflow server; the text names the server, where it is to be changed."""
 
 
 class NotOffered(RegistryError):

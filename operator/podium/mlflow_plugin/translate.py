@@ -26,6 +26,8 @@ _CODES: tuple[tuple[type[errors.RegistryError], int], ...] = (
     (errors.CorruptRegistry, databricks_pb2.RESOURCE_CONFLICT),
     (errors.NotOffered, databricks_pb2.NOT_IMPLEMENTED),
     (errors.Forbidden, databricks_pb2.PERMISSION_DENIED),
+    (errors.GateRefused, databricks_pb2.PERMISSION_DENIED),
+    (errors.Mirrored, databricks_pb2.PERMISSION_DENIED),
     (errors.Unavailable, databricks_pb2.TEMPORARILY_UNAVAILABLE),
 )
 

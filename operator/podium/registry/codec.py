@@ -6,6 +6,7 @@ admission policy can split), tags as one JSON object, claims of ModelAliases and
 A field that is None or empty has no key. Whatever does not parse raises CorruptRegistry with the object and the key.
 """
 
+import dataclasses
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -52,7 +53,11 @@ def encode_head(head: entities.Head) -> backend.Record:
         "historyTotal": str(head.history_total),
         "archives": str(head.archives),
         "deleting": " ".join(str(number) for number in head.deleting),
-        "deleted": "true" if head.is_deleted else "",
+        "deleted": _flag(head.is_deleted),
+        "renaming": _optional_text(head.renaming),
+        "renamedMs": str(head.renamed_ms or ""),
+        "usesStages": _flag(head.uses_stages),
+        "mirror": _text(head.mirror) if head.mirror else "",
         "operations": "".join(f"{operation}={number}\n" for operation, number in head.operations),
         WRITES: " ".join(head.writes),
     }
@@ -80,6 +85,10 @@ def decode_head(record: backend.Record) -> entities.Head:
         archives=parser.number("archives", default=0),
         deleting=parser.numbers("deleting"),
         is_deleted=parser.flag("deleted"),
+        renaming=parser.optional_text("renaming"),
+        renamed_ms=parser.number("renamedMs", default=0),
+        uses_stages=parser.flag("usesStages"),
+        mirror=parser.optional_text("mirror") or "",
         operations=parser.pairs("operations"),
         writes=parser.words(WRITES),
     )
@@ -106,7 +115,8 @@ def encode_version(version: entities.Version) -> backend.Record:
         "modelId": _optional_text(version.model_id),
         "createdMs": str(version.created_ms),
         "updatedMs": str(version.updated_ms),
-        "deleted": "true" if version.deleted else "",
+        "deleted": _flag(version.deleted),
+        "approvals": _lines(_approval_to_json(approval) for approval in version.approvals),
         "operationId": _text(version.operation_id) if version.operation_id else "",
         WRITES: " ".join(version.writes),
     }
@@ -138,6 +148,7 @@ def decode_version(record: backend.Record) -> entities.Version:
         updated_ms=parser.number("updatedMs"),
         deleted=parser.flag("deleted"),
         operation_id=parser.optional_text("operationId") or "",
+        approvals=parser.objects("approvals", _approval_from_json),
         writes=parser.words(WRITES),
     )
 
@@ -180,6 +191,10 @@ def _text(value: str) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+def _flag(value: bool) -> str:
+    return "true" if value else ""
+
+
 def _optional_text(value: str | None) -> str:
     return "" if value is None else _text(value)
 
@@ -200,10 +215,33 @@ def _entry_to_json(entry: entities.HistoryEntry) -> dict[str, Any]:
         "from": entry.from_version,
         "to": entry.to_version,
         "reason": entry.reason,
-        "user": entry.actor.user,
-        "via": entry.actor.via,
-        "verified": entry.actor.verified,
+        **_actor_to_json(entry.actor),
+        **({"why": entry.why} if entry.why else {}),
+        **_evidence_to_json(entry.evidence),
     }
+
+
+def _actor_to_json(actor: entities.Actor) -> dict[str, Any]:
+    return {"user": actor.user, "via": actor.via, "verified": actor.verified}
+
+
+def _evidence_to_json(evidence: entities.Evidence) -> dict[str, Any]:
+    gates = [dataclasses.asdict(result) for result in evidence.gates]
+    return {**({"gates": gates} if gates else {}), **({"metrics": dict(evidence.metrics)} if evidence.metrics else {})}
+
+
+def _approval_to_json(approval: entities.Approval) -> dict[str, Any]:
+    return {
+        "decision": approval.decision,
+        "timeMs": approval.time_ms,
+        **_actor_to_json(approval.actor),
+        **({"why": approval.why} if approval.why else {}),
+    }
+
+
+def _approval_from_json(fields: parsing.Fields) -> entities.Approval:
+    decision: Any = fields.choice("decision", ("approved", "rejected"))
+    return entities.Approval(decision, fields.number("timeMs"), fields.actor(), fields.optional_text("why"))
 
 
 def _claim_to_json(claim: entities.ServingClaim) -> dict[str, Any]:

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from typing import Literal
 
 Tags = Mapping[str, str | None]
-Reason = Literal["set", "deleted", "version-deleted", "pinned"]
-"""Why an alias moved: set or deleted by a user, dropped with its version, or set by a ModelAlias with spec.version."""
+Reason = Literal["set", "deleted", "version-deleted", "pinned", "mirrored", "restored"]
+"""Why an alias moved: set or deleted by a user, dropped with its version, set by a ModelAlias with spec.version, moved
+in the MLflow server that the model is a mirror of, or brought by an import or a restore."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -19,6 +20,23 @@ class Actor:
     user: str = ""
     via: str = ""
     verified: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class GateResult:
+    """What became of one gate when an alias moved, such as ``accuracy >= 0.9``; `value` is what was found, as text."""
+
+    gate: str
+    passed: bool
+    value: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Evidence:
+    """What an alias's move rests on: each gate's result, and the version's metrics as they were at that moment."""
+
+    gates: tuple[GateResult, ...] = ()
+    metrics: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -32,6 +50,56 @@ class HistoryEntry:
     to_version: int | None
     actor: Actor
     reason: Reason
+    why: str = ""
+    """The mover's own words, if any."""
+    evidence: Evidence = Evidence()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Approval:
+    """A person's decision about a version; of several the last counts."""
+
+    decision: Literal["approved", "rejected"]
+    time_ms: int
+    actor: Actor
+    why: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class MetricGate:
+    """A bound on one metric; exactly one of `min`, `max` and `not_worse_than` (an alias of the same model) is set."""
+
+    name: str
+    min: float | None = None
+    max: float | None = None
+    not_worse_than: str | None = None
+    tolerance: float = 0.0
+    """How much worse than that alias's version it may be."""
+    better: Literal["Higher", "Lower"] = "Higher"
+    """Which way a metric with `not_worse_than` improves."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Gates:
+    """What a version must meet before an alias may designate it."""
+
+    metrics: tuple[MetricGate, ...] = ()
+    tags: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Tags that the version must have, with these values."""
+    approval: Literal["Automatic", "Manual"] = "Automatic"
+    """Manual: the version's last Approval is "approved"."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Policy:
+    """The gates of a model's aliases, each projected from the ModelAlias object that owns it; written by the operator.
+
+    A ConfigMap of its own, so that admission can keep every other writer out.
+    """
+
+    model_uid: str
+    gates: Mapping[str, tuple["Pin", Gates]] = dataclasses.field(default_factory=dict)
+    """By alias: the ModelAlias, and its gates."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -46,7 +114,7 @@ class ServingClaim:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Pin:
-    """The ModelAlias object that owns an alias by its spec.version."""
+    """A ModelAlias object that owns an alias by its spec.version, or that its gates come from."""
 
     uid: str
     namespace: str
@@ -88,6 +156,14 @@ class Head:
     """Versions whose deletion is decided but whose objects may not be redacted yet: they are not there any more."""
     is_deleted: bool = False
     """The model's deletion is decided; its objects are being removed."""
+    renaming: str | None = None
+    """The name that a rename under way claims, or has claimed, for this model."""
+    renamed_ms: int = 0
+    """When the model got its name by a rename; no version counts as updated before that."""
+    uses_stages: bool = False
+    """Whether a version was ever in a stage other than "None"; else none has to be looked at to know."""
+    mirror: str = ""
+    """Address of the MLflow server that is the truth about this model; only the mirror writes to it then."""
     operations: tuple[tuple[str, int], ...] = ()
     """The latest creations of versions that had an operation id: its hash, and the number that it made."""
     writes: tuple[str, ...] = ()
@@ -117,6 +193,8 @@ class Version:
     deleted: bool = False
     """A tombstone: the number is used up, everything else is gone."""
     operation_id: str = ""
+    approvals: tuple[Approval, ...] = ()
+    """Every decision, oldest first."""
     writes: tuple[str, ...] = ()
     """As Head.writes."""
 

@@ -4,6 +4,7 @@
     <uid>                            head, for example iris-classifier-k3v6wqe2zt5ymd4a
     <uid>-<n>                        version n
     <uid>-archive-<k>                archive k of the history
+    <uid>-policy                     the gates of its aliases
 
 A uid begins with a readable piece of the name that the model was created with. It says nothing after a rename,
 and nothing may be read from it: the name is in the head.
@@ -11,7 +12,7 @@ and nothing may be read from it: the name is in the head.
 
 from podium import names
 
-CLAIM, HEAD, VERSION, ARCHIVE = "claim", "head", "version", "archive"
+CLAIM, HEAD, VERSION, ARCHIVE, POLICY = "claim", "head", "version", "archive", "policy"
 """Values of names.REGISTRY_KIND_LABEL."""
 
 _RANDOM_CHARACTERS = 16
@@ -37,6 +38,11 @@ def version_name(uid: str, number: int) -> str:
 def archive_name(uid: str, number: int) -> str:
     """Name of the ConfigMap of an archive."""
     return f"{uid}-archive-{number}"
+
+
+def policy_name(uid: str) -> str:
+    """Name of the ConfigMap of a model's gates."""
+    return f"{uid}-policy"
 
 
 def labels(kind: str, uid: str) -> dict[str, str]:

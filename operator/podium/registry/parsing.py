@@ -2,9 +2,10 @@
 
 import itertools
 import json
+import math
 import re
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, TypeVar
 
 from podium import errors, names
@@ -171,20 +172,53 @@ class Fields:
             raise ValueError(f"{name} is neither true nor false")
         return value
 
+    def optional_text(self, name: str) -> str:
+        """A string, "" where there is none."""
+        return self.text(name) if name in self._value else ""
+
+    def choice(self, name: str, allowed: Collection[str]) -> str:
+        """One of these strings."""
+        if (value := self.text(name)) not in allowed:
+            raise ValueError(f"{name} {_short(value)} is none of {', '.join(allowed)}")
+        return value
+
+    def floats(self, name: str) -> dict[str, float]:
+        """Finite numbers by their names; none where there is no such field."""
+        value = self._value.get(name, {})
+        if not isinstance(value, dict) or not all(_is_finite(number) for number in value.values()):
+            raise ValueError(f"{name} is not an object of finite numbers")
+        return {key: float(number) for key, number in value.items()}
+
+    def objects(self, name: str) -> list["Fields"]:
+        """A list of JSON objects; empty where there is no such field."""
+        value = self._value.get(name, [])
+        if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+            raise ValueError(f"{name} is not a list of JSON objects")
+        return [Fields(item) for item in value]
+
+    def actor(self) -> entities.Actor:
+        """Who did it: the fields user, via and verified."""
+        return entities.Actor(self.text("user"), self.text("via"), self.flag("verified"))
+
 
 def _entry(fields: Fields) -> entities.HistoryEntry:
-    reason = fields.text("reason")
-    if reason not in typing.get_args(entities.Reason):
-        raise ValueError(f"reason {_short(reason)} is none of {', '.join(typing.get_args(entities.Reason))}")
+    reason = fields.choice("reason", typing.get_args(entities.Reason))
+    results = [entities.GateResult(g.text("gate"), g.flag("passed"), g.text("value")) for g in fields.objects("gates")]
     return entities.HistoryEntry(
         sequence=fields.number("sequence"),
         time_ms=fields.number("timeMs"),
         alias=fields.text("alias"),
         from_version=fields.optional_number("from"),
         to_version=fields.optional_number("to"),
-        actor=entities.Actor(fields.text("user"), fields.text("via"), fields.flag("verified")),
+        actor=fields.actor(),
         reason=typing.cast(entities.Reason, reason),
+        why=fields.optional_text("why"),
+        evidence=entities.Evidence(tuple(results), fields.floats("metrics")),
     )
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _is_number(value: object) -> bool:

@@ -115,7 +115,7 @@ def check_version(version: entities.Version) -> None:
         raise errors.InvalidInput("Missing value for required parameter 'source'.")
     for field in dataclasses.fields(version):
         value = getattr(version, field.name)
-        if field.name not in ("number", "tags", "created_ms", "updated_ms", "deleted", "writes"):
+        if field.name not in ("number", "tags", "created_ms", "updated_ms", "deleted", "approvals", "writes"):
             check_text(f"The version's {field.name}", value)
     if len(version.operation_id) > OPERATION_ID_LIMIT:
         raise errors.InvalidInput(f"an operation id has at most {OPERATION_ID_LIMIT} characters")

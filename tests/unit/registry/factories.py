@@ -2,6 +2,7 @@
 
 import string
 import threading
+import typing
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,6 +23,15 @@ NUMBERS = st.integers(1, 10**9)
 TIMES = st.integers(0, 10**13)
 TAGS = st.dictionaries(ANY_TEXT, st.none() | ANY_TEXT, max_size=4)
 ACTORS = st.builds(entities.Actor, ANY_TEXT, ANY_TEXT, st.booleans())
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
+EVIDENCE = st.builds(
+    entities.Evidence,
+    st.lists(st.builds(entities.GateResult, ANY_TEXT, st.booleans(), ANY_TEXT), max_size=2).map(tuple),
+    st.dictionaries(ANY_TEXT, FINITE, max_size=2),
+)
+APPROVALS = st.lists(
+    st.builds(entities.Approval, st.sampled_from(["approved", "rejected"]), TIMES, ACTORS, ANY_TEXT), max_size=2
+).map(tuple)
 WRITES = st.lists(st.from_regex(r"[0-9a-f]{10}", fullmatch=True), max_size=4).map(tuple)
 
 
@@ -76,7 +86,9 @@ def histories(draw: st.DrawFn) -> tuple[entities.HistoryEntry, ...]:
             draw(st.none() | NUMBERS),
             draw(st.none() | NUMBERS),
             draw(ACTORS),
-            draw(st.sampled_from(["set", "deleted", "version-deleted", "pinned"])),
+            draw(st.sampled_from(typing.get_args(entities.Reason))),
+            draw(ANY_TEXT),
+            draw(EVIDENCE),
         )
         for offset in range(draw(st.integers(0, 4)))
     )
@@ -114,6 +126,10 @@ def heads(draw: st.DrawFn) -> entities.Head:
         archives=draw(st.integers(0, 5)),
         deleting=draw(st.lists(NUMBERS, max_size=3).map(tuple)),
         is_deleted=draw(st.booleans()),
+        renaming=draw(st.none() | ANY_TEXT),
+        renamed_ms=draw(TIMES),
+        uses_stages=draw(st.booleans()),
+        mirror=draw(ANY_TEXT),
         operations=draw(
             st.lists(st.tuples(st.from_regex(r"[a-z2-7]{16}", fullmatch=True), NUMBERS), max_size=3).map(tuple)
         ),
@@ -143,6 +159,7 @@ def versions(draw: st.DrawFn) -> entities.Version:
         updated_ms=draw(TIMES),
         deleted=draw(st.booleans()),
         operation_id=draw(ANY_TEXT),
+        approvals=draw(APPROVALS),
         writes=draw(WRITES),
     )
 

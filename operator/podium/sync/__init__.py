@@ -1,0 +1,1 @@
+"""Sync: an existing MLflow server's registered models, mirrored into a registry."""
