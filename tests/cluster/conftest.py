@@ -21,11 +21,10 @@ import pytest
 from demo import installation
 from demo import kubectl as kubectl_program
 from localcluster import context, engine, failure, layout
-from podium import names
 from podium.registry import store
+from tests.support import byhand, installed, models, operators
 from tests.support import cluster as cluster_support
 from tests.support import images as light_image
-from tests.support import installed, models, operators
 from tests.support import site as sites
 
 Once = collections.abc.Callable[[str, collections.abc.Callable[[], typing.Any]], typing.Any]
@@ -164,7 +163,7 @@ def models_of(
     yield make
     for each in made:
         with contextlib.suppress(cluster_support.Refused):
-            api.delete_all("ConfigMap", podium.registry_namespace, f"{names.REGISTRY_UID_LABEL}={each.uid}")
+            byhand.delete_model(api, podium.registry_namespace, each.uid)
 
 
 @pytest.fixture

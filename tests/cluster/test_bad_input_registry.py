@@ -4,8 +4,8 @@ import pytest
 
 from podium import errors, names
 from podium.registry import keys, store
+from tests.support import byhand, installed, models
 from tests.support import cluster as support
-from tests.support import installed, models
 from tests.support import site as sites
 
 
@@ -96,9 +96,9 @@ def test_a_served_version_deleted_behind_the_registrys_back_keeps_its_traffic_an
     name = keys.version_name(served.uid, 1)
     with site.undisturbed("iris", 1):
         if tombstone:
-            configmaps.api.patch("ConfigMap", configmaps.name, name, {"data": {"deleted": "true"}})
+            byhand.edit(configmaps.api, configmaps.name, name, {"deleted": "true"})
         else:
-            configmaps.delete("ConfigMap", name)
+            byhand.delete(configmaps.api, configmaps.name, name)
         message = site.stalled("iris", names.VERSION_NOT_FOUND)
         assert f"version 1 of '{served.name}' was deleted; the nearest that are there: {two}" in message
         assert support.conditions(site.namespace.get("ModelAlias", "iris"))["Serving"]["status"] == "True"
@@ -112,9 +112,8 @@ def test_a_model_created_again_under_its_name_is_another_model_and_served_only_w
     served = model()
     served.add()
     site.serve("iris", served, served.add())
-    labels = f"{names.REGISTRY_UID_LABEL}={served.uid}"
     with site.undisturbed("iris", 2):
-        configmaps.api.delete_all("ConfigMap", configmaps.name, labels)
+        byhand.delete_model(configmaps.api, configmaps.name, served.uid)
         site.stalled("iris", names.MODEL_NOT_FOUND)
         again = model(served.name)
         again.set_alias("champion", again.add(models.light(answer=["another"])))
@@ -175,17 +174,15 @@ def test_nonsense_in_registry_configmaps_stalls_their_models_alone_with_the_key_
     before = {fault: configmaps.get("ConfigMap", fault[1]) or {} for fault in faults}
     with site.undisturbed("broken-0", 1):
         for _, configmap, key, value in faults:
-            configmaps.api.patch("ConfigMap", configmaps.name, configmap, {"data": {key: value}})
+            byhand.edit(configmaps.api, configmaps.name, configmap, {key: value})
         for name, configmap, key, _ in faults:
             message = site.stalled(name, names.REGISTRY_CORRUPT)
             assert f"registry ConfigMap {configmap}, key '{key}'" in message
-            assert f"kubectl edit configmap --namespace {configmaps.name}" in message
+            assert f"kubectl edit configmap --field-manager=podium-repair --namespace {configmaps.name}" in message
         well.set_alias("champion", well.add())
         site.wait_answers("well", 2)
         for fault, found in before.items():
-            configmaps.api.patch(
-                "ConfigMap", configmaps.name, fault[1], {"data": {fault[2]: found["data"].get(fault[2])}}
-            )
+            byhand.edit(configmaps.api, configmaps.name, fault[1], {fault[2]: found["data"].get(fault[2])})
         for name in broken:
             site.wait_answers(name, 1)
     assert restarts(configmaps, podium) == 0

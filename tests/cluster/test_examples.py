@@ -11,10 +11,9 @@ import yaml
 
 from demo import installation
 from demo import kubectl as kubectl_program
-from podium import names
 from podium.registry import store
+from tests.support import byhand, installed, models
 from tests.support import cluster as support
-from tests.support import installed, models
 
 EXAMPLES = installation.ROOT / "examples"
 START_SECONDS = 240.0
@@ -37,7 +36,7 @@ def trained(podium: installed.Podium, registry: store.Registry, api: support.Api
     assert done.returncode == 0, done.stderr[-3000:]
     yield Trained(model, int(done.stdout.split()[-1]))
     uid = registry.get_model(model).uid
-    api.delete_all("ConfigMap", podium.registry_namespace, f"{names.REGISTRY_UID_LABEL}={uid}")
+    byhand.delete_model(api, podium.registry_namespace, uid)
 
 
 def example(name: str, trained: Trained, host: str) -> support.Manifest:

@@ -100,12 +100,20 @@ class Api:
         )
         return applied
 
-    def patch(self, kind: str, namespace: str, name: str, change: Manifest, subresource: str = "") -> Manifest:
+    def patch(
+        self,
+        kind: str,
+        namespace: str,
+        name: str,
+        change: Manifest,
+        subresource: str = "",
+        manager: str = FIELD_MANAGER,
+    ) -> Manifest:
         """A JSON merge patch: null removes a field."""
         changed: Manifest = self.raw(
             "PATCH",
             _path(kind, namespace, name) + (f"/{subresource}" if subresource else ""),
-            params={"fieldManager": FIELD_MANAGER},
+            params={"fieldManager": manager},
             content=json.dumps(change),
             headers={"Content-Type": "application/merge-patch+json"},
         )

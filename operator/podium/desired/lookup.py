@@ -20,7 +20,8 @@ def problem(error: errors.RegistryError, registry: str) -> versions.Problem:
         return versions.Problem(_REASONS[error.what], f"{error}. {_ADVICE[error.what].format(registry=registry)}")
     return versions.Problem(
         names.REGISTRY_CORRUPT,
-        f"{error}. Correct it (kubectl edit configmap --namespace {registry}); until then this model stays as it is",
+        f"{error}. Correct it (kubectl edit configmap --field-manager={names.REPAIR_MANAGER} --namespace {registry}); "
+        "until then this model stays as it is",
     )
 
 

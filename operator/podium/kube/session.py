@@ -27,8 +27,6 @@ CONNECT_SECONDS = 5.0
 CALL_SECONDS = 15.0
 CONNECTIONS = 16
 """Connections that are kept; more calls at a time open more, which are closed after them."""
-FIELD_MANAGER = "podium-registry"
-"""Names the writer in a ConfigMap's managedFields; names.FIELD_MANAGER is the operator's server-side apply alone."""
 
 _UNTAKEN = (
     urllib3.exceptions.NewConnectionError,

@@ -1,0 +1,384 @@
+"""What the API server refuses of a registry's ConfigMaps, whoever asks: the chart's admission policy and its roles.
+
+The policy is the chart's own, for a namespace of this module. Users are ServiceAccounts that an administrator acts as.
+"""
+
+import collections.abc
+import json
+import os
+import subprocess
+import time
+from typing import Any
+
+import pytest
+import yaml
+from kubernetes import config
+from kubernetes.client import configuration as configurations
+
+from localcluster import context
+from podium import errors, names
+from podium.kube import configmaps, session
+from podium.registry import codec, entities, keys, store
+from tests.support import cluster, helm
+
+JOE = entities.Actor("joe", "basic")
+Change = collections.abc.Callable[[dict[str, str]], Any]
+
+
+class As(session.Session):
+    """The administrator's connection, acting as a user."""
+
+    def __init__(self, configuration: configurations.Configuration, user: str) -> None:
+        super().__init__(configuration)
+        self._user = user
+
+    def _headers(self, has_body: bool) -> dict[str, str]:
+        impersonated = {"Impersonate-User": self._user} if self._user else {}
+        return {**super()._headers(has_body), **impersonated}
+
+
+class Site:
+    """A registry under the policy, and the people who use it."""
+
+    def __init__(self, target: context.Target, api: cluster.Api, namespace: str) -> None:
+        self._target, self.api, self.namespace = target, api, namespace
+        self.release = namespace
+
+    def user(self, name: str) -> str:
+        return f"system:serviceaccount:{self.namespace}:{name}" if name else ""
+
+    def session(self, user: str) -> session.Session:
+        chosen = configurations.Configuration()
+        config.load_kube_config(str(self._target.kubeconfig), self._target.context, client_configuration=chosen)
+        return As(chosen, self.user(user))
+
+    def registry(self, user: str) -> store.Registry:
+        return store.Registry(configmaps.ConfigMapBackend(self.session(user), self.namespace))
+
+    def path(self, name: str = "") -> str:
+        return f"/api/v1/namespaces/{self.namespace}/configmaps" + (f"/{name}" if name else "")
+
+    def read(self, name: str) -> dict[str, Any]:
+        return self.session("").request("GET", self.path(name))
+
+    def write(self, user: str, name: str, change: Change, manager: str = names.REGISTRY_MANAGER) -> dict[str, Any]:
+        """Change the object as a whole, as this user and under this field manager."""
+        found = self.read(name)
+        change(found.setdefault("data", {}))
+        return self.put(user, found, manager)
+
+    def put(self, user: str, found: dict[str, Any], manager: str = names.REGISTRY_MANAGER) -> dict[str, Any]:
+        query = {"fieldManager": manager}
+        return self.session(user).request("PUT", self.path(found["metadata"]["name"]), query=query, body=found)
+
+    def create(self, user: str, record: Any, manager: str = names.REGISTRY_MANAGER) -> None:
+        body = {"metadata": {"name": record.name, "labels": dict(record.labels)}, "data": dict(record.data)}
+        self.session(user).request("POST", self.path(), query={"fieldManager": manager}, body=body)
+
+
+def everything(*verbs: str) -> list[dict[str, Any]]:
+    """RBAC rules: all of ConfigMaps, and these verbs on registries."""
+    rules = [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["*"]}]
+    own = [{"apiGroups": ["podium.dev"], "resources": ["registries"], "verbs": list(verbs)}]
+    return rules + (own if verbs else [])
+
+
+@pytest.fixture(scope="module")
+def site(target: context.Target, api: cluster.Api, namespace: str) -> collections.abc.Iterator[Site]:
+    made = Site(target, api, namespace)
+    subjects = {
+        f"registry.access.{role}s": [{"kind": "ServiceAccount", "name": role, "namespace": namespace}]
+        for role in ("viewer", "publisher", "approver")
+    }
+    options = [f"--set-json={key}={json.dumps(value)}" for key, value in subjects.items()]
+    options += [f"--namespace={namespace}", "--show-only=templates/registry/admission.yaml"]
+    options += ["--show-only=templates/registry/roles.yaml"]
+    objects = helm.template(*options, release=namespace)
+    assert {each["kind"] for each in objects} == {
+        "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding", "Role", "RoleBinding",
+    }  # fmt: skip
+    kubectl(target, "apply", "-f", "-", text=yaml.safe_dump_all(objects))
+    grant(target, namespace, "stranger", everything())
+    grant(target, namespace, "repairer", everything("repair"))
+    grant(target, namespace, f"{namespace}-podium-operator", everything("publish"))
+    wait_until_in_force(made)
+    yield made
+    kubectl(target, "delete", "--ignore-not-found", "-f", "-", text=yaml.safe_dump_all(objects))
+
+
+def grant(target: context.Target, namespace: str, user: str, rules: list[dict[str, Any]]) -> None:
+    metadata = {"name": f"test-{user}", "namespace": namespace}
+    group = "rbac.authorization.k8s.io"
+    role = {"apiVersion": f"{group}/v1", "kind": "Role", "metadata": metadata, "rules": rules}
+    binding = {
+        "apiVersion": f"{group}/v1",
+        "kind": "RoleBinding",
+        "metadata": metadata,
+        "roleRef": {"apiGroup": group, "kind": "Role", "name": metadata["name"]},
+        "subjects": [{"kind": "ServiceAccount", "name": user, "namespace": namespace}],
+    }
+    kubectl(target, "apply", "-f", "-", text=yaml.safe_dump_all([role, binding]))
+
+
+def kubectl(target: context.Target, *arguments: str, text: str = "", editor: str = "") -> str:
+    """What kubectl answers, as the administrator. Raises AssertionError with what it says where it fails."""
+    env = os.environ | {"KUBECONFIG": str(target.kubeconfig)} | ({"KUBE_EDITOR": editor} if editor else {})
+    command = ["kubectl", "--context", target.context, *arguments]
+    done = subprocess.run(command, input=text, capture_output=True, text=True, env=env, check=False, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def wait_until_in_force(site: Site) -> None:
+    """A new policy takes the API server a moment."""
+    record = codec.encode_claim(entities.Claim("nobody's", "nobody-s"))
+
+    def is_refused() -> bool:
+        try:
+            site.create("stranger", record)
+        except errors.KubeError as error:
+            return "may not write to the model registry" in str(error)
+        site.session("").request("DELETE", site.path(record.name))
+        time.sleep(0.3)
+        return False
+
+    cluster.wait_for("the admission policy to be in force", is_refused, 30)
+
+
+@pytest.fixture(scope="module")
+def head(site: Site) -> entities.Head:
+    """A model of the publisher's with a deleted version, a history and another version to be attacked."""
+    registry = site.registry("publisher")
+    registry.create_model("iris")
+    for number in (1, 2, 3):
+        registry.create_version("iris", source=f"s3://models/{number}")
+    for number in (1, 2, 3):
+        registry.set_alias("iris", "champion", number, JOE)
+    registry.delete_version("iris", 1, JOE)
+    return registry.get_model("iris")
+
+
+def test_a_publisher_registers_moves_and_deletes(site: Site) -> None:
+    registry = site.registry("publisher")
+    registry.create_model("mine")
+    registry.create_version("mine", source="s3://models/mine")
+    registry.set_alias("mine", "champion", 1, JOE)
+    registry.delete_version("mine", 1, JOE)
+    registry.delete_model("mine")
+    with pytest.raises(errors.NotFound):
+        registry.get_model("mine")
+
+
+def test_a_publisher_moves_an_alias_so_often_that_the_history_is_archived(site: Site) -> None:
+    registry = site.registry("publisher")
+    registry.create_model("busy")
+    for number in (1, 2):
+        registry.create_version("busy", source=f"s3://models/{number}")
+    for move in range(200):
+        registry.set_alias("busy", "champion", move % 2 + 1, JOE)
+    assert registry.get_model("busy").archives
+    assert [entry.sequence for entry in registry.history("busy")] == list(range(1, 201))
+
+
+def test_a_viewer_reads_and_writes_nothing(site: Site, head: entities.Head) -> None:
+    registry = site.registry("viewer")
+    assert registry.get_model("iris").aliases == head.aliases
+    with pytest.raises(errors.Forbidden, match="grant the verb 'create'"):
+        registry.create_version("iris", source="s3://models/4")
+
+
+@pytest.mark.parametrize("manager", [names.REGISTRY_MANAGER, "kubectl-edit", names.REPAIR_MANAGER])
+def test_who_may_write_configmaps_only_may_not_write_the_registrys(
+    site: Site, head: entities.Head, manager: str
+) -> None:
+    for name in (head.uid, keys.version_name(head.uid, 2), keys.claim_name("iris")):
+        with pytest.raises(errors.KubeError, match=r"may not write to the model registry of namespace .*-publisher to"):
+            site.write("stranger", name, lambda data: data.update(description='"mine"'), manager)
+
+
+def test_who_may_write_configmaps_only_may_not_create_or_delete_the_registrys(site: Site, head: entities.Head) -> None:
+    with pytest.raises(errors.Forbidden, match="may not write to the model registry"):
+        site.registry("stranger").create_model("foreign")
+    with pytest.raises(errors.Forbidden, match="may not write to the model registry"):
+        site.registry("stranger").delete_model("iris")
+    with pytest.raises(errors.KubeError, match="may not write to the model registry"):
+        site.session("stranger").request("DELETE", site.path(head.uid))
+
+
+def test_other_configmaps_of_the_namespace_are_nobodys_business(site: Site) -> None:
+    site.session("stranger").request("POST", site.path(), body={"metadata": {"name": "own"}, "data": {"k": "v"}})
+    site.session("stranger").request("DELETE", site.path("own"))
+
+
+def test_a_plain_kubectl_edit_by_an_administrator_is_refused_and_told_the_way(
+    target: context.Target, site: Site, head: entities.Head
+) -> None:
+    before = site.read(head.uid)
+    with pytest.raises(AssertionError, match="is part of a model registry: change it through MLflow or the command"):
+        kubectl(target, "-n", site.namespace, "edit", "configmap", head.uid, editor="sed -i s/champion=3/champion=2/")
+    assert site.read(head.uid) == before
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(["label", "configmap", "{uid}", f"{names.REGISTRY_KIND_LABEL}-"], id="take a label off"),
+        pytest.param(["delete", "configmap", "{uid}"], id="delete"),
+        pytest.param(["patch", "configmap", "{uid}", "--type=merge", "-p", '{"data": {"aliases": ""}}'], id="patch"),
+        pytest.param(["annotate", "configmap", "{uid}", "podium.dev/repair=delete"], id="allow oneself to delete"),
+    ],
+)
+def test_what_else_kubectl_could_do_by_accident_is_refused(
+    target: context.Target, site: Site, head: entities.Head, arguments: list[str]
+) -> None:
+    with pytest.raises(AssertionError, match="is part of a model registry"):
+        kubectl(target, "-n", site.namespace, *(each.replace("{uid}", head.uid) for each in arguments))
+
+
+def shorten(data: dict[str, str]) -> None:
+    data["history"] = "".join(data["history"].splitlines(keepends=True)[:-1])
+    data["historyTotal"] = str(int(data["historyTotal"]) - 1)
+
+
+def cut_the_start(data: dict[str, str]) -> None:
+    data["history"] = "".join(data["history"].splitlines(keepends=True)[1:])
+
+
+def cut_the_middle_as_if_archived(data: dict[str, str]) -> None:
+    lines = data["history"].splitlines(keepends=True)
+    data["history"] = "".join(lines[:1] + lines[2:])
+    data["archives"] = "1"
+
+
+def falsify(data: dict[str, str]) -> None:
+    data["history"] = data["history"].replace("joe", "ann")
+
+
+def forget(data: dict[str, str]) -> None:
+    del data["history"]
+
+
+HISTORY = "is only ever added to"
+ATTACKS = {
+    "the last move is taken back": (shorten, HISTORY),
+    "the first move is taken out": (cut_the_start, HISTORY),
+    "a move is left out as if archived": (cut_the_middle_as_if_archived, HISTORY),
+    "another did it": (falsify, HISTORY),
+    "the history is emptied": (forget, HISTORY),
+    "a number is free again": (lambda data: data.update(lastVersion="2"), "lastVersion never falls"),
+    "nothing is served": (lambda data: data.update(serving="{}"), "is recorded by the operator alone"),
+    "an alias is pinned": (lambda data: data.update(pins="{}"), "is recorded by the operator alone"),
+    "the model becomes a mirror": (lambda data: data.update(mirror='"https://x"'), "takes the verb mirror"),
+}
+
+
+@pytest.mark.parametrize(("change", "sentence"), ATTACKS.values(), ids=ATTACKS)
+@pytest.mark.parametrize("user", ["publisher", "approver"])
+def test_a_publisher_cannot_rewrite_what_was(
+    site: Site, head: entities.Head, user: str, change: Change, sentence: str
+) -> None:
+    before = site.read(head.uid)
+    with pytest.raises(errors.KubeError, match=sentence):
+        site.write(user, head.uid, change)
+    assert site.read(head.uid) == before
+
+
+def test_a_deleted_version_does_not_come_back(site: Site, head: entities.Head) -> None:
+    with pytest.raises(errors.KubeError, match="a deleted version does not come back"):
+        site.write("publisher", keys.version_name(head.uid, 1), lambda data: data.pop("deleted"))
+
+
+def test_an_archive_never_changes(site: Site) -> None:
+    registry = site.registry("publisher")
+    registry.create_model("archived")
+    registry.create_version("archived", source="s3://models/1")
+    archive = entities.Archive(registry.get_model("archived").uid, 1, (entry(),))
+    site.create("publisher", codec.encode_archive(archive))
+    name = keys.archive_name(archive.model_uid, 1)
+    for user, manager in (("publisher", names.REGISTRY_MANAGER), ("repairer", names.REPAIR_MANAGER)):
+        with pytest.raises(errors.KubeError, match="an archive of the history never changes"):
+            site.write(user, name, falsify, manager)
+
+
+def entry() -> entities.HistoryEntry:
+    return entities.HistoryEntry(1, 1_000, "champion", None, 1, JOE, "set")
+
+
+def test_an_object_does_not_change_its_kind_nor_its_model(site: Site, head: entities.Head) -> None:
+    for label, value in ((names.REGISTRY_KIND_LABEL, keys.VERSION), (names.REGISTRY_UID_LABEL, "another")):
+        found = site.read(head.uid)
+        found["metadata"]["labels"][label] = value
+        with pytest.raises(errors.KubeError, match="never change"):
+            site.put("publisher", found)
+
+
+def test_a_decision_is_an_approvers_and_stays(site: Site, head: entities.Head) -> None:
+    name = keys.version_name(head.uid, 3)
+
+    def approve(data: dict[str, str]) -> None:
+        made = entities.Approval("approved", 1_000, JOE, "as good as the last")
+        version = entities.Version(head.uid, 3, "s3://models/3", approvals=(made,))
+        data["approvals"] = data.get("approvals", "") + codec.encode_version(version).data["approvals"]
+
+    with pytest.raises(errors.KubeError, match="may not approve or reject a version"):
+        site.write("publisher", name, approve)
+    site.write("approver", name, approve)
+    site.write("approver", name, approve)
+    with pytest.raises(errors.KubeError, match="no decision is ever taken out"):
+        site.write("approver", name, lambda data: data.pop("approvals"))
+    site.registry("publisher").set_version_tag("iris", 3, "k", "v")
+
+
+def test_a_version_is_not_born_approved(site: Site, head: entities.Head) -> None:
+    made = entities.Approval("approved", 1_000, JOE)
+    version = entities.Version(head.uid, 99, "s3://models/99", approvals=(made,))
+    with pytest.raises(errors.KubeError, match="is not born approved"):
+        site.create("publisher", codec.encode_version(version))
+
+
+def test_gates_are_the_operators_alone(site: Site, head: entities.Head) -> None:
+    labels = keys.labels(keys.POLICY, head.uid)
+    body = {"metadata": {"name": keys.policy_name(head.uid), "labels": labels}, "data": {"gates": ""}}
+    query = {"fieldManager": names.REGISTRY_MANAGER}
+    for user in ("publisher", "approver", ""):
+        with pytest.raises(errors.KubeError, match=r"projected by the operator alone: change spec\.gates"):
+            site.session(user).request("POST", site.path(), query=query, body=body)
+    operator = f"{site.namespace}-podium-operator"
+    site.session(operator).request("POST", site.path(), query=query, body=body)
+    with pytest.raises(errors.KubeError, match=r"projected by the operator alone: change spec\.gates"):
+        site.write("publisher", keys.policy_name(head.uid), lambda data: data.update(gates=""))
+
+
+def test_a_repair_by_hand_is_a_right_of_its_own_and_leaves_the_history(site: Site) -> None:
+    registry = site.registry("publisher")
+    registry.create_model("broken")
+    registry.create_version("broken", source="s3://models/1")
+    registry.set_alias("broken", "champion", 1, JOE)
+    uid = registry.get_model("broken").uid
+    with pytest.raises(errors.KubeError, match="add --field-manager=podium-repair"):
+        site.write("publisher", uid, lambda data: data.update(description='"x"'), names.REPAIR_MANAGER)
+    site.write("repairer", uid, lambda data: data.update(lastVersion="0"), names.REPAIR_MANAGER)
+    with pytest.raises(errors.KubeError, match="not even a repair"):
+        site.write("repairer", uid, shorten, names.REPAIR_MANAGER)
+    found = site.read(uid)
+    found["metadata"]["annotations"] = {names.REPAIR_ANNOTATION: "delete"}
+    site.put("repairer", found, names.REPAIR_MANAGER)
+    site.session("repairer").request("DELETE", site.path(uid))
+
+
+def test_a_registrys_namespace_can_be_deleted(target: context.Target, api: cluster.Api, site: Site) -> None:
+    """The namespace of a copy of the policy, so that the module's own stays."""
+    name = f"{site.namespace}-end"
+    api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    options = [f"--namespace={name}", "--show-only=templates/registry/admission.yaml"]
+    text = yaml.safe_dump_all(helm.template(*options, release=name))
+    kubectl(target, "apply", "-f", "-", text=text)
+    ending = Site(target, api, name)
+    grant(target, name, "stranger", everything())
+    wait_until_in_force(ending)
+    ending.registry("").create_model("iris")
+    api.delete("Namespace", "", name)
+    try:
+        cluster.wait_for("the namespace to go", lambda: api.get("Namespace", "", name) is None, 60)
+    finally:
+        kubectl(target, "delete", "-f", "-", text=text)
