@@ -1,0 +1,47 @@
+"""Access: what every part of the registry works with, and how each changes one model or one version."""
+
+import time
+from collections.abc import Callable
+
+from podium.registry import backend, creation, entities, reading, validation, writing
+
+NOBODY = entities.Actor()
+
+
+def wall_clock_ms() -> int:
+    """Milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+class Access:
+    """The ConfigMaps of one registry, with who reads and who writes them."""
+
+    def __init__(
+        self,
+        records: backend.Backend,
+        *,
+        clock: Callable[[], int] = wall_clock_ms,
+        deadline_seconds: float = writing.DEADLINE_SECONDS,
+    ) -> None:
+        self._backend, self._clock = records, clock
+        self._reader = reading.Reader(records)
+        self._writer = writing.Writer(records, deadline_seconds)
+        self._creation = creation.Creation(records, self._reader, self._writer, clock)
+
+    def get_model(self, name: str) -> entities.Head:
+        """The model with this name, by a consistent read. Raises NotFound."""
+        validation.check_model_name(name)
+        return self._reader.model(name).entity
+
+    def _change_model(self, name: str, step: Callable[[entities.Head], entities.Head]) -> entities.Head:
+        validation.check_model_name(name)
+        return self._writer.change_head(lambda: self._reader.model(name), step)
+
+    def _version(self, name: str, number: int) -> reading.Stored[entities.Version]:
+        validation.check_number(number)
+        return self._reader.version(self.get_model(name), number)
+
+    def _change_version(
+        self, name: str, number: int, step: Callable[[entities.Version], entities.Version]
+    ) -> entities.Version:
+        return self._writer.change_version(lambda: self._version(name, number), step)
