@@ -136,7 +136,7 @@ async def test_what_was_deleted_during_a_410_gap_is_announced_as_vanished(world:
     async with world.running():
         await world.until_watching()
         world.proxy.rule(apiproxy.is_watch, world.proxy.refuse(503, "ServiceUnavailable", "restarting"), times=1)
-        world.proxy.rule(apiproxy.is_watch, world.proxy.ask_instead(resourceVersion="1"), times=1)
+        world.proxy.rule(apiproxy.is_watch, world.proxy.refuse(410, "Expired", "too old resource version"), times=1)
         world.changes.clear()
         world.proxy.cut()
         await world.delete("vanishes")

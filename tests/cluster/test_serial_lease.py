@@ -1,6 +1,7 @@
 """Several operators: one acts at a time, and whoever takes over finishes what is under way."""
 
 import time
+import typing
 
 import pytest
 
@@ -32,6 +33,22 @@ def served(
     return made
 
 
+@pytest.fixture
+def pair(machine: operators.Host, namespace: support.Namespace) -> tuple[operators.Operator, operators.Operator]:
+    """Two operators of the test's namespace: the first leads, the second is ready to."""
+    first = machine.start("first", namespace.name)
+    first.wait_leads()
+    second = machine.start("second", namespace.name)
+    support.wait_for("the second to be ready", second.is_ready, operators.START_SECONDS, lambda: second.log)
+    return first, second
+
+
+@pytest.fixture
+def load(cluster: installed.Cluster, served: models.Model, host: str) -> typing.ContextManager[loadgen.Load]:
+    """Requests to the model, from the moment that it is entered."""
+    return loadgen.running(loadgen.Target(cluster.invocations, host), loadgen.Plan(kept=2, fresh=2, rate=40))
+
+
 def wait_overlap(namespace: support.Namespace) -> None:
     namespace.wait(
         "ModelAlias",
@@ -43,20 +60,15 @@ def wait_overlap(namespace: support.Namespace) -> None:
 
 def test_sigterm_gives_the_lease_back_and_another_operator_finishes_the_move_at_once(
     api: support.Api,
-    cluster: installed.Cluster,
     podium: installed.Podium,
     namespace: support.Namespace,
     served: models.Model,
-    machine: operators.Host,
-    host: str,
+    pair: tuple[operators.Operator, operators.Operator],
+    load: typing.ContextManager[loadgen.Load],
     record_property: models.Record,
 ) -> None:
-    load = loadgen.running(loadgen.Target(cluster.invocations, host), loadgen.Plan(kept=2, fresh=2, rate=40))
+    first, second = pair
     with load as sent:
-        first = machine.start("first", namespace.name)
-        first.wait_leads()
-        second = machine.start("second", namespace.name)
-        support.wait_for("the second to be ready", second.is_ready, operators.START_SECONDS, lambda: second.log)
         assert operators.holder(api, podium) == "first"
         assert not second.leads()
 
@@ -78,21 +90,14 @@ def test_sigterm_gives_the_lease_back_and_another_operator_finishes_the_move_at_
 
 
 def test_an_operator_that_is_killed_without_a_word_is_followed_by_the_other_when_its_lease_has_run_out(
-    api: support.Api,
-    cluster: installed.Cluster,
-    podium: installed.Podium,
     namespace: support.Namespace,
     served: models.Model,
-    machine: operators.Host,
-    host: str,
+    pair: tuple[operators.Operator, operators.Operator],
+    load: typing.ContextManager[loadgen.Load],
     record_property: models.Record,
 ) -> None:
-    load = loadgen.running(loadgen.Target(cluster.invocations, host), loadgen.Plan(kept=2, fresh=2, rate=40))
+    first, second = pair
     with load as sent:
-        first = machine.start("first", namespace.name)
-        first.wait_leads()
-        second = machine.start("second", namespace.name)
-        support.wait_for("the second to be ready", second.is_ready, operators.START_SECONDS, lambda: second.log)
         served.set_alias("champion", 2)
         wait_overlap(namespace)
         killed = time.monotonic()
@@ -107,14 +112,12 @@ def test_an_operator_that_is_killed_without_a_word_is_followed_by_the_other_when
 
 def test_deleting_the_leaders_pod_hands_over_within_seconds_and_the_move_under_way_completes(
     api: support.Api,
-    cluster: installed.Cluster,
     podium: installed.Podium,
     namespace: support.Namespace,
     served: models.Model,
-    host: str,
+    load: typing.ContextManager[loadgen.Load],
     record_property: models.Record,
 ) -> None:
-    load = loadgen.running(loadgen.Target(cluster.invocations, host), loadgen.Plan(kept=2, fresh=2, rate=40))
     operators.scale(api, podium, 2)
     try:
         with load as sent:

@@ -107,9 +107,9 @@ class ApiProxy:
         """How many requests that match have come."""
         return sum(map(matches, self.seen))
 
-    async def forward(self, request: web.Request, query: dict[str, str] | None = None) -> web.StreamResponse:
-        """Ask the API server, with another query if one is given, and pass its answer on as it comes."""
-        async with self._asked(request, query) as answer:
+    async def forward(self, request: web.Request) -> web.StreamResponse:
+        """Ask the API server, and pass its answer on as it comes."""
+        async with self._asked(request) as answer:
             if not is_watch(request) or answer.status >= 400:
                 return web.Response(body=await answer.read(), status=answer.status, content_type="application/json")
             response = web.StreamResponse(headers={"Content-Type": "application/json"})
@@ -158,14 +158,6 @@ class ApiProxy:
 
         return act
 
-    def ask_instead(self, **query: str) -> Act:
-        """An act: another query to the API server, such as another resourceVersion."""
-
-        async def act(request: web.Request) -> web.StreamResponse:
-            return await self.forward(request, {**request.query, **query})
-
-        return act
-
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         self.seen.append(request)
         for matches, act in self.rules:
@@ -174,10 +166,8 @@ class ApiProxy:
         return await self.forward(request)
 
     @contextlib.asynccontextmanager
-    async def _asked(
-        self, request: web.Request, query: dict[str, str] | None = None
-    ) -> collections.abc.AsyncIterator[aiohttp.ClientResponse]:
-        url = self._upstream.with_path(request.path).with_query(query or dict(request.query))
+    async def _asked(self, request: web.Request) -> collections.abc.AsyncIterator[aiohttp.ClientResponse]:
+        url = self._upstream.with_path(request.path).with_query(dict(request.query))
         headers = {name: value for name, value in request.headers.items() if name.lower() not in _NOT_PASSED_ON}
         async with self._session.request(
             request.method, url, data=await request.read(), headers=headers | self.headers
