@@ -2,10 +2,13 @@
 
 import time
 from collections.abc import Callable
+from typing import TypeAlias
 
 from podium.registry import backend, creation, entities, reading, validation, writing
 
 NOBODY = entities.Actor()
+Guard: TypeAlias = Callable[[entities.Head, entities.Version], entities.Evidence]
+"""What a version must pass before an alias designates it: raises GateRefused, or answers the evidence."""
 
 
 def wall_clock_ms() -> int:

@@ -27,7 +27,7 @@ def encode_claim(claim: entities.Claim) -> backend.Record:
 
 def decode_claim(record: backend.Record) -> entities.Claim:
     """The claim in a ConfigMap. Raises CorruptRegistry."""
-    parser = _open(record, keys.CLAIM)
+    parser = open_record(record, keys.CLAIM)
     name, uid = parser.text("name"), parser.plain("uid")
     if keys.claim_name(name) != record.name:
         raise parser.corrupt("name", f"another name's claim: {name!r} has ConfigMap {keys.claim_name(name)}")
@@ -47,8 +47,8 @@ def encode_head(head: entities.Head) -> backend.Record:
         "lastVersion": str(head.last_version),
         "createdMs": str(head.created_ms),
         "updatedMs": str(head.updated_ms),
-        "serving": _lines(_claim_to_json(claim) for _, claim in sorted(head.serving.items())),
-        "pins": _lines(_pin_to_json(alias, pin) for alias, pin in sorted(head.pins.items())),
+        "serving": json_lines(_claim_to_json(claim) for _, claim in sorted(head.serving.items())),
+        "pins": json_lines(_pin_to_json(alias, pin) for alias, pin in sorted(head.pins.items())),
         "history": encode_history(head.history),
         "historyTotal": str(head.history_total),
         "archives": str(head.archives),
@@ -66,7 +66,7 @@ def encode_head(head: entities.Head) -> backend.Record:
 
 def decode_head(record: backend.Record) -> entities.Head:
     """The head in a ConfigMap. Raises CorruptRegistry."""
-    parser = _open(record, keys.HEAD)
+    parser = open_record(record, keys.HEAD)
     if parser.uid != record.name:
         raise parser.corrupt_label("differs from the object's name")
     head = entities.Head(
@@ -116,7 +116,7 @@ def encode_version(version: entities.Version) -> backend.Record:
         "createdMs": str(version.created_ms),
         "updatedMs": str(version.updated_ms),
         "deleted": _flag(version.deleted),
-        "approvals": _lines(_approval_to_json(approval) for approval in version.approvals),
+        "approvals": json_lines(_approval_to_json(approval) for approval in version.approvals),
         "operationId": _text(version.operation_id) if version.operation_id else "",
         WRITES: " ".join(version.writes),
     }
@@ -126,7 +126,7 @@ def encode_version(version: entities.Version) -> backend.Record:
 
 def decode_version(record: backend.Record) -> entities.Version:
     """The version in a ConfigMap. Raises CorruptRegistry."""
-    parser = _open(record, keys.VERSION)
+    parser = open_record(record, keys.VERSION)
     number = parser.number("number")
     if record.name != keys.version_name(parser.uid, number):
         raise parser.corrupt("number", f"{number} does not belong to this object's name and label")
@@ -162,7 +162,7 @@ def encode_archive(archive: entities.Archive) -> backend.Record:
 
 def decode_archive(record: backend.Record) -> entities.Archive:
     """The archive in a ConfigMap. Raises CorruptRegistry."""
-    parser = _open(record, keys.ARCHIVE)
+    parser = open_record(record, keys.ARCHIVE)
     number, entries = parser.number("number"), parser.history("history")
     if record.name != keys.archive_name(parser.uid, number):
         raise parser.corrupt("number", f"{number} does not belong to this object's name and label")
@@ -173,10 +173,11 @@ def decode_archive(record: backend.Record) -> entities.Archive:
 
 def encode_history(entries: Iterable[entities.HistoryEntry]) -> str:
     """One JSON object a line, oldest first."""
-    return _lines(_entry_to_json(entry) for entry in entries)
+    return json_lines(_entry_to_json(entry) for entry in entries)
 
 
-def _open(record: backend.Record, kind: str) -> parsing.Parser:
+def open_record(record: backend.Record, kind: str) -> parsing.Parser:
+    """A reader of a ConfigMap that should be of this kind and of this format. Raises CorruptRegistry."""
     parser = parsing.Parser(record, kind)
     if (found := parser.plain("format")) != FORMAT:
         raise parser.corrupt("format", f"{found!r} is not {FORMAT!r}: a newer Podium wrote it, or an edit changed it")
@@ -203,7 +204,8 @@ def _tags(tags: entities.Tags) -> str:
     return json.dumps(dict(sorted(tags.items())), ensure_ascii=False, indent=0) if tags else ""
 
 
-def _lines(values: Iterable[dict[str, Any]]) -> str:
+def json_lines(values: Iterable[dict[str, Any]]) -> str:
+    """One JSON object a line."""
     return "".join(json.dumps(value, ensure_ascii=False) + "\n" for value in values)
 
 

@@ -1,4 +1,5 @@
-"""Holders: what ModelAlias objects hold of a model, so that nobody takes it away from under their traffic.
+"""Holders: what ModelAlias objects hold of a model, so that nobody takes it away from under their traffic, and what
+they demand of a version.
 
 All of it goes by uid, may be repeated, and writes nothing when it changes nothing.
 """
@@ -6,11 +7,11 @@ All of it goes by uid, may be repeated, and writes nothing when it changes nothi
 import contextlib
 
 from podium import errors
-from podium.registry import access, entities, transitions, validation
+from podium.registry import access, entities, policies, transitions, validation
 
 
 class Holders(access.Access):
-    """Serving claims and pins."""
+    """Serving claims, pins and policies."""
 
     def record_serving(self, model_uid: str, claim: entities.ServingClaim) -> entities.Head:
         """A ModelAlias serves these versions, which cannot be deleted from now on; none removes its claim.
@@ -25,18 +26,34 @@ class Holders(access.Access):
 
         return self._writer.change_head(lambda: self._reader.head_of_uid(model_uid), record)
 
-    def pin_alias(
-        self, model_uid: str, alias: str, version: int, pin: entities.Pin, actor: entities.Actor = access.NOBODY
+    def pin_alias(  # noqa: PLR0913 -- as Registry.set_alias, and whose
+        self,
+        model_uid: str,
+        alias: str,
+        version: int,
+        pin: entities.Pin,
+        actor: entities.Actor = access.NOBODY,
+        *,
+        why: str = "",
+        guard: access.Guard | None = None,
     ) -> entities.Head:
-        """A ModelAlias owns the alias and sets it. Raises NotFound, and InUse when another ModelAlias owns it."""
+        """A ModelAlias owns the alias and sets it; `guard` as in Registry.set_alias.
+
+        Raises NotFound, GateRefused, and InUse when another ModelAlias owns it.
+        """
         validation.check_new_alias(alias)
         validation.check_number(version)
         validation.check_actor(actor)
+        validation.check_why(why)
 
         def set_pin(head: entities.Head) -> entities.Head:
-            if head.aliases.get(alias) != version:
+            evidence = entities.Evidence()
+            if guard:
+                evidence = guard(head, self._reader.version(head, version).entity)
+            elif head.aliases.get(alias) != version:
                 self._reader.version(head, version)
-            return transitions.pin_alias(head, alias, version, pin, actor=actor, now_ms=self._clock())
+            mover = transitions.Mover(actor, self._clock(), why, evidence)
+            return transitions.pin_alias(head, alias, version, pin, mover)
 
         return self._writer.change_head(lambda: self._reader.head_of_uid(model_uid), set_pin)
 
@@ -53,3 +70,11 @@ class Holders(access.Access):
             self._writer.change_head(
                 lambda: self._reader.head_of_uid(model_uid), lambda head: transitions.release(head, modelalias_uid)
             )
+
+    def policy(self, head: entities.Head) -> entities.Policy:
+        """The gates of a model's aliases, by one GET; without any where it has none. Raises CorruptRegistry."""
+        return policies.read(self._backend, head.uid)
+
+    def put_policy(self, policy: entities.Policy) -> None:
+        """The gates of a model's aliases from now on; for the operator, who alone may. Raises TooLarge, Conflict."""
+        policies.write(self._backend, policy, self._writer.patience())

@@ -189,6 +189,29 @@ class Fields:
             raise ValueError(f"{name} is not an object of finite numbers")
         return {key: float(number) for key, number in value.items()}
 
+    def optional_float(self, name: str) -> float | None:
+        """A finite number, or None."""
+        if (value := self._value.get(name)) is None:
+            return None
+        if not _is_finite(value):
+            raise ValueError(f"{name} is not a finite number")
+        return float(value)
+
+    def texts(self, name: str) -> dict[str, str]:
+        """Strings by their names; none where there is no such field."""
+        value = self._value.get(name, {})
+        if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
+            raise ValueError(f"{name} is not an object of strings")
+        return value
+
+    def optional_object(self, name: str) -> "Fields | None":
+        """A JSON object, or None."""
+        if (value := self._value.get(name)) is None:
+            return None
+        if not isinstance(value, dict):
+            raise ValueError(f"{name} is not a JSON object")
+        return Fields(value)
+
     def objects(self, name: str) -> list["Fields"]:
         """A list of JSON objects; empty where there is no such field."""
         value = self._value.get(name, [])
@@ -218,7 +241,10 @@ def _entry(fields: Fields) -> entities.HistoryEntry:
 
 
 def _is_finite(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    try:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:  # a whole number beyond every float
+        return False
 
 
 def _is_number(value: object) -> bool:

@@ -4,13 +4,19 @@ A deletion is decided in the head; then the claim goes (the name is free), the v
 so that whatever is left still says whose it was.
 """
 
-from collections.abc import Callable, Iterable
+import contextlib
+from collections.abc import Callable, Iterable, Mapping
 
-from podium import names
-from podium.registry import backend, codec, entities, keys, reading
+from podium import errors, names
+from podium.registry import backend, codec, entities, keys, policies, reading
 
 GRACE_MS = 10 * 60 * 1000
 """Age at which an unfinished creation is taken for dead; many times the deadline of any operation."""
+_DECODERS: Mapping[str, Callable[[backend.Record], object]] = {
+    keys.VERSION: codec.decode_version,
+    keys.ARCHIVE: codec.decode_archive,
+    keys.POLICY: policies.decode_policy,
+}
 
 
 def remove_model(records: backend.Backend, head: entities.Head) -> None:
@@ -21,6 +27,11 @@ def remove_model(records: backend.Backend, head: entities.Head) -> None:
     for kind in (keys.VERSION, keys.ARCHIVE):
         for record in records.list(keys.labels(kind, head.uid)):
             remove(records, record)
+    if policy := records.get(keys.policy_name(head.uid)):
+        with contextlib.suppress(
+            errors.Forbidden
+        ):  # where admission keeps policies for the operator, its sweep follows
+            remove(records, policy)
     if head_record := records.get(head.uid):
         remove(records, head_record)
 
@@ -41,7 +52,7 @@ def sweep(records: backend.Backend, now_ms: int) -> list[str]:
     or only lost its labels, was edited by somebody and stays for them to mend.
     """
     claims = records.list(keys.of_kind(keys.CLAIM))
-    parts = [*records.list(keys.of_kind(keys.VERSION)), *records.list(keys.of_kind(keys.ARCHIVE))]
+    parts = [part for kind in (keys.VERSION, keys.ARCHIVE, keys.POLICY) for part in records.list(keys.of_kind(kind))]
     head_records = records.list(keys.of_kind(keys.HEAD))
     present = {record.name for record in head_records}
     heads = {head.uid: head for head in reading.decoded(head_records, codec.decode_head)}
@@ -62,16 +73,15 @@ def sweep(records: backend.Backend, now_ms: int) -> list[str]:
 
 
 def _orphans(records: backend.Backend, parts: Iterable[backend.Record], present: set[str]) -> list[str]:
-    """Versions and archives whose head is gone: it never comes back."""
+    """Versions, archives and policies whose head is gone: it never comes back."""
     orphans = [part for part in parts if _uid(part) not in present and _parses(part)]
     gone = {uid for uid in map(_uid, orphans) if records.get(uid) is None}
     return [part.name for part in orphans if _uid(part) in gone and remove(records, part)]
 
 
 def _parses(part: backend.Record) -> bool:
-    """Whether a version or an archive is what its name and its labels say."""
-    decode: Callable[[backend.Record], object] = codec.decode_version if _is_version(part) else codec.decode_archive
-    return any(True for _ in reading.decoded([part], decode))
+    """Whether a version, an archive or a policy is what its name and its labels say."""
+    return any(True for _ in reading.decoded([part], _DECODERS[part.labels[names.REGISTRY_KIND_LABEL]]))
 
 
 def _unclaimed(

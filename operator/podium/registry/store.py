@@ -79,18 +79,31 @@ class Registry(listing.Listing, versions.Versions, holders.Holders):
 
     # Aliases
 
-    def set_alias(self, name: str, alias: str, version: int, actor: entities.Actor = access.NOBODY) -> entities.Head:
-        """The alias designates the version; where it does already, nothing is written and no history made.
+    def set_alias(
+        self,
+        name: str,
+        alias: str,
+        version: int,
+        actor: entities.Actor = access.NOBODY,
+        *,
+        why: str = "",
+        guard: access.Guard | None = None,
+    ) -> entities.Head:
+        """The alias designates the version; where it does already, and `guard` finds nothing new, nothing is written.
 
-        Raises NotFound, and InUse when a ModelAlias owns the alias by a pin.
+        `guard` is asked in each try of the compare-and-swap; its evidence goes into the history.
+        Raises NotFound, GateRefused, and InUse when a ModelAlias owns the alias by a pin.
         """
         validation.check_new_alias(alias)
         validation.check_number(version)
         validation.check_actor(actor)
+        validation.check_why(why)
 
         def move(head: entities.Head) -> entities.Head:
-            self._reader.version(head, version)
-            return transitions.set_alias(head, alias, version, actor, self._clock())
+            found = self._reader.version(head, version).entity
+            evidence = guard(head, found) if guard else entities.Evidence()
+            mover = transitions.Mover(actor, self._clock(), why, evidence)
+            return transitions.set_alias(head, alias, version, mover)
 
         return self._change_model(name, move)
 

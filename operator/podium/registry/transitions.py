@@ -49,13 +49,28 @@ def delete_tag(head: Head, key: str) -> Head:
     return dataclasses.replace(head, tags={k: v for k, v in head.tags.items() if k != key})
 
 
-def set_alias(head: Head, alias: str, number: int, actor: entities.Actor, now_ms: int) -> Head:
-    """The alias designates the version. Raises NotFound, and InUse when a ModelAlias owns the alias by a pin."""
+@dataclasses.dataclass(frozen=True, slots=True)
+class Mover:
+    """Who moves an alias, when, why, and on what evidence."""
+
+    actor: entities.Actor
+    now_ms: int
+    why: str = ""
+    evidence: entities.Evidence = dataclasses.field(default_factory=entities.Evidence)
+
+
+def set_alias(head: Head, alias: str, number: int, mover: Mover) -> Head:
+    """The alias designates the version.
+
+    Where it does already, only evidence that differs from what is recorded makes an entry of the history; a ModelAlias
+    that pins the alias does not mind. Raises NotFound, and InUse when a pin stands against a move.
+    """
     check_committed(head, number)
-    if head.aliases.get(alias) == number:
+    if head.aliases.get(alias) != number:
+        _check_not_pinned(head, alias)
+    elif not _is_news(head, alias, mover):
         return head
-    _check_not_pinned(head, alias)
-    return _move(head, alias, number, actor, now_ms, "set")
+    return _move(head, alias, number, mover, "set")
 
 
 def delete_alias(head: Head, alias: str, actor: entities.Actor, now_ms: int) -> Head:
@@ -63,7 +78,7 @@ def delete_alias(head: Head, alias: str, actor: entities.Actor, now_ms: int) -> 
     if alias not in head.aliases:
         return head
     _check_not_pinned(head, alias)
-    return _move(head, alias, None, actor, now_ms, "deleted")
+    return _move(head, alias, None, Mover(actor, now_ms), "deleted")
 
 
 def commit_version(head: Head, number: int, made: Sequence[tuple[str, int]], now_ms: int) -> Head:
@@ -98,7 +113,7 @@ def begin_deletion(head: Head, number: int, actor: entities.Actor, now_ms: int) 
     for alias in sorted(head.aliases):
         if head.aliases[alias] == number:
             _check_not_pinned(head, alias)
-            changed = _move(changed, alias, None, actor, now_ms, "version-deleted")
+            changed = _move(changed, alias, None, Mover(actor, now_ms), "version-deleted")
     return dataclasses.replace(changed, deleting=(*head.deleting, number), updated_ms=_later(head.updated_ms, now_ms))
 
 
@@ -140,16 +155,16 @@ def added_versions(head: Head, claim: entities.ServingClaim) -> list[int]:
     return sorted(set(claim.versions) - set(before.versions if before else ()))
 
 
-def pin_alias(head: Head, alias: str, number: int, pin: entities.Pin, *, actor: entities.Actor, now_ms: int) -> Head:
-    """A ModelAlias owns the alias and sets it. Raises NotFound, and InUse when another one owns it."""
+def pin_alias(head: Head, alias: str, number: int, pin: entities.Pin, mover: Mover) -> Head:
+    """A ModelAlias owns the alias and sets it, as set_alias. Raises NotFound, and InUse when another one owns it."""
     owner = head.pins.get(alias)
     if owner and owner.uid != pin.uid:
         _check_not_pinned(head, alias)
     changed = dataclasses.replace(head, pins={**head.pins, alias: pin})
-    if head.aliases.get(alias) == number:
+    if head.aliases.get(alias) == number and not _is_news(head, alias, mover):
         return changed
     check_committed(head, number)
-    return _move(changed, alias, number, actor, now_ms, "pinned")
+    return _move(changed, alias, number, mover, "pinned")
 
 
 def release(head: Head, modelalias_uid: str) -> Head:
@@ -192,6 +207,13 @@ def delete_version_tag(version: Version, key: str) -> Version:
     return dataclasses.replace(version, tags={k: v for k, v in version.tags.items() if k != key})
 
 
+def decide(version: Version, approval: entities.Approval) -> Version:
+    """One more decision about a version; no time is below the one before it."""
+    before = version.approvals[-1].time_ms if version.approvals else version.created_ms
+    decision = dataclasses.replace(approval, time_ms=_later(before, approval.time_ms))
+    return dataclasses.replace(version, approvals=(*version.approvals, decision))
+
+
 def redact(version: Version, now_ms: int) -> Version:
     """The tombstone of a version: that it was there, and nothing of what it was."""
     if version.deleted:
@@ -207,20 +229,26 @@ def redact(version: Version, now_ms: int) -> Version:
     )
 
 
-def _move(
-    head: Head, alias: str, number: int | None, actor: entities.Actor, now_ms: int, reason: entities.Reason
-) -> Head:
+def _is_news(head: Head, alias: str, mover: Mover) -> bool:
+    """Whether there is evidence, and other than what the newest entry about this alias holds."""
+    moves = (entry.evidence for entry in reversed(head.history) if entry.alias == alias)
+    return mover.evidence != entities.Evidence() and mover.evidence != next(moves, None)
+
+
+def _move(head: Head, alias: str, number: int | None, mover: Mover, reason: entities.Reason) -> Head:
     aliases = {other: designated for other, designated in head.aliases.items() if other != alias}
     if number is not None:
         aliases[alias] = number
     entry = entities.HistoryEntry(
         sequence=head.history_total + 1,
-        time_ms=_later(head.history[-1].time_ms if head.history else head.created_ms, now_ms),
+        time_ms=_later(head.history[-1].time_ms if head.history else head.created_ms, mover.now_ms),
         alias=alias,
         from_version=head.aliases.get(alias),
         to_version=number,
-        actor=actor,
+        actor=mover.actor,
         reason=reason,
+        why=mover.why,
+        evidence=mover.evidence,
     )
     return dataclasses.replace(head, aliases=aliases, history=(*head.history, entry), history_total=entry.sequence)
 

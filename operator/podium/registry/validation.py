@@ -21,6 +21,8 @@ ACTOR_LIMIT = 256
 """Characters of an actor's user and via."""
 
 OPERATION_ID_LIMIT = 256
+WHY_LIMIT = 2_000
+"""Characters of somebody's reason for a move or a decision."""
 
 _ALIAS = re.compile(r"[\w\-]+")
 _RESERVED_ALIAS = re.compile(r"[vV]\d+")
@@ -131,6 +133,21 @@ def check_actor(actor: entities.Actor) -> None:
                 f"The actor's {what} {_short(value)} has {len(value)} characters; the history records at most "
                 f"{ACTOR_LIMIT}."
             )
+
+
+def check_approval(approval: entities.Approval) -> None:
+    """Raises InvalidInput for a decision that cannot be recorded."""
+    if approval.decision not in ("approved", "rejected"):
+        raise errors.InvalidInput(f"a decision is 'approved' or 'rejected', got {approval.decision!r}")
+    check_actor(approval.actor)
+    check_why(approval.why)
+
+
+def check_why(why: str) -> None:
+    """Raises InvalidInput for a reason that the history cannot record in full."""
+    check_text("The reason", why)
+    if len(why) > WHY_LIMIT:
+        raise errors.InvalidInput(f"The reason {_short(why)} has {len(why)} characters; write at most {WHY_LIMIT}.")
 
 
 def _short(value: str) -> str:

@@ -78,6 +78,11 @@ class Versions(access.Access):
         validation.check_tag_key(key)
         return self._change_version(name, number, lambda version: transitions.delete_version_tag(version, key))
 
+    def decide(self, name: str, number: int, approval: entities.Approval) -> entities.Version:
+        """Record a person's decision about a version; of several the last counts. Raises NotFound."""
+        validation.check_approval(approval)
+        return self._change_version(name, number, lambda version: transitions.decide(version, approval))
+
     def delete_version(self, name: str, number: int, actor: entities.Actor = access.NOBODY) -> None:
         """Delete a version and the aliases that designate it.
 

@@ -164,6 +164,32 @@ def versions(draw: st.DrawFn) -> entities.Version:
     )
 
 
+METRIC_GATES = (
+    st.builds(entities.MetricGate, ANY_TEXT, min=FINITE)
+    | st.builds(entities.MetricGate, ANY_TEXT, max=FINITE)
+    | st.builds(
+        entities.MetricGate,
+        ANY_TEXT,
+        not_worse_than=ALIASES,
+        tolerance=st.floats(0, 1e300),
+        better=st.sampled_from(["Higher", "Lower"]),
+    )
+)
+GATES = st.builds(
+    entities.Gates,
+    st.lists(METRIC_GATES, max_size=4).map(tuple),
+    st.dictionaries(ANY_TEXT, ANY_TEXT, max_size=3),
+    st.sampled_from(["Automatic", "Manual"]),
+)
+
+
+def policies() -> st.SearchStrategy[entities.Policy]:
+    """Policies of all shapes."""
+    owners = st.builds(entities.Pin, ANY_TEXT, ANY_TEXT, ANY_TEXT)
+    gates = st.dictionaries(ALIASES, st.tuples(owners, GATES), max_size=3)
+    return st.builds(entities.Policy, st.just(UID), gates)
+
+
 class Clock:
     """A clock that tests set; it advances by one millisecond a reading."""
 

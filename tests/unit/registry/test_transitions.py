@@ -13,17 +13,18 @@ from tests.unit.registry import factories
 JOE, NOW = factories.JOE, 5_000
 CLAIM = entities.ServingClaim("u1", "prod", "iris", (1,))
 PIN = entities.Pin("u1", "prod", "iris")
+MOVER = transitions.Mover(JOE, NOW)
 
 
 def test_a_moved_alias_is_in_the_history_with_time_actor_from_and_to() -> None:
-    head = transitions.set_alias(factories.head(), "champion", 2, JOE, NOW)
+    head = transitions.set_alias(factories.head(), "champion", 2, MOVER)
     assert head.aliases == {"champion": 2}
     assert head.history == (entities.HistoryEntry(1, NOW, "champion", 1, 2, JOE, "set"),)
     assert head.history_total == 1
 
 
 def test_a_new_alias_comes_from_no_version() -> None:
-    head = transitions.set_alias(factories.head(aliases={}), "champion", 2, JOE, NOW)
+    head = transitions.set_alias(factories.head(aliases={}), "champion", 2, MOVER)
     assert (head.history[0].from_version, head.history[0].to_version) == (None, 2)
 
 
@@ -44,7 +45,7 @@ def test_a_deleted_version_drops_its_aliases_each_with_its_entry() -> None:
 
 
 def test_a_pin_sets_the_alias_and_says_so() -> None:
-    head = transitions.pin_alias(factories.head(), "champion", 3, PIN, actor=JOE, now_ms=NOW)
+    head = transitions.pin_alias(factories.head(), "champion", 3, PIN, MOVER)
     assert (head.aliases, head.pins) == ({"champion": 3}, {"champion": PIN})
     assert head.history[0].reason == "pinned"
 
@@ -74,7 +75,7 @@ SERVED = factories.head(serving={"u1": CLAIM})
 REFUSED: dict[str, tuple[entities.Head, Step, type[errors.RegistryError], str]] = {
     "set an alias that a ModelAlias pins": (
         PINNED,
-        lambda h: transitions.set_alias(h, "champion", 2, JOE, NOW),
+        lambda h: transitions.set_alias(h, "champion", 2, MOVER),
         errors.InUse,
         "prod/iris",
     ),
@@ -92,7 +93,7 @@ REFUSED: dict[str, tuple[entities.Head, Step, type[errors.RegistryError], str]] 
     ),
     "pin an alias that another one pins": (
         PINNED,
-        lambda h: transitions.pin_alias(h, "champion", 2, dataclasses.replace(PIN, uid="u2"), actor=JOE, now_ms=NOW),
+        lambda h: transitions.pin_alias(h, "champion", 2, dataclasses.replace(PIN, uid="u2"), MOVER),
         errors.InUse,
         "prod/iris",
     ),
@@ -106,19 +107,19 @@ REFUSED: dict[str, tuple[entities.Head, Step, type[errors.RegistryError], str]] 
     "delete a model with a pinned alias": (PINNED, transitions.delete, errors.InUse, "prod/iris"),
     "set an alias to a version that was never made": (
         factories.head(),
-        lambda h: transitions.set_alias(h, "champion", 4, JOE, NOW),
+        lambda h: transitions.set_alias(h, "champion", 4, MOVER),
         errors.NotFound,
         "version=4",
     ),
     "set an alias to version 0": (
         factories.head(),
-        lambda h: transitions.set_alias(h, "champion", 0, JOE, NOW),
+        lambda h: transitions.set_alias(h, "champion", 0, MOVER),
         errors.NotFound,
         "version=0",
     ),
     "set an alias to a version that is being deleted": (
         factories.head(deleting=(2,)),
-        lambda h: transitions.set_alias(h, "champion", 2, JOE, NOW),
+        lambda h: transitions.set_alias(h, "champion", 2, MOVER),
         errors.NotFound,
         "version=2",
     ),
@@ -142,16 +143,16 @@ def test_what_would_hurt_is_refused(
 NO_CHANGE: dict[str, tuple[entities.Head, Step]] = {
     "an alias set to where it is": (
         factories.head(),
-        lambda h: transitions.set_alias(h, "champion", 1, JOE, NOW),
+        lambda h: transitions.set_alias(h, "champion", 1, MOVER),
     ),
     "a pinned alias set to where it is": (
         PINNED,
-        lambda h: transitions.set_alias(h, "champion", 1, JOE, NOW),
+        lambda h: transitions.set_alias(h, "champion", 1, MOVER),
     ),
     "an alias deleted that is not there": (factories.head(), lambda h: transitions.delete_alias(h, "x", JOE, NOW)),
     "a tag set to what it is": (factories.head(tags={"a": "b"}), lambda h: transitions.set_tag(h, "a", "b")),
     "a tag deleted that is not there": (factories.head(), lambda h: transitions.delete_tag(h, "a")),
-    "a pin made again": (PINNED, lambda h: transitions.pin_alias(h, "champion", 1, PIN, actor=JOE, now_ms=NOW)),
+    "a pin made again": (PINNED, lambda h: transitions.pin_alias(h, "champion", 1, PIN, MOVER)),
     "a claim made again": (SERVED, lambda h: transitions.record_serving(h, CLAIM)),
     "a release of nothing": (factories.head(), lambda h: transitions.release(h, "u1")),
     "a version committed by a later one": (factories.head(), lambda h: transitions.commit_version(h, 2, (), NOW)),
@@ -168,8 +169,8 @@ def test_what_changes_nothing_gives_an_equal_head(head: entities.Head, step: Ste
 
 
 def test_a_clock_that_goes_backwards_breaks_no_order() -> None:
-    head = transitions.set_alias(factories.head(), "champion", 2, JOE, NOW)
-    head = transitions.set_alias(head, "champion", 3, JOE, NOW - 3_000)
+    head = transitions.set_alias(factories.head(), "champion", 2, MOVER)
+    head = transitions.set_alias(head, "champion", 3, transitions.Mover(JOE, NOW - 3_000))
     assert [entry.time_ms for entry in head.history] == [NOW, NOW]
     assert transitions.describe(head, "new", 0).updated_ms == head.updated_ms
     assert transitions.commit_version(head, 4, (), 0).updated_ms == head.updated_ms
@@ -177,7 +178,7 @@ def test_a_clock_that_goes_backwards_breaks_no_order() -> None:
 
 
 TIMES: dict[str, tuple[Step, int]] = {
-    "an alias that moves": (lambda h: transitions.set_alias(h, "champion", 2, JOE, NOW), 2_000),
+    "an alias that moves": (lambda h: transitions.set_alias(h, "champion", 2, MOVER), 2_000),
     "a tag": (lambda h: transitions.set_tag(h, "a", "b"), 2_000),
     "a description": (lambda h: transitions.describe(h, "d", NOW), NOW),
     "a version": (lambda h: transitions.commit_version(h, 4, (), NOW), NOW),

@@ -1,0 +1,165 @@
+"""Policies, evidence and decisions on both backends."""
+
+import dataclasses
+
+import pytest
+
+from podium import errors
+from podium.registry import backend, entities, keys, store
+
+JOE = entities.Actor("joe", "basic", True)
+OWNER = entities.Pin("u1", "models", "iris")
+GATES = entities.Gates((entities.MetricGate("accuracy", min=0.9),), {"approval_status": "approved"}, "Manual")
+PASSED = entities.Evidence((entities.GateResult("accuracy >= 0.9", True, "0.95"),), {"accuracy": 0.95})
+
+
+@pytest.fixture
+def head(registry: store.Registry) -> entities.Head:
+    """A model with two versions."""
+    registry.create_model("iris")
+    for number in (1, 2):
+        registry.create_version("iris", source=f"s3://m/{number}")
+    return registry.get_model("iris")
+
+
+def passes(_: entities.Head, __: entities.Version) -> entities.Evidence:
+    return PASSED
+
+
+def refuses(_: entities.Head, version: entities.Version) -> entities.Evidence:
+    raise errors.GateRefused(f"not version {version.number}")
+
+
+def test_a_model_without_a_policy_has_no_gates(registry: store.Registry, head: entities.Head) -> None:
+    assert registry.policy(head) == entities.Policy(head.uid)
+
+
+def test_a_policy_is_made_changed_and_removed(
+    registry: store.Registry, records: backend.Backend, head: entities.Head
+) -> None:
+    policy = entities.Policy(head.uid, {"champion": (OWNER, GATES)})
+    registry.put_policy(policy)
+    assert registry.policy(head) == policy
+    before = records.get(keys.policy_name(head.uid))
+    registry.put_policy(policy)
+    assert records.get(keys.policy_name(head.uid)) == before  # writes nothing
+    other = entities.Policy(head.uid, {"staging": (OWNER, entities.Gates(approval="Manual"))})
+    registry.put_policy(other)
+    assert registry.policy(head) == other
+    registry.put_policy(entities.Policy(head.uid))
+    assert records.get(keys.policy_name(head.uid)) is None
+    registry.put_policy(entities.Policy(head.uid))
+
+
+def test_a_policy_that_was_edited_is_written_anew(
+    registry: store.Registry, records: backend.Backend, head: entities.Head
+) -> None:
+    policy = entities.Policy(head.uid, {"champion": (OWNER, GATES)})
+    registry.put_policy(policy)
+    stored = records.get(keys.policy_name(head.uid))
+    assert stored is not None
+    records.replace(dataclasses.replace(stored, data={**stored.data, "gates": "nonsense\n"}))
+    with pytest.raises(errors.CorruptRegistry, match="not JSON"):
+        registry.policy(head)
+    registry.put_policy(policy)
+    assert registry.policy(head) == policy
+
+
+def test_the_policy_goes_with_the_model(
+    registry: store.Registry, records: backend.Backend, head: entities.Head
+) -> None:
+    registry.put_policy(entities.Policy(head.uid, {"champion": (OWNER, GATES)}))
+    registry.delete_model("iris")
+    assert records.get(keys.policy_name(head.uid)) is None
+    assert registry.sweep() == []
+
+
+def test_a_policy_that_came_after_its_models_deletion_is_swept(
+    registry: store.Registry, records: backend.Backend, head: entities.Head
+) -> None:
+    registry.delete_model("iris")
+    registry.put_policy(entities.Policy(head.uid, {"champion": (OWNER, GATES)}))
+    assert registry.sweep() == [keys.policy_name(head.uid)]
+    assert records.get(keys.policy_name(head.uid)) is None
+
+
+def test_a_move_is_recorded_with_its_reason_and_its_evidence(registry: store.Registry, head: entities.Head) -> None:
+    registry.set_alias("iris", "champion", 1, JOE, why="better on new data", guard=passes)
+    [entry] = registry.history("iris")
+    assert (entry.to_version, entry.why, entry.evidence) == (1, "better on new data", PASSED)
+
+
+def test_a_move_that_is_refused_leaves_the_alias_and_the_history(registry: store.Registry, head: entities.Head) -> None:
+    registry.set_alias("iris", "champion", 1, JOE)
+    before = registry.get_model("iris")
+    with pytest.raises(errors.GateRefused, match="not version 2"):
+        registry.set_alias("iris", "champion", 2, JOE, guard=refuses)
+    assert registry.get_model("iris") == before
+
+
+def test_setting_an_alias_where_it_is_records_evidence_once(registry: store.Registry, head: entities.Head) -> None:
+    registry.set_alias("iris", "champion", 1, JOE)
+    registry.set_alias("iris", "champion", 1, JOE, guard=passes)
+    registry.set_alias("iris", "champion", 1, JOE, guard=passes)
+    registry.set_alias("iris", "champion", 1, JOE)
+    assert [(entry.from_version, entry.to_version, entry.evidence) for entry in registry.history("iris")] == [
+        (None, 1, entities.Evidence()),
+        (1, 1, PASSED),
+    ]
+
+
+def test_a_pinned_alias_takes_evidence_but_no_move(registry: store.Registry, head: entities.Head) -> None:
+    registry.pin_alias(head.uid, "champion", 1, OWNER, JOE)
+    registry.set_alias("iris", "champion", 1, JOE, guard=passes)
+    assert registry.history("iris")[-1].evidence == PASSED
+    with pytest.raises(errors.InUse, match="owned by ModelAlias models/iris"):
+        registry.set_alias("iris", "champion", 2, JOE, guard=passes)
+
+
+def test_a_pin_is_guarded_like_a_move(registry: store.Registry, head: entities.Head) -> None:
+    with pytest.raises(errors.GateRefused):
+        registry.pin_alias(head.uid, "champion", 1, OWNER, JOE, guard=refuses)
+    assert registry.get_model("iris").pins == {}
+    registry.pin_alias(head.uid, "champion", 1, OWNER, JOE, why="spec.version", guard=passes)
+    registry.pin_alias(head.uid, "champion", 1, OWNER, JOE, guard=passes)
+    assert [(entry.reason, entry.why, entry.evidence) for entry in registry.history("iris")] == [
+        ("pinned", "spec.version", PASSED)
+    ]
+
+
+def test_the_guard_is_asked_again_when_another_writer_was_faster(registry: store.Registry, head: entities.Head) -> None:
+    seen = []
+
+    def guard(head: entities.Head, version: entities.Version) -> entities.Evidence:
+        seen.append((dict(head.aliases), version.number))
+        if len(seen) == 1:
+            registry.set_alias("iris", "other", 1, JOE)  # another writer, between this read and the write
+            return entities.Evidence(metrics={"accuracy": 0.1})
+        return PASSED
+
+    registry.set_alias("iris", "champion", 2, JOE, guard=guard)
+    assert seen == [({}, 2), ({"other": 1}, 2)]
+    assert registry.history("iris")[-1].evidence == PASSED
+
+
+def test_decisions_are_kept_in_order_and_go_with_the_version(registry: store.Registry, head: entities.Head) -> None:
+    yes = entities.Approval("approved", 10**13, JOE, "checked by hand")
+    no = entities.Approval("rejected", 5, JOE)
+    registry.decide("iris", 1, yes)
+    assert registry.decide("iris", 1, no).approvals == (yes, dataclasses.replace(no, time_ms=10**13))
+    assert registry.get_version("iris", 2).approvals == ()
+    registry.delete_version("iris", 1)
+    with pytest.raises(errors.NotFound):
+        registry.decide("iris", 1, yes)
+
+
+def test_a_decision_or_a_reason_that_cannot_be_recorded_is_refused(
+    registry: store.Registry, head: entities.Head
+) -> None:
+    with pytest.raises(errors.InvalidInput, match="'approved' or 'rejected'"):
+        registry.decide("iris", 1, entities.Approval("maybe", 1, JOE))  # type: ignore[arg-type]  # what it refuses
+    for why, sentence in (("x" * 2001, "2001 characters"), ("\ud800", "lone surrogate")):
+        with pytest.raises(errors.InvalidInput, match=sentence):
+            registry.decide("iris", 1, entities.Approval("approved", 1, JOE, why))
+        with pytest.raises(errors.InvalidInput, match=sentence):
+            registry.set_alias("iris", "champion", 1, JOE, why=why)
