@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import TypeAlias
 
-from podium.registry import backend, creation, entities, reading, validation, writing
+from podium.registry import backend, creation, entities, reading, transitions, validation, writing
 
 NOBODY = entities.Actor()
 Guard: TypeAlias = Callable[[entities.Head, entities.Version], entities.Evidence]
@@ -25,8 +25,10 @@ class Access:
         *,
         clock: Callable[[], int] = wall_clock_ms,
         deadline_seconds: float = writing.DEADLINE_SECONDS,
+        mirrors: bool = False,
     ) -> None:
-        self._backend, self._clock = records, clock
+        """With `mirrors`, models that an MLflow server is the truth about are written to: for the mirror alone."""
+        self._backend, self._clock, self._mirrors = records, clock, mirrors
         self._reader = reading.Reader(records)
         self._writer = writing.Writer(records, deadline_seconds)
         self._creation = creation.Creation(records, self._reader, self._writer, clock)
@@ -38,13 +40,37 @@ class Access:
 
     def _change_model(self, name: str, step: Callable[[entities.Head], entities.Head]) -> entities.Head:
         validation.check_model_name(name)
-        return self._writer.change_head(lambda: self._reader.model(name), step)
+
+        def checked(head: entities.Head) -> entities.Head:
+            self._check_mirror(head)
+            return step(head)
+
+        return self._writer.change_head(lambda: self._reader.model(name), checked)
+
+    def _check_mirror(self, head: entities.Head) -> None:
+        """Raises Mirrored for a model that is to be changed elsewhere."""
+        if not self._mirrors:
+            transitions.check_not_mirrored(head)
 
     def _version(self, name: str, number: int) -> reading.Stored[entities.Version]:
         validation.check_number(number)
         return self._reader.version(self.get_model(name), number)
 
     def _change_version(
-        self, name: str, number: int, step: Callable[[entities.Version], entities.Version]
+        self,
+        name: str,
+        number: int,
+        step: Callable[[entities.Version], entities.Version],
+        *,
+        is_ours: bool = False,
     ) -> entities.Version:
-        return self._writer.change_version(lambda: self._version(name, number), step)
+        """With `is_ours`, the change is of what the registry alone knows, also about a mirrored version."""
+
+        def read() -> reading.Stored[entities.Version]:
+            validation.check_number(number)
+            head = self.get_model(name)
+            if not is_ours:
+                self._check_mirror(head)
+            return self._reader.version(head, number)
+
+        return self._writer.change_version(read, step)

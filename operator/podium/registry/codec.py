@@ -118,6 +118,7 @@ def encode_version(version: entities.Version) -> backend.Record:
         "deleted": _flag(version.deleted),
         "approvals": json_lines(_approval_to_json(approval) for approval in version.approvals),
         "operationId": _text(version.operation_id) if version.operation_id else "",
+        "madeMs": str(version.made_ms or ""),
         WRITES: " ".join(version.writes),
     }
     name = keys.version_name(version.model_uid, version.number)
@@ -148,6 +149,7 @@ def decode_version(record: backend.Record) -> entities.Version:
         updated_ms=parser.number("updatedMs"),
         deleted=parser.flag("deleted"),
         operation_id=parser.optional_text("operationId") or "",
+        made_ms=parser.number("madeMs", default=0),
         approvals=parser.objects("approvals", _approval_from_json),
         writes=parser.words(WRITES),
     )

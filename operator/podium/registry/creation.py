@@ -37,11 +37,11 @@ class Creation:
     ) -> None:
         self._backend, self._reader, self._writer, self._clock = records, reader, writer, clock
 
-    def model(self, name: str, description: str | None, tags: entities.Tags) -> entities.Head:
-        """A new model, of valid arguments. Raises AlreadyExists, TooLarge."""
+    def model(self, name: str, description: str | None, tags: entities.Tags, mirror: str = "") -> entities.Head:
+        """A new model, of valid arguments; `mirror` as in Head. Raises AlreadyExists, TooLarge."""
         now = self._clock()
         uid = keys.make_uid(name, secrets.token_hex(16))
-        head = entities.Head(uid, name, description, dict(tags), created_ms=now, updated_ms=now)
+        head = entities.Head(uid, name, description, dict(tags), created_ms=now, updated_ms=now, mirror=mirror)
         record = codec.encode_head(head)
         limits.check(record, f"registered model {name[:60]!r}")
         claim, rival = self._inspect(name)
@@ -122,6 +122,7 @@ class Creation:
         tried = 0
         while True:
             head = self._reader.model(name)
+            transitions.check_not_mirrored(head.entity)
             last = head.entity.last_version
             if operation and (number := dict(head.entity.operations).get(operation)):
                 return _Placed(self._reader.version(head.entity, number).entity, head)

@@ -193,6 +193,8 @@ class Version:
     deleted: bool = False
     """A tombstone: the number is used up, everything else is gone."""
     operation_id: str = ""
+    made_ms: int = 0
+    """When its object was made, of a version that was brought from elsewhere with its times; else 0."""
     approvals: tuple[Approval, ...] = ()
     """Every decision, oldest first."""
     writes: tuple[str, ...] = ()

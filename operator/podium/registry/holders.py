@@ -47,6 +47,7 @@ class Holders(access.Access):
         validation.check_why(why)
 
         def set_pin(head: entities.Head) -> entities.Head:
+            transitions.check_not_mirrored(head)
             evidence = entities.Evidence()
             if guard:
                 evidence = guard(head, self._reader.version(head, version).entity)

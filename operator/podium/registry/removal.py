@@ -108,7 +108,7 @@ def _uncommitted(
     for record in parts:
         for version in reading.decoded([record] if _is_version(record) else [], codec.decode_version):
             head = heads.get(version.model_uid)
-            is_dead = now_ms - version.created_ms >= GRACE_MS
+            is_dead = now_ms - max(version.created_ms, version.made_ms) >= GRACE_MS
             if head and version.number > head.last_version and is_dead and remove(records, record):
                 removed.append(record.name)
     return removed

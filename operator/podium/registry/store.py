@@ -15,8 +15,10 @@ from podium.registry import (
     archive,
     entities,
     holders,
+    images,
     keys,
     listing,
+    mirroring,
     reading,
     removal,
     transitions,
@@ -25,10 +27,10 @@ from podium.registry import (
 )
 
 
-class Registry(listing.Listing, versions.Versions, holders.Holders):
+class Registry(listing.Listing, versions.Versions, holders.Holders, images.Images):
     """Synchronous and safe to use from several threads; raises kinds of errors.RegistryError only.
 
-    The parts that it inherits: lists, single versions, what ModelAlias objects hold.
+    The parts that it inherits: lists, single versions, what ModelAlias objects hold, whole models.
     """
 
     # Registered models
@@ -40,6 +42,8 @@ class Registry(listing.Listing, versions.Versions, holders.Holders):
         validation.check_model_name(name)
         validation.check_text("The description", description)
         validation.check_tags(tags or {})
+        if not self._mirrors:
+            mirroring.check_creation(self._backend, name)
         return self._creation.model(name, description, tags or {})
 
     def update_model(self, name: str, description: str | None) -> entities.Head:
@@ -59,6 +63,7 @@ class Registry(listing.Listing, versions.Versions, holders.Holders):
             head = self._reader.head(claim.entity.uid) if claim else None
             if head is None or head.entity.name != name:
                 raise errors.NotFound(transitions.missing_model(name))
+            self._check_mirror(head.entity)
             return head  # perhaps of a deletion that died half-way: finish it
 
         removal.remove_model(self._backend, self._writer.change_head(read, transitions.delete))

@@ -28,6 +28,20 @@ def missing_version(head: Head, number: int) -> str:
     return f"Model Version (name={head.name}, version={number}) not found"
 
 
+def mirrored(head: Head) -> str:
+    """The sentence about a write to a model that is to be changed elsewhere."""
+    return (
+        f"registered model {head.name!r} is a mirror of the one on the MLflow server {head.mirror}: change it there, "
+        "and it changes here"
+    )
+
+
+def check_not_mirrored(head: Head) -> None:
+    """Raises Mirrored when an MLflow server is the truth about the model."""
+    if head.mirror:
+        raise errors.Mirrored(mirrored(head))
+
+
 def check_committed(head: Head, number: int) -> None:
     """Raises NotFound for a number that was never committed, or whose deletion is decided."""
     if not 1 <= number <= head.last_version or number in head.deleting:
@@ -79,6 +93,14 @@ def delete_alias(head: Head, alias: str, actor: entities.Actor, now_ms: int) -> 
         return head
     _check_not_pinned(head, alias)
     return _move(head, alias, None, Mover(actor, now_ms), "deleted")
+
+
+def converge_alias(head: Head, alias: str, number: int | None, mover: Mover, reason: entities.Reason) -> Head:
+    """The alias designates this version, or none, as elsewhere. Raises InUse when a ModelAlias owns it by a pin."""
+    if head.aliases.get(alias) == number:
+        return head
+    _check_not_pinned(head, alias)
+    return _move(head, alias, number, mover, reason)
 
 
 def commit_version(head: Head, number: int, made: Sequence[tuple[str, int]], now_ms: int) -> Head:

@@ -24,6 +24,8 @@ OPERATION_ID_LIMIT = 256
 WHY_LIMIT = 2_000
 """Characters of somebody's reason for a move or a decision."""
 
+_NO_TEXTS = ("number", "tags", "created_ms", "updated_ms", "made_ms", "deleted", "approvals", "writes")
+"""Fields of a version."""
 _ALIAS = re.compile(r"[\w\-]+")
 _RESERVED_ALIAS = re.compile(r"[vV]\d+")
 _TAG_KEY = re.compile(r"^[/\w.\- :]*$")
@@ -117,7 +119,7 @@ def check_version(version: entities.Version) -> None:
         raise errors.InvalidInput("Missing value for required parameter 'source'.")
     for field in dataclasses.fields(version):
         value = getattr(version, field.name)
-        if field.name not in ("number", "tags", "created_ms", "updated_ms", "deleted", "approvals", "writes"):
+        if field.name not in _NO_TEXTS:
             check_text(f"The version's {field.name}", value)
     if len(version.operation_id) > OPERATION_ID_LIMIT:
         raise errors.InvalidInput(f"an operation id has at most {OPERATION_ID_LIMIT} characters")

@@ -79,9 +79,9 @@ class Versions(access.Access):
         return self._change_version(name, number, lambda version: transitions.delete_version_tag(version, key))
 
     def decide(self, name: str, number: int, approval: entities.Approval) -> entities.Version:
-        """Record a person's decision about a version; of several the last counts. Raises NotFound."""
+        """Record a person's decision about a version, mirrored or not; of several the last counts. Raises NotFound."""
         validation.check_approval(approval)
-        return self._change_version(name, number, lambda version: transitions.decide(version, approval))
+        return self._change_version(name, number, lambda version: transitions.decide(version, approval), is_ours=True)
 
     def delete_version(self, name: str, number: int, actor: entities.Actor = access.NOBODY) -> None:
         """Delete a version and the aliases that designate it.

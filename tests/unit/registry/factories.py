@@ -159,6 +159,7 @@ def versions(draw: st.DrawFn) -> entities.Version:
         updated_ms=draw(TIMES),
         deleted=draw(st.booleans()),
         operation_id=draw(ANY_TEXT),
+        made_ms=draw(TIMES),
         approvals=draw(APPROVALS),
         writes=draw(WRITES),
     )
