@@ -18,6 +18,8 @@ REGISTRY_MANAGER = "podium-registry"
 """The field manager of every write to a registry's ConfigMaps; the chart's admission policy lets no other pass, ..."""
 REPAIR_MANAGER = "podium-repair"
 """... but this one, of somebody with the verb `repair` who mends a ConfigMap by hand."""
+DEPLOYMENTS_FIELD_MANAGER = "podium-deployments"
+"""The field manager of `mlflow deployments -t podium`."""
 
 MODEL_VERSION_KIND, MODEL_VERSION_PLURAL = "ModelVersion", "modelversions"
 MODEL_ALIAS_KIND, MODEL_ALIAS_PLURAL = "ModelAlias", "modelaliases"

@@ -46,6 +46,7 @@ def test_mlflow_finds_the_registry_store_and_the_shell_the_operator(wheel: zipfi
     assert dict(entry_points["mlflow.artifact_repository"]) == {
         "s3-proxied": "podium.mlflow_plugin.artifacts:ProxiedS3ArtifactRepository"
     }
+    assert dict(entry_points["mlflow.deployments"]) == {"podium": "podium.mlflow_plugin.deployments"}
 
 
 def test_each_part_has_its_own_extra_and_the_package_alone_needs_pydantic_only(wheel: zipfile.ZipFile) -> None:

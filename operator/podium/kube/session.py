@@ -7,6 +7,7 @@ sentence, and every call has a time limit. Nothing is retried here: whoever call
 
 import json
 import os
+import pathlib
 import threading
 import urllib.parse
 from collections.abc import Mapping
@@ -28,6 +29,7 @@ CALL_SECONDS = 15.0
 CONNECTIONS = 16
 """Connections that are kept; more calls at a time open more, which are closed after them."""
 
+_POD_NAMESPACE = pathlib.Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _UNTAKEN = (
     urllib3.exceptions.NewConnectionError,
     urllib3.exceptions.ConnectTimeoutError,
@@ -74,9 +76,13 @@ class Session:
         *,
         query: Mapping[str, str] | None = None,
         body: Manifest | None = None,
+        content_type: str = "",
         seconds: float = CALL_SECONDS,
     ) -> Manifest:
-        """The object that the API server answers with. Raises errors.KubeError kinds."""
+        """The object that the API server answers with. Raises errors.KubeError kinds.
+
+        The body is JSON under every `content_type`, by which the API server tells patches apart.
+        """
         url = self._configuration.host + path
         if query:
             url += "?" + urllib.parse.urlencode(query)
@@ -85,7 +91,7 @@ class Session:
                 method,
                 url,
                 body=None if body is None else json.dumps(body, separators=(",", ":")),
-                headers=self._headers(body is not None),
+                headers=self._headers(body is not None) | ({"Content-Type": content_type} if content_type else {}),
                 timeout=urllib3.Timeout(connect=min(CONNECT_SECONDS, seconds), read=seconds),
                 retries=False,  # urllib3 would repeat a PUT whose answer was lost
                 redirect=False,
@@ -115,6 +121,28 @@ class Session:
                     self._pool = rest.RESTClientObject(self._configuration).pool_manager
                     self._process = os.getpid()
         return self._pool
+
+
+def own_namespace(context: str | None = None) -> str:
+    """The namespace of this context of the kubeconfig; without one the pod's own, else the current context's.
+
+    `default` where a context names none, as kubectl has it. Raises KubeUnavailable.
+    """
+    file = os.environ.get("KUBECONFIG") or None
+    try:
+        if context is None and file is None and os.environ.get("KUBERNETES_SERVICE_HOST"):
+            return _POD_NAMESPACE.read_text().strip()
+        contexts, current = config.list_kube_config_contexts(file)
+        chosen = current if context is None else next((each for each in contexts if each["name"] == context), None)
+    except (config.ConfigException, OSError) as error:
+        raise errors.KubeUnavailable(
+            0, "NoConfiguration", f"no cluster to connect to: {error}", is_untaken=True
+        ) from error
+    if chosen is None:
+        raise errors.KubeUnavailable(
+            0, "NoConfiguration", f"the kubeconfig has no context {context!r}", is_untaken=True
+        )
+    return str(chosen["context"].get("namespace") or "default")
 
 
 def _parse(content: bytes, what: str) -> Manifest:

@@ -4,6 +4,7 @@ import collections.abc
 import http.server
 import json
 import os
+import pathlib
 import threading
 from typing import Any
 
@@ -50,7 +51,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
-    do_GET = do_PUT = do_POST = do_DELETE = handle_any
+    do_GET = do_PUT = do_POST = do_PATCH = do_DELETE = handle_any
 
     def log_message(self, *args: Any) -> None:
         pass
@@ -83,6 +84,11 @@ def test_json_goes_out_and_comes_in_over_one_kept_connection(server: Server) -> 
     assert (method, path, json.loads(body)) == ("PUT", "/api?a=b+c", {"x": "é"})
     assert (headers["authorization"], headers["content-type"]) == ("Bearer secret", "application/json")
     assert server.connections == 1
+
+
+def test_a_patch_says_of_which_sort_it_is(server: Server) -> None:
+    connected(server).request("PATCH", "/api", body={}, content_type="application/apply-patch+yaml")
+    assert server.requests[0][2]["content-type"] == "application/apply-patch+yaml"
 
 
 def test_a_token_that_is_replaced_is_used_at_once(server: Server) -> None:
@@ -177,3 +183,35 @@ def test_without_any_configuration_the_error_says_so(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "missing"))
     with pytest.raises(errors.KubeUnavailable, match="no cluster to connect to"):
         session.Session.connect()
+
+
+KUBECONFIG = {
+    "current-context": "one",
+    "clusters": [{"name": "c", "cluster": {"server": "https://127.0.0.1:1"}}],
+    "users": [{"name": "u", "user": {}}],
+    "contexts": [
+        {"name": "one", "context": {"cluster": "c", "user": "u", "namespace": "models"}},
+        {"name": "two", "context": {"cluster": "c", "user": "u"}},
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("context", "namespace"), [(None, "models"), ("one", "models"), ("two", "default")], ids=["current", "one", "two"]
+)
+def test_the_own_namespace_is_that_of_the_context(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path, context: str | None, namespace: str
+) -> None:
+    (tmp_path / "config").write_text(json.dumps(KUBECONFIG))
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
+    assert session.own_namespace(context) == namespace
+
+
+def test_a_context_that_is_not_there_has_no_namespace(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
+    (tmp_path / "config").write_text(json.dumps(KUBECONFIG))
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
+    with pytest.raises(errors.KubeUnavailable, match="no context 'three'"):
+        session.own_namespace("three")
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "missing"))
+    with pytest.raises(errors.KubeUnavailable, match="no cluster to connect to"):
+        session.own_namespace()

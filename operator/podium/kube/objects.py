@@ -1,0 +1,109 @@
+"""Objects: Podium's custom resources by synchronous calls, for programs that people wait for.
+
+What is written is applied by the server without force: a field that another tool has set to another value is refused
+with that tool's name, and not taken over. Each call may be repeated, and is, while the API server does not answer.
+"""
+
+import dataclasses
+import json
+import random
+import time
+import urllib.parse
+from typing import Any
+
+from podium import errors
+from podium.kube import resources, session
+
+Manifest = dict[str, Any]
+Manifests = list[Manifest]
+
+APPLY_TYPE = "application/apply-patch+yaml"
+DEADLINE_SECONDS = 10.0
+"""How long one call keeps trying while the API server does not answer."""
+_LONGEST_DELAY_SECONDS = 2.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Objects:
+    """The objects of one namespace, written under the name of one field manager."""
+
+    connection: session.Session
+    namespace: str
+    manager: str
+
+    def find(self, resource: resources.Resource, name: str) -> Manifest | None:
+        """An object, or None. Raises KubeNotFound when the cluster does not know the kind, else KubeError."""
+        found = self._list(resource, {"fieldSelector": f"metadata.name={name}"})
+        return found[0] if found else None
+
+    def list(self, resource: resources.Resource) -> Manifests:
+        """All objects of a kind, by name. Raises KubeError as `find`."""
+        return sorted(self._list(resource, {}), key=lambda each: str(each["metadata"]["name"]))
+
+    def apply(self, manifest: Manifest) -> Manifest:
+        """Server-side apply; the object as it is then.
+
+        Raises KubeConflict when another manager has set a field otherwise, KubeNotFound for a namespace that is not
+        there, else KubeError.
+        """
+        path = self._path(resources.of(manifest), manifest["metadata"]["name"])
+        query = {"fieldManager": self.manager, "fieldValidation": "Strict"}
+        return self._request("PATCH", path, query=query, body=manifest, content_type=APPLY_TYPE)
+
+    def delete(self, resource: resources.Resource, name: str, uid: str) -> None:
+        """Delete the object with this uid, children first; one that is gone is fine. Raises KubeError."""
+        body: Manifest = {"propagationPolicy": "Foreground", "preconditions": {"uid": uid}}
+        try:
+            self._request("DELETE", self._path(resource, name), body=body)
+        except (errors.KubeNotFound, errors.KubeConflict):  # gone, or another one has its name
+            return
+
+    def post(self, service: str, path: str, body: Manifest, seconds: float) -> Manifest:
+        """What a Service of this namespace answers, by the API server's proxy. Not repeated. Raises KubeError."""
+        proxied = self._path(resources.SERVICES, service) + f"/proxy{path}"
+        return self.connection.request("POST", proxied, body=body, seconds=seconds)
+
+    def _list(self, resource: resources.Resource, query: dict[str, str]) -> Manifests:
+        items: Manifests = self._request("GET", self._path(resource), query=query).get("items") or []
+        return [{"apiVersion": resource.api_version, "kind": resource.kind, **item} for item in items]
+
+    def _path(self, resource: resources.Resource, name: str | None = None) -> str:
+        return resource.path(urllib.parse.quote(self.namespace, safe=""), urllib.parse.quote(name or "", safe=":"))
+
+    def _request(self, method: str, path: str, **options: Any) -> Manifest:
+        end, delay = time.monotonic() + DEADLINE_SECONDS, 0.1
+        while True:
+            try:
+                return self.connection.request(method, path, **options)
+            except errors.KubeUnavailable as error:
+                wait = max(random.uniform(delay / 2, delay), error.retry_after or 0)  # noqa: S311 -- spreads callers
+                if time.monotonic() + wait >= end:
+                    raise
+            time.sleep(wait)
+            delay = min(delay * 2, _LONGEST_DELAY_SECONDS)
+
+
+def owned_spec(obj: Manifest, manager: str) -> Manifest:
+    """What of an object's spec this field manager has applied: to be applied again with changes.
+
+    Of a list with keys the items that are its own are given whole.
+    """
+    entries = obj["metadata"].get("managedFields") or []
+    applied: Manifest = next((each for each in entries if _is_applied(each, manager)), {})
+    fields: Manifest = applied.get("fieldsV1", {}).get("f:spec", {})
+    return dict(_owned(obj.get("spec", {}), fields)) if fields else {}
+
+
+def _is_applied(entry: Manifest, manager: str) -> bool:
+    return (entry.get("manager"), entry.get("operation"), entry.get("subresource", "")) == (manager, "Apply", "")
+
+
+def _owned(value: Any, fields: Manifest) -> Any:
+    below = {path: inner for path, inner in fields.items() if path != "."}
+    if isinstance(value, list):
+        wanted = [json.loads(path.removeprefix("k:")).items() for path in below if path.startswith("k:")]
+        return [item for item in value if not below or any(keys <= item.items() for keys in wanted)]
+    if not below or not isinstance(value, dict):
+        return value
+    paths = {path.removeprefix("f:"): inner for path, inner in below.items()}
+    return {name: _owned(value[name], inner) for name, inner in paths.items() if name in value}
