@@ -22,7 +22,7 @@ from mlflow.store.model_registry import abstract_store
 from mlflow.utils import validation
 
 from podium import errors
-from podium.mlflow_plugin import actor, entities, refused, search, server, sources, translate, uri
+from podium.mlflow_plugin import actor, entities, guard, metrics, refused, search, server, sources, translate, uri
 from podium.registry import entities as registry_entities
 from podium.registry import store
 
@@ -37,6 +37,7 @@ class _Opened:
     pid: int
     registry: store.Registry
     sources: sources.Sources
+    guards: guard.Guards
 
 
 class RegistryStore(refused.RefusedMethods, abstract_store.AbstractStore):  # type: ignore[misc]  # MLflow has no types
@@ -64,7 +65,8 @@ class RegistryStore(refused.RefusedMethods, abstract_store.AbstractStore):  # ty
             registry = self._open_registry()
             tracking_uri = server.tracking_uri(os.environ) or self._tracking_uri
             found = sources.Sources(registry, tracking_uri, server.artifacts_destination(os.environ))
-            opened = self._opened = _Opened(os.getpid(), registry, found)
+            guards = guard.Guards(registry, metrics.Metrics(tracking_uri))
+            opened = self._opened = _Opened(os.getpid(), registry, found, guards)
         return opened
 
     # Registered models
@@ -243,11 +245,15 @@ class RegistryStore(refused.RefusedMethods, abstract_store.AbstractStore):  # ty
 
     @translate.translated
     def set_registered_model_alias(self, name: str, alias: str, version: Any) -> None:
-        """The alias designates this version from now on; RESOURCE_CONFLICT when a ModelAlias pins it."""
+        """The alias designates this version from now on.
+
+        PERMISSION_DENIED when it fails a gate, RESOURCE_CONFLICT when a ModelAlias pins the alias elsewhere.
+        """
         validation._validate_model_name(name)
         validation._validate_model_alias_name(alias)
         validation._validate_model_alias_name_reserved(alias)
-        self._registry.set_alias(name, alias, _number(version), actor.current())
+        opened = self._open()
+        opened.registry.set_alias(name, alias, _number(version), actor.current(), guard=opened.guards.of(alias))
 
     @translate.translated
     def delete_registered_model_alias(self, name: str, alias: str) -> None:

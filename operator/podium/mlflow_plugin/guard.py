@@ -1,0 +1,75 @@
+"""Guard: the gates of an alias, asked in the user's own call before the alias moves.
+
+The policy is read in each try of the compare-and-swap (one GET; without gates for this alias that is all), metrics once
+for a call. The operator judges again by what is recorded here; this is the early answer, and the record.
+"""
+
+from podium import errors
+from podium.gates import evaluate, sentences
+from podium.mlflow_plugin import metrics
+from podium.registry import access, entities, store
+
+
+class Guards:
+    """What aliases of one registry demand, and the metrics that versions are held against them by."""
+
+    def __init__(self, registry: store.Registry, measured: metrics.Metrics) -> None:
+        self._registry, self._measured = registry, measured
+
+    def of(self, alias: str) -> access.Guard:
+        """For one call of Registry.set_alias; raises GateRefused with each gate that fails."""
+        known: dict[tuple[int, tuple[str, ...]], metrics.Reading] = {}
+
+        def measure(version: entities.Version, names: tuple[str, ...]) -> metrics.Reading:
+            if (version.number, names) not in known:
+                known[version.number, names] = self._measured.of(version, names)
+            return known[version.number, names]
+
+        def check(head: entities.Head, version: entities.Version) -> entities.Evidence:
+            if not (demand := self._registry.policy(head).gates.get(alias)):
+                return entities.Evidence()
+            owner, gates = demand
+            values: dict[str, float] = {}
+            problems: dict[str, str] = {}
+            absent: set[str] = set()
+            for other, names in _by_alias(gates).items():
+                compared = self._incumbent(head, alias, version, other) if other else version
+                if compared is None:
+                    absent.add(str(other))
+                    continue
+                reading = measure(compared, names)
+                values |= {evaluate.key(name, other): value for name, value in reading.values.items()}
+                problems |= {evaluate.key(name, other): problem for name, problem in reading.problems.items()}
+            results = evaluate.evaluate(gates, version, values, problems, absent)
+            if not evaluate.passed(results):
+                raise errors.GateRefused(sentences.refusal(head.name, version.number, alias, results, owner))
+            return entities.Evidence(results, values)
+
+        return check
+
+    def _incumbent(
+        self, head: entities.Head, alias: str, version: entities.Version, other: str
+    ) -> entities.Version | None:
+        """What `other` designates, if anything; for an alias that is there already what it designated before."""
+        number = head.aliases.get(other)
+        if other == alias and number == version.number:
+            number = self._before(head, alias)
+        try:
+            return None if number is None else self._registry.version_of(head, number)
+        except errors.NotFound:  # deleted since
+            return None
+
+    def _before(self, head: entities.Head, alias: str) -> int | None:
+        """What the alias designated before its last move."""
+        for entry in reversed(self._registry.history(head.name)):
+            if entry.alias == alias and entry.from_version != entry.to_version:
+                return entry.from_version
+        return None
+
+
+def _by_alias(gates: entities.Gates) -> dict[str | None, tuple[str, ...]]:
+    """The names of the metrics needed of each alias's version, and by None of the version itself."""
+    names: dict[str | None, tuple[str, ...]] = {}
+    for name, other in evaluate.needed(gates):
+        names[other] = (*names.get(other, ()), name)
+    return names

@@ -1,0 +1,296 @@
+"""Gates in the user's own call: the store on a registry in memory, metrics in MLflow's own tracking store."""
+
+import collections.abc
+import dataclasses
+from typing import Any
+
+import mlflow
+import pytest
+from mlflow import exceptions
+
+from podium.mlflow_plugin import store
+from podium.registry import backend, entities, keys, memory
+from podium.registry import store as registries
+
+OWNER = entities.Pin("u1", "models", "iris")
+ACCURACY = entities.MetricGate("accuracy", min=0.9)
+NOT_WORSE = entities.MetricGate("accuracy", not_worse_than="champion", tolerance=0.01)
+
+
+class Counting(memory.MemoryBackend):
+    """Remembers what was read, and runs `interlude` before the next write."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gets: list[str] = []
+        self.interlude: collections.abc.Callable[[], object] | None = None
+
+    def get(self, name: str) -> backend.Record | None:
+        self.gets.append(name)
+        return super().get(name)
+
+    def replace(self, record: backend.Record) -> backend.Record:
+        if interlude := self.interlude:
+            self.interlude = None
+            interlude()
+        return super().replace(record)
+
+
+@dataclasses.dataclass
+class Setting:
+    """A model `iris`, the store that users call, and their tracking client."""
+
+    records: Counting
+    registry: registries.Registry
+    plugin: Any
+    tracking: Any
+
+    def demand(self, alias: str = "champion", *metrics: entities.MetricGate, **others: Any) -> None:
+        """Gates as the operator projects them."""
+        policy = self.registry.policy(self.registry.get_model("iris"))
+        gates = {**policy.gates, alias: (OWNER, entities.Gates(metrics, **others))}
+        self.registry.put_policy(dataclasses.replace(policy, gates=gates))
+
+    def version(self, **metrics: float) -> int:
+        """A version of a run with these metrics."""
+        run = self.tracking.create_run("0").info.run_id
+        for name, value in metrics.items():
+            self.tracking.log_metric(run, name, value)
+        return int(self.plugin.create_model_version("iris", "s3://m/x", run).version)
+
+    def move(self, version: int, alias: str = "champion") -> None:
+        self.plugin.set_registered_model_alias("iris", alias, str(version))
+
+    def refused(self, version: int, alias: str = "champion") -> str:
+        """What the user reads whose call is refused, with nothing moved."""
+        before = self.registry.get_model("iris")
+        with pytest.raises(exceptions.MlflowException) as caught:
+            self.move(version, alias)
+        assert caught.value.error_code == "PERMISSION_DENIED"
+        assert caught.value.get_http_status_code() == 403
+        assert self.registry.get_model("iris") == before
+        return str(caught.value)
+
+    @property
+    def last(self) -> entities.HistoryEntry:
+        return self.registry.history("iris")[-1]
+
+
+@pytest.fixture(scope="session")
+def tracking_uri(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return f"sqlite:///{tmp_path_factory.mktemp('tracking')}/mlflow.db"
+
+
+@pytest.fixture
+def setting(tracking_uri: str) -> Setting:
+    records = Counting()
+    registry = registries.Registry(records)
+    plugin = store.RegistryStore("configmap://models", tracking_uri, lambda: registry)
+    plugin.create_registered_model("iris")
+    return Setting(records, registry, plugin, mlflow.MlflowClient(tracking_uri=tracking_uri))
+
+
+def test_an_alias_without_gates_moves_at_the_cost_of_one_read(setting: Setting) -> None:
+    number = setting.version()
+    uid = setting.registry.get_model("iris").uid
+    setting.records.gets.clear()
+    setting.move(number)
+    assert setting.records.gets == [uid, keys.version_name(uid, number), keys.policy_name(uid)]
+    setting.demand("staging", ACCURACY)
+    setting.move(number, "other")
+    assert setting.last.evidence == entities.Evidence()
+
+
+def test_a_version_that_meets_its_gates_moves_and_what_was_found_is_recorded(setting: Setting) -> None:
+    setting.demand("champion", ACCURACY, tags={"approval_status": "approved"})
+    number = setting.version(accuracy=0.93, other=1)
+    setting.plugin.set_model_version_tag("iris", number, entities_tag("approval_status", "approved"))
+    setting.move(number)
+    assert setting.last.evidence == entities.Evidence(
+        (
+            entities.GateResult("accuracy >= 0.9", True, "0.93"),
+            entities.GateResult("tag approval_status = approved", True, "approved"),
+        ),
+        {"accuracy": 0.93},
+    )
+
+
+def entities_tag(key: str, value: str) -> Any:
+    return mlflow.entities.model_registry.ModelVersionTag(key, value)
+
+
+def test_a_version_that_fails_is_refused_with_every_gate_its_value_its_bound_and_what_to_do(setting: Setting) -> None:
+    latency = entities.MetricGate("latency", max=20)
+    setting.demand("champion", ACCURACY, latency, tags={"approval_status": "approved"}, approval="Manual")
+    told = setting.refused(setting.version(accuracy=0.87, latency=12))
+    for part in (
+        "fails 3 of 4 gates (ModelAlias models/iris, spec.gates)",
+        "accuracy >= 0.9: found 0.87",
+        "tag approval_status = approved: found missing",
+        "client.set_model_version_tag('iris', '1', 'approval_status', 'approved')",
+        "approval Manual: found not approved yet",
+        "podium approve iris 1 --why TEXT",
+    ):
+        assert part in told
+    assert "latency" not in told
+
+
+def test_an_alias_is_held_against_what_another_designates(setting: Setting) -> None:
+    setting.demand("staging", NOT_WORSE)
+    first, second, third = (setting.version(accuracy=value) for value in (0.9, 0.89, 0.88))
+    setting.move(second, "staging")
+    assert setting.last.evidence.gates[0].value == "0.89; champion designates no version"
+    setting.move(first)
+    setting.move(second, "staging")
+    assert setting.last.evidence.metrics == {"accuracy": 0.89, "accuracy@champion": 0.9}
+    assert "found 0.88; champion has 0.9" in setting.refused(third, "staging")
+
+
+def test_an_alias_is_held_against_the_version_that_it_leaves(setting: Setting) -> None:
+    setting.demand("champion", NOT_WORSE)
+    first, second, third = (setting.version(accuracy=value) for value in (0.9, 0.895, 0.88))
+    setting.move(first)
+    setting.move(second)
+    assert setting.last.evidence.metrics == {"accuracy": 0.895, "accuracy@champion": 0.9}
+    assert "found 0.88; champion has 0.895" in setting.refused(third)
+
+
+def test_setting_an_alias_again_is_held_against_the_version_that_it_left(setting: Setting) -> None:
+    first, second = (setting.version(accuracy=value) for value in (0.9, 0.5))
+    setting.move(first)
+    setting.move(second)  # before there were gates
+    setting.demand("champion", NOT_WORSE)
+    assert "found 0.5; champion has 0.9" in setting.refused(second)
+    setting.tracking.log_metric(setting.registry.get_version("iris", second).run_id, "accuracy", 0.95, step=1)
+    setting.move(second)
+    assert (setting.last.from_version, setting.last.to_version) == (second, second)
+    assert setting.last.evidence.metrics == {"accuracy": 0.95, "accuracy@champion": 0.9}
+    recorded = setting.registry.history("iris")
+    setting.move(second)
+    assert setting.registry.history("iris") == recorded
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (float("nan"), "found NaN, by run"),
+        (float("inf"), "found infinite, by run"),
+        (None, "found missing: not logged"),
+    ],
+)
+def test_a_metric_that_is_no_number_is_refused(setting: Setting, value: float | None, told: str) -> None:
+    setting.demand("champion", ACCURACY)
+    assert told in setting.refused(setting.version(**({} if value is None else {"accuracy": value})))
+
+
+def test_a_run_and_its_logged_model_that_contradict_are_refused(setting: Setting) -> None:
+    setting.demand("champion", ACCURACY)
+    run = setting.tracking.create_run("0").info.run_id
+    model = setting.tracking.create_logged_model("0", source_run_id=run).model_id
+    setting.tracking.log_metric(run, "accuracy", 0.98, timestamp=1, model_id=model)
+    setting.tracking.log_metric(run, "accuracy", 0.91, timestamp=2)
+    number = setting.plugin.create_model_version("iris", f"models:/{model}", run, model_id=model).version
+    told = setting.refused(number)
+    assert f"found contradictory: run {run} says 0.91, logged model {model} says 0.98" in told
+    setting.tracking.log_metric(run, "accuracy", 0.95, timestamp=3, model_id=model)
+    setting.move(number)
+    assert setting.last.evidence.metrics == {"accuracy": 0.95}
+
+
+def test_metrics_count_as_they_are_when_the_alias_moves_and_stay_recorded_so(setting: Setting) -> None:
+    setting.demand("champion", ACCURACY)
+    number = setting.version(accuracy=0.8)
+    run = setting.registry.get_version("iris", number).run_id
+    setting.refused(number)
+    setting.tracking.log_metric(run, "accuracy", 0.95, step=1)
+    setting.move(number)
+    setting.tracking.log_metric(run, "accuracy", 0.1, step=2)
+    assert setting.last.evidence.metrics == {"accuracy": 0.95}
+
+
+def test_gates_that_change_before_the_write_are_asked_anew(setting: Setting) -> None:
+    number = setting.version(accuracy=0.8)
+
+    def another_writer() -> None:
+        setting.demand("champion", ACCURACY)
+        setting.registry.set_model_tag("iris", "a", "b")
+
+    setting.records.interlude = another_writer
+    with pytest.raises(exceptions.MlflowException, match=r"accuracy >= 0\.9: found 0\.8"):
+        setting.move(number)
+    assert setting.registry.get_model("iris").aliases == {}
+
+
+def test_an_incumbent_that_changes_before_the_write_is_asked_for_anew(setting: Setting) -> None:
+    first, second, third = (setting.version(accuracy=value) for value in (0.5, 0.9, 0.8))
+    setting.move(first)
+    setting.demand("staging", NOT_WORSE)
+    setting.records.interlude = lambda: setting.move(second)
+    with pytest.raises(exceptions.MlflowException, match=r"found 0\.8; champion has 0\.9"):
+        setting.move(third, "staging")
+
+
+def test_an_approval_lets_the_move_through_and_a_rejection_stops_the_next(setting: Setting) -> None:
+    setting.demand("champion", approval="Manual")
+    number = setting.version()
+    setting.refused(number)
+    ann = entities.Actor("ann", "kubernetes", True)
+    setting.registry.decide("iris", number, entities.Approval("approved", 1, ann, "checked by hand"))
+    setting.move(number)
+    assert setting.last.evidence.gates == (
+        entities.GateResult("approval Manual", True, "approved by ann: checked by hand"),
+    )
+    setting.plugin.delete_registered_model_alias("iris", "champion")
+    setting.registry.decide("iris", number, entities.Approval("rejected", 2, ann, "too slow"))
+    assert "approval Manual: found rejected by ann: too slow" in setting.refused(number)
+
+
+def test_gates_that_cannot_be_read_stop_the_move(setting: Setting) -> None:
+    setting.demand("champion", ACCURACY)
+    number = setting.version(accuracy=0.95)
+    record = setting.records.get(keys.policy_name(setting.registry.get_model("iris").uid))
+    assert record
+    setting.records.replace(dataclasses.replace(record, data={**record.data, "gates": "{}\n"}))
+    with pytest.raises(exceptions.MlflowException, match="-policy, key 'gates': line 1") as caught:
+        setting.move(number)
+    assert caught.value.error_code == "RESOURCE_CONFLICT"
+    assert setting.registry.get_model("iris").aliases == {}
+
+
+def test_a_tracking_store_that_does_not_answer_moves_nothing(setting: Setting, tmp_path: Any) -> None:
+    setting.demand("champion", ACCURACY)
+    number = setting.version(accuracy=0.95)
+    (tmp_path / "file").write_text("no folder")
+    elsewhere = store.RegistryStore("configmap://models", f"sqlite:///{tmp_path}/file/x.db", lambda: setting.registry)
+    with pytest.raises(
+        exceptions.MlflowException, match="the alias was not moved: its gates ask for metrics"
+    ) as caught:
+        elsewhere.set_registered_model_alias("iris", "champion", number)
+    assert caught.value.error_code == "TEMPORARILY_UNAVAILABLE"
+    assert setting.registry.get_model("iris").aliases == {}
+
+
+def test_the_alias_of_a_prompt_is_gated_too(setting: Setting) -> None:
+    setting.plugin.create_prompt("greeting")
+    setting.plugin.create_prompt_version("greeting", "Hello {{name}}")
+    uid = setting.registry.get_model("greeting").uid
+    gates = entities.Gates(approval="Manual")
+    setting.registry.put_policy(entities.Policy(uid, {"production": (OWNER, gates)}))
+    with pytest.raises(exceptions.MlflowException, match="podium approve greeting 1"):
+        setting.plugin.set_prompt_alias("greeting", "production", 1)
+    assert setting.registry.get_model("greeting").aliases == {}
+
+
+def test_a_copied_version_is_judged_by_the_run_of_its_origin(setting: Setting) -> None:
+    setting.demand("champion", ACCURACY)
+    setting.plugin.create_registered_model("origin")
+    for value in (0.8, 0.95):
+        run = setting.tracking.create_run("0").info.run_id
+        setting.tracking.log_metric(run, "accuracy", value)
+        setting.plugin.create_model_version("origin", "s3://m/o", run)
+    copies = [
+        setting.plugin.copy_model_version(setting.plugin.get_model_version("origin", number), "iris").version
+        for number in (1, 2)
+    ]
+    assert "found 0.8" in setting.refused(copies[0])
+    setting.move(copies[1])
