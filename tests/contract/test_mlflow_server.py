@@ -202,7 +202,7 @@ def test_refusals_reach_the_client_at_once_with_their_sentences(client: Any) -> 
     begun = time.monotonic()
     for call, code in (
         (lambda: client.get_registered_model("nobody"), "RESOURCE_DOES_NOT_EXIST"),
-        (lambda: client.rename_registered_model("refused", "other"), "NOT_IMPLEMENTED"),
+        (lambda: client.rename_registered_model("nobody", "other"), "RESOURCE_DOES_NOT_EXIST"),
         (lambda: client.search_registered_models("tags.a = 'b'"), "NOT_IMPLEMENTED"),
         (
             lambda: client.create_webhook("hook", "https://example.com/", ["registered_model.created"]),

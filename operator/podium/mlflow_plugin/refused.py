@@ -28,9 +28,6 @@ def _refused(sentence: str) -> Callable[..., NoReturn]:
 class RefusedMethods:
     """To be inherited from before MLflow's AbstractStore."""
 
-    rename_registered_model = _refused(
-        "this registry does not rename models yet: register its versions under the new name, and delete the old model"
-    )
     transition_model_version_stage = _refused(
         "this registry has no stages, which MLflow deprecates: set an alias on the version instead"
     )

@@ -105,6 +105,13 @@ class RegistryStore(refused.RefusedMethods, abstract_store.AbstractStore):  # ty
         validation._validate_model_name(name)
         return self._model(self._registry.update_model(name, description))
 
+    @translate.translated_once
+    def rename_registered_model(self, name: str, new_name: str) -> Any:
+        """Another name for a model; the RegisteredModel. RESOURCE_CONFLICT while a ModelAlias uses it."""
+        validation._validate_model_renaming(new_name)
+        validation._validate_model_name(name)
+        return self._model(self._registry.rename_model(name, new_name))
+
     @translate.translated
     def delete_registered_model(self, name: str) -> None:
         """Delete a model with its versions; RESOURCE_CONFLICT while a ModelAlias serves it."""

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import TypeAlias
 
-from podium.registry import backend, creation, entities, reading, transitions, validation, writing
+from podium.registry import backend, creation, entities, naming, reading, renaming, transitions, validation, writing
 
 NOBODY = entities.Actor()
 Guard: TypeAlias = Callable[[entities.Head, entities.Version], entities.Evidence]
@@ -31,7 +31,9 @@ class Access:
         self._backend, self._clock, self._mirrors = records, clock, mirrors
         self._reader = reading.Reader(records)
         self._writer = writing.Writer(records, deadline_seconds)
-        self._creation = creation.Creation(records, self._reader, self._writer, clock)
+        self._naming = naming.Naming(records, self._reader, self._writer, clock)
+        self._creation = creation.Creation(records, self._reader, self._writer, self._naming, clock)
+        self._renaming = renaming.Renaming(self._reader, self._writer, self._naming, self._check_mirror)
 
     def get_model(self, name: str) -> entities.Head:
         """The model with this name, by a consistent read. Raises NotFound."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 from podium import errors, names
-from podium.registry import backend, codec, entities, keys
+from podium.registry import backend, codec, entities, keys, transitions
 
 T = TypeVar("T")
 _NEAREST = 3
@@ -77,7 +77,7 @@ class Catalog:
             raise _again(version)
         is_committed = 1 <= number <= head.last_version
         if version and is_committed and not version.deleted and number not in head.deleting:
-            return version
+            return transitions.shown(head, version)
         what = "was deleted" if is_committed else "does not exist"
         raise errors.NotFound(
             f"version {number} of {_short(head.name)} {what}{self._neighbours(head, number)}", "version"

@@ -16,13 +16,13 @@ from podium.registry import backend, entities, keys, parsing
 FORMAT = "1"
 """Value of data key `format`; a reader refuses others, as written by a newer Podium."""
 WRITES = "writes"
-"""Data key of Head.writes and Version.writes."""
+"""Data key of Claim.write, Head.writes and Version.writes."""
 
 
 def encode_claim(claim: entities.Claim) -> backend.Record:
     """The ConfigMap of a claim."""
-    data = {"format": FORMAT, "name": _text(claim.name), "uid": claim.uid}
-    return backend.Record(keys.claim_name(claim.name), keys.labels(keys.CLAIM, claim.uid), data)
+    data = {"format": FORMAT, "name": _text(claim.name), "uid": claim.uid, WRITES: claim.write}
+    return backend.Record(keys.claim_name(claim.name), keys.labels(keys.CLAIM, claim.uid), _present(data))
 
 
 def decode_claim(record: backend.Record) -> entities.Claim:
@@ -33,7 +33,7 @@ def decode_claim(record: backend.Record) -> entities.Claim:
         raise parser.corrupt("name", f"another name's claim: {name!r} has ConfigMap {keys.claim_name(name)}")
     if parser.uid != uid:
         raise parser.corrupt("uid", f"{uid!r} differs from the label's {parser.uid!r}")
-    return entities.Claim(name, uid)
+    return entities.Claim(name, uid, " ".join(parser.words(WRITES)))
 
 
 def encode_head(head: entities.Head) -> backend.Record:

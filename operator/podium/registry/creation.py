@@ -1,7 +1,6 @@
 """Making models and versions so that a kill after any write leaves a legal state.
 
-A model: the head is written first and nobody sees it; the claim decides. The claim of a model that is deleted or gone
-never counts again, so it is taken over by a compare-and-swap.
+A model: the head is written first and nobody sees it; the claim decides (see naming.py).
 A version: its object is written first under the next free number and nobody sees it; the head's lastVersion decides.
 An object that another creation left or has just put there is passed by, and becomes a version like any other.
 """
@@ -12,7 +11,7 @@ import secrets
 from collections.abc import Callable
 
 from podium import errors, names
-from podium.registry import backend, codec, entities, keys, limits, reading, removal, transitions, writing
+from podium.registry import backend, codec, entities, keys, limits, naming, reading, removal, transitions, writing
 
 _CROWD = 8
 """So many versions in the making at once are many: wait before the next try."""
@@ -33,9 +32,15 @@ class Creation:
     """Creates for one registry; safe to use from several threads."""
 
     def __init__(
-        self, records: backend.Backend, reader: reading.Reader, writer: writing.Writer, clock: Callable[[], int]
+        self,
+        records: backend.Backend,
+        reader: reading.Reader,
+        writer: writing.Writer,
+        names: naming.Naming,
+        clock: Callable[[], int],
     ) -> None:
         self._backend, self._reader, self._writer, self._clock = records, reader, writer, clock
+        self._naming = names
 
     def model(self, name: str, description: str | None, tags: entities.Tags, mirror: str = "") -> entities.Head:
         """A new model, of valid arguments; `mirror` as in Head. Raises AlreadyExists, TooLarge."""
@@ -44,10 +49,10 @@ class Creation:
         head = entities.Head(uid, name, description, dict(tags), created_ms=now, updated_ms=now, mirror=mirror)
         record = codec.encode_head(head)
         limits.check(record, f"registered model {name[:60]!r}")
-        claim, rival = self._inspect(name)
+        found = self._naming.inspect(name)
         written = self._backend.create(record)
         try:
-            rival = self._claim(head, claim, rival)
+            rival = self._naming.take(name, uid, found)
         except errors.AlreadyExists:
             removal.remove(self._backend, written)
             raise
@@ -55,35 +60,6 @@ class Creation:
         if rival:  # a deletion that died half-way
             removal.remove_model(self._backend, rival)
         return head
-
-    def _inspect(self, name: str) -> tuple[reading.Stored[entities.Claim] | None, entities.Head | None]:
-        """The name's claim, and the deleted head that it still points to. Raises AlreadyExists when it counts."""
-        if (claim := self._reader.claim(name)) is None:
-            return None, None
-        head = self._reader.head(claim.entity.uid)
-        if head and not head.entity.is_deleted and head.entity.name == name:
-            raise errors.AlreadyExists(f"Registered Model (name={name}) already exists.")
-        return claim, head.entity if head and head.entity.is_deleted else None
-
-    def _claim(
-        self, head: entities.Head, claim: reading.Stored[entities.Claim] | None, rival: entities.Head | None
-    ) -> entities.Head | None:
-        """Point the name's claim to the head; the deleted head that it pointed to. Raises AlreadyExists."""
-        patience = self._writer.patience()
-        record = codec.encode_claim(entities.Claim(head.name, head.uid))
-        while True:
-            with contextlib.suppress(errors.AlreadyExists, backend.Stale):
-                if claim is None:
-                    self._backend.create(record)
-                else:
-                    stored = claim.record
-                    labels = {**stored.labels, **record.labels}
-                    self._backend.replace(dataclasses.replace(stored, labels=labels, data=record.data))
-                return rival
-            patience.wait(f"the claim of {head.name[:60]!r}")
-            if (claim := self._reader.claim(head.name)) and claim.entity.uid == head.uid:
-                return rival  # the answer to the write was lost
-            claim, rival = self._inspect(head.name)
 
     def version(self, name: str, version: entities.Version) -> entities.Version:
         """A new version of the model, of valid fields; its uid, number and times are set here. Raises NotFound."""

@@ -127,6 +127,8 @@ class Claim:
 
     name: str
     uid: str
+    write: str = ""
+    """Id of its latest write, so that to write it again for the same model is a change too."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

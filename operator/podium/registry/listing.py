@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from podium.registry import access, codec, entities, keys, reading
+from podium.registry import access, codec, entities, keys, reading, transitions
 
 
 class Listing(access.Access):
@@ -11,10 +11,14 @@ class Listing(access.Access):
     def list_models(self) -> list[entities.Head]:
         """All models by name. One whose ConfigMap does not parse is left out, with a warning in the log."""
         claims = reading.decoded(self._backend.list(keys.of_kind(keys.CLAIM)), codec.decode_claim)
-        claimed = {claim.uid: claim.name for claim in claims}
+        claimed = {(claim.name, claim.uid) for claim in claims}
         heads = reading.decoded(self._backend.list(keys.of_kind(keys.HEAD)), codec.decode_head)
-        live = [head for head in heads if not head.is_deleted and claimed.get(head.uid) == head.name]
-        return sorted(live, key=lambda head: head.name)
+        live = [
+            head if (head.name, head.uid) in claimed else self._reader.settled(head)
+            for head in heads
+            if not head.is_deleted
+        ]
+        return sorted(filter(None, live), key=lambda head: head.name)
 
     def list_versions(self, name: str) -> list[entities.Version]:
         """A model's versions, newest first; one that does not parse is left out, with a warning. Raises NotFound."""
@@ -39,7 +43,7 @@ class Listing(access.Access):
 def _present(head: entities.Head, versions: Iterable[entities.Version]) -> list[entities.Version]:
     """Those versions that are committed and not deleted."""
     return [
-        version
+        transitions.shown(head, version)
         for version in versions
         if version.number <= head.last_version and not version.deleted and version.number not in head.deleting
     ]

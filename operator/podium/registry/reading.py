@@ -4,6 +4,7 @@ A claim may be remembered, because a wrong one shows itself: its head is not the
 claim was believed costs one GET, any other name two or three.
 """
 
+import contextlib
 import dataclasses
 import logging
 from collections.abc import Callable, Iterable, Iterator
@@ -67,6 +68,16 @@ class Reader:
             raise errors.NotFound(f"no registered model has uid {uid}: it was deleted")
         return head
 
+    def settled(self, listed: entities.Head) -> entities.Head | None:
+        """A head whose claim was not in a list: as it is now, if it is claimed. It may have been renamed in between."""
+        name = None
+        with contextlib.suppress(errors.CorruptRegistry):
+            while (head := self.head(listed.uid)) and not head.entity.is_deleted and head.entity.name != name:
+                name = head.entity.name
+                if (claim := self.claim(name)) and claim.entity.uid == listed.uid:
+                    return head.entity
+        return None
+
     def version_object(self, uid: str, number: int) -> Stored[entities.Version] | None:
         """The version's object, whether or not it is committed or deleted."""
         record = self._backend.get(keys.version_name(uid, number))
@@ -78,7 +89,7 @@ class Reader:
         stored = self.version_object(head.uid, number)
         if stored is None or stored.entity.deleted:
             raise errors.NotFound(transitions.missing_version(head, number), "version")
-        return stored
+        return dataclasses.replace(stored, entity=transitions.shown(head, stored.entity))
 
     def _agreeing(self, uid: str, name: str) -> Stored[entities.Head] | None:
         head = self.head(uid)

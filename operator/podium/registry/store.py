@@ -5,8 +5,9 @@ done by whoever comes next:
 
     create a model      head, then the claim (decides; a claim whose head is gone or deleted is taken over)
     create a version    the version's object, then the head's lastVersion (decides)
+    rename a model      the head: `renaming`; the new name's claim; the head: the name (decides); the old claim removed
     delete a version    the head: aliases dropped, `deleting` (decides); the tombstone; the head without `deleting`
-    delete a model      the head: deleted (decides); claim, versions, archives, head removed
+    delete a model      the head: deleted (decides); claims, versions, archives, head removed
 """
 
 from podium import errors
@@ -21,6 +22,7 @@ from podium.registry import (
     mirroring,
     reading,
     removal,
+    sweeping,
     transitions,
     validation,
     versions,
@@ -50,6 +52,17 @@ class Registry(listing.Listing, versions.Versions, holders.Holders, images.Image
         """Another description. Raises NotFound."""
         validation.check_text("The description", description)
         return self._change_model(name, lambda head: transitions.describe(head, description, self._clock()))
+
+    def rename_model(self, name: str, new_name: str) -> entities.Head:
+        """Another name, or the same one, which is an update too.
+
+        Raises NotFound, AlreadyExists, and InUse while a ModelAlias serves the model or pins an alias.
+        """
+        validation.check_model_name(new_name)
+        if name == new_name:
+            return self._change_model(name, lambda head: transitions.rename(head, name, self._clock()))
+        validation.check_model_name(name)
+        return self._renaming.model(name, new_name)
 
     def delete_model(self, name: str) -> None:
         """Delete a model with its versions.
@@ -120,7 +133,7 @@ class Registry(listing.Listing, versions.Versions, holders.Holders, images.Image
 
     def sweep(self) -> list[str]:
         """Finish what died half-way, in this process or another; names of what was removed. For now and then."""
-        removed = removal.sweep(self._backend, self._clock())
+        removed = sweeping.sweep(self._backend, self._naming, self._clock())
         for head in self.list_models():
             for doomed in head.deleting:
                 self._bury(head.uid, doomed)

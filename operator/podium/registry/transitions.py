@@ -53,6 +53,33 @@ def describe(head: Head, description: str | None, now_ms: int) -> Head:
     return dataclasses.replace(head, description=description, updated_ms=_later(head.updated_ms, now_ms))
 
 
+def begin_rename(head: Head, name: str) -> Head:
+    """The model is to get this name. Raises InUse as check_free_to_rename."""
+    check_free_to_rename(head)
+    return dataclasses.replace(head, renaming=name)
+
+
+def rename(head: Head, name: str, now_ms: int) -> Head:
+    """Another name, or the same; as in MLflow, the model and all its versions are updated by that."""
+    now = _later(head.updated_ms, now_ms)
+    return dataclasses.replace(head, name=name, renaming=None, renamed_ms=now, updated_ms=now)
+
+
+def end_rename(head: Head, name: str) -> Head:
+    """No rename to this name is under way any more."""
+    return dataclasses.replace(head, renaming=None) if head.renaming == name else head
+
+
+def check_free_to_rename(head: Head) -> None:
+    """Raises InUse with a ModelAlias that serves the model or pins one of its aliases: it names the model."""
+    holders: tuple[entities.ServingClaim | entities.Pin, ...] = (*head.serving.values(), *head.pins.values())
+    for holder in holders:
+        raise errors.InUse(
+            f"{head.name!r} is used by ModelAlias {holder.namespace}/{holder.name}, which knows it by its name: "
+            "delete the ModelAlias first, and make one for the new name afterwards"
+        )
+
+
 def set_tag(head: Head, key: str, value: str | None) -> Head:
     """One more tag, or another value; as in MLflow, the time of the last update stays."""
     return dataclasses.replace(head, tags={**head.tags, key: value})
@@ -217,6 +244,13 @@ def trim(head: Head, archive: entities.Archive) -> Head:
 def describe_version(version: Version, description: str | None, now_ms: int) -> Version:
     """Another description of a version; like MLflow, an equal one counts as an update too."""
     return dataclasses.replace(version, description=description, updated_ms=_later(version.updated_ms, now_ms))
+
+
+def shown(head: Head, version: Version) -> Version:
+    """The version as it is seen: a rename of its model has updated it too."""
+    if version.updated_ms >= head.renamed_ms:
+        return version
+    return dataclasses.replace(version, updated_ms=head.renamed_ms)
 
 
 def set_version_tag(version: Version, key: str, value: str | None) -> Version:

@@ -8,7 +8,7 @@ import pytest
 
 from podium import errors
 from podium.registry import backend as backend_protocol
-from podium.registry import codec, entities, keys, limits, memory, removal, store
+from podium.registry import catalog, codec, entities, keys, limits, memory, removal, store
 from tests.unit.registry import factories
 
 JOE = factories.JOE
@@ -57,6 +57,11 @@ OPERATIONS = {
     ),
     "delete an alias": Operation(
         lambda r: r.delete_alias("iris", "champion", JOE), lambda r: r.get_model("iris").aliases == {}
+    ),
+    "rename a model": Operation(
+        lambda r: r.rename_model("iris", "lily"),
+        lambda r: [head.name for head in r.list_models()] == ["lily"],
+        (errors.NotFound,),
     ),
     "delete a version": Operation(
         lambda r: r.delete_version("iris", 1, JOE),
@@ -126,12 +131,13 @@ def test_a_sweep_leaves_nothing_that_belongs_to_no_model(operation: Operation, w
     registry = store.Registry(backend, clock=factories.Clock(1_000_000 + 2 * removal.GRACE_MS))
     before = registry.list_models()
     registry.sweep()
-    assert [dataclasses.replace(h, deleting=(), writes=()) for h in before] == [
-        dataclasses.replace(h, deleting=(), writes=()) for h in registry.list_models()
+    unmarked = {"deleting": (), "renaming": None, "writes": ()}
+    assert [dataclasses.replace(h, **unmarked) for h in before] == [
+        dataclasses.replace(h, **unmarked) for h in registry.list_models()
     ]
     owned = set()
     for head in registry.list_models():
-        assert head.deleting == ()
+        assert (head.deleting, head.renaming) == ((), None)
         owned |= {keys.claim_name(head.name), head.uid}
         owned |= {keys.version_name(head.uid, number) for number in range(1, head.last_version + 1)}
     assert {record.name for record in backend.list({})} == owned
@@ -272,6 +278,11 @@ def kill(operation: Operation, write: int, is_taken: bool) -> memory.MemoryBacke
 def check(backend: memory.MemoryBackend, registry: store.Registry) -> None:
     """What holds at any time: one model a name, numbers unique, aliases on versions that are there, a full history."""
     heads = registry.list_models()
+    assert heads == [registry.get_model(head.name) for head in heads]
+    index = catalog.Catalog()
+    for record in backend.list({}):
+        index.put(record)
+    assert sorted(index.heads(), key=lambda head: head.name) == heads
     assert len({head.name for head in heads}) == len(heads)
     for head in heads:
         numbers = [version.number for version in registry.list_versions(head.name)]
