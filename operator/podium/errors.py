@@ -21,6 +21,7 @@
     │   ├── KubeForbidden              401, 403: names the missing permission
     │   ├── KubeGone                   410: the watch has to begin anew
     │   └── KubeUnavailable            429, 5xx, no connection, no answer in time (worth a retry)
+    ├── ServerFailed                   an MLflow server that is mirrored or imported failed to answer
     ├── NameTaken                      an object of somebody else's has a name that a child needs
     ├── LeaseLost                      another process leads, or no renewal came through: the process ends
     └── PullError                      the puller could not bring the artifact
@@ -140,6 +141,18 @@ class KubeUnavailable(KubeError):
     ) -> None:
         super().__init__(status, reason, message)
         self.retry_after, self.is_untaken = retry_after, is_untaken
+
+
+class ServerFailed(PodiumError):
+    """The MLflow server that is mirrored or imported did not answer as it should.
+
+    `cause` is one of Unreachable, TimedOut, Unauthorized, Forbidden, RateLimited, ServerError, Unreadable (no answer of
+    MLflow's), Inconsistent (it kept changing while it was read) and Empty (it lost everything at once).
+    """
+
+    def __init__(self, cause: str, message: str) -> None:
+        super().__init__(message)
+        self.cause = cause
 
 
 class NameTaken(PodiumError):

@@ -1,0 +1,245 @@
+"""Source: the registered models of an MLflow server, read by MLflow's own client, for the mirror and for imports.
+
+Offsets page through lists there, so a list may lack what was there all the time. Nothing is concluded from that alone:
+a single model is read again, and is consistent if it had not changed from before its versions were listed to after;
+that a model is gone is what the server says when it is asked for it by name.
+"""
+
+import dataclasses
+import functools
+import os
+import re
+import urllib.parse
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import requests
+from mlflow import exceptions
+from mlflow.entities import model_registry
+from mlflow.tracking._model_registry import client as registry_client
+
+from podium import errors
+from podium.mlflow_plugin import sources
+from podium.registry import converging, entities
+
+CALL_SECONDS = 10.0
+"""How long the server may take to begin an answer, or to go on with it."""
+PAGE_SIZE = 1000
+_ATTEMPTS = 5
+_PROMPTS = "tags.`mlflow.prompt.is_prompt` = 'true'"
+"""Without this condition a search shows no prompts, with it nothing else."""
+_CAUSES = {401: "Unauthorized", 403: "Forbidden", 429: "RateLimited", 408: "TimedOut", 504: "TimedOut"}
+_LOGGED_MODEL = re.compile(r"models:/(m-[0-9a-f]{32})")
+
+
+class Source:
+    """The registry of an MLflow server, or of a database (`sqlite:///…`, `postgresql://…`), by its URI.
+
+    `destination`: where that server keeps proxied artifacts, such as s3://bucket/path, if pullers reach it. Credentials
+    come from the URI or from MLflow's own variables. MLflow's client takes limits from the environment alone, so this
+    sets them for the process. Every method raises errors.ServerFailed; safe to use from one thread at a time.
+    """
+
+    def __init__(
+        self,
+        uri: str,
+        *,
+        destination: str | None = None,
+        call_seconds: float = CALL_SECONDS,
+        page_size: int = PAGE_SIZE,
+    ) -> None:
+        os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"  # else a call that fails takes four minutes
+        os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] = str(max(1, round(call_seconds)))
+        self._uri, self._destination, self._page_size = uri, destination, page_size
+        self._client = registry_client.ModelRegistryClient(uri, uri)  # MlflowClient hides prompts
+        self._is_remote = urllib.parse.urlsplit(uri).scheme in ("http", "https")
+        self._locations: dict[tuple[str, int, int, str], str | None] = {}
+
+    @property
+    def address(self) -> str:
+        """The URI without credentials, to be shown."""
+        return address(self._uri)
+
+    def names(self) -> list[str]:
+        """The names of all models and prompts, as far as paging shows them."""
+        return sorted(model.name for model in self._models())
+
+    def snapshot(self) -> dict[str, converging.ModelImage]:
+        """All models by name, by as few calls as can be: to be compared with another snapshot, not to be believed.
+
+        Locations are missing.
+        """
+        models = self._models()
+        versions: dict[str, list[Any]] = {model.name: [] for model in models}
+        for version in self._versions(None):
+            versions.setdefault(version.name, []).append(version)
+        return {model.name: self._image(model, versions[model.name]) for model in models}
+
+    def image(self, name: str) -> converging.ModelImage:
+        """One model as it is at one moment. Raises NotFound."""
+        for _ in range(_ATTEMPTS):
+            model = self._model(name)
+            image = self._image(model, self._versions(name))
+            if _is_same(model, self._model(name)) and _is_whole(model, image):
+                return dataclasses.replace(image, versions=tuple(self._located(name, v) for v in image.versions))
+        raise errors.ServerFailed("Inconsistent", f"{name!r} changed each time while {self.address} was read")
+
+    def is_there(self, name: str) -> bool:
+        """Whether the server knows the model; False only if it says so itself."""
+        try:
+            self._model(name)
+        except errors.NotFound:
+            return False
+        return True
+
+    def _model(self, name: str) -> Any:
+        model = self._call(lambda: self._client.get_registered_model(name))
+        if model.name != name:
+            raise errors.ServerFailed("Unreadable", f"{self.address} answered with another model than {name!r}")
+        return model
+
+    def _models(self) -> list[Any]:
+        found = {}
+        for condition in ("", _PROMPTS):
+            for model in self._pages(self._client.search_registered_models, condition, ["name ASC"]):
+                found[model.name] = model
+        return list(found.values())
+
+    def _versions(self, name: str | None) -> list[Any]:
+        condition = "" if name is None else _names_equal(name)
+        found = {}
+        for filters in ([condition], [condition, _PROMPTS]):
+            text = " AND ".join(part for part in filters if part)
+            for version in self._pages(self._client.search_model_versions, text, ["name ASC", "version_number ASC"]):
+                if name in (None, version.name):
+                    found[version.name, int(version.version)] = version
+        return list(found.values())
+
+    def _pages(self, search: Callable[..., Any], condition: str, order: list[str]) -> Iterable[Any]:
+        token = None
+        while True:
+            page = self._call(functools.partial(search, condition or None, self._page_size, order, token))
+            yield from page
+            if not (token := page.token):
+                return
+
+    def _image(self, model: Any, versions: Iterable[Any]) -> converging.ModelImage:
+        ordered = tuple(sorted((self._version(version) for version in versions), key=lambda v: v.number))
+        return converging.ModelImage(
+            name=model.name,
+            description=self._text(model.description),
+            tags=dict(model.tags),
+            aliases={alias: int(number) for alias, number in model.aliases.items()},
+            created_ms=model.creation_timestamp or 0,
+            updated_ms=model.last_updated_timestamp or 0,
+            last_version=ordered[-1].number if ordered else 0,
+            versions=ordered,
+        )
+
+    def _version(self, version: Any) -> entities.Version:
+        logged = _LOGGED_MODEL.match(version.source or "")
+        return entities.Version(
+            model_uid="",
+            number=int(version.version),
+            source=version.source or "",
+            run_id=version.run_id,
+            run_link=self._text(version.run_link),
+            description=version.description,
+            tags=dict(version.tags),
+            stage=version.current_stage or "None",
+            user_id=self._text(version.user_id),
+            status=version.status or "READY",
+            status_message=version.status_message,
+            model_id=logged[1] if logged else None,
+            created_ms=version.creation_timestamp or 0,
+            updated_ms=version.last_updated_timestamp or 0,
+        )
+
+    def _text(self, value: str | None) -> str | None:
+        """A text that has "" for none in the protocol of the server."""
+        return None if self._is_remote and not value else value
+
+    def _located(self, name: str, version: entities.Version) -> entities.Version:
+        """The version with where its artifact is, which never changes."""
+        key = (name, version.number, version.created_ms, version.source)
+        if key not in self._locations:
+            self._locations[key] = self._location(name, version)
+        return dataclasses.replace(version, location=self._locations[key])
+
+    def _location(self, name: str, version: entities.Version) -> str | None:
+        found = version.source
+        if urllib.parse.urlsplit(found).scheme == "models":  # the server has resolved it when the version was made
+            try:
+                found = self._call(lambda: self._client.get_model_version_download_uri(name, str(version.number)))
+            except errors.NotFound:  # of a run or model that was deleted since
+                return None
+        try:
+            real = sources.real_location(found, self._uri, self._destination)
+        except errors.InvalidInput:  # a path that leaves its root: nobody can pull it
+            return None
+        return real if real != version.source else None
+
+    def _call(self, call: Callable[[], Any]) -> Any:
+        try:
+            return call()
+        except exceptions.MlflowException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                raise errors.NotFound(error.message) from error
+            raise errors.ServerFailed(_cause(error), f"{self.address}: {_shortened(str(error))}") from error
+        except (ValueError, requests.RequestException) as error:
+            raise errors.ServerFailed("Unreadable", f"{self.address}: {_shortened(str(error))}") from error
+
+
+def address(uri: str) -> str:
+    """A URI without its credentials."""
+    parts = urllib.parse.urlsplit(uri)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+
+
+def _names_equal(name: str) -> str:
+    """The filter for one name, or for few: MLflow's language has no escape for a name with both kinds of quotes."""
+    if "'" not in name:
+        return f"name = '{name}'"
+    if '"' not in name:
+        return f'name = "{name}"'
+    return "name LIKE '{}'".format(name.replace("'", "_"))
+
+
+def _is_same(before: Any, after: Any) -> bool:
+    """Whether a model did not change; creating and deleting a version changes its time of update, nothing else does."""
+    return bool(
+        before.last_updated_timestamp == after.last_updated_timestamp
+        and before.creation_timestamp == after.creation_timestamp
+        and (before.tags, before.aliases, before.description) == (after.tags, after.aliases, after.description)
+    )
+
+
+def _is_whole(model: Any, image: converging.ModelImage) -> bool:
+    """Whether the versions that the model itself speaks of were listed."""
+    listed = {version.number for version in image.versions}
+    latest: list[model_registry.ModelVersion] = model.latest_versions or []
+    return {int(version.version) for version in latest} | set(image.aliases.values()) <= listed
+
+
+def _cause(error: exceptions.MlflowException) -> str:
+    """What kind of failure it is, as errors.ServerFailed has it."""
+    below: BaseException | None = error.__cause__ or error.__context__
+    if isinstance(below, requests.Timeout):
+        return "TimedOut"
+    if isinstance(below, requests.exceptions.RetryError):  # the statuses that MLflow's client would repeat
+        status = re.search(r"too many (\d{3}) error responses", str(below))
+        return _of_status(int(status[1])) if status else "ServerError"
+    if isinstance(below, requests.ConnectionError):
+        return "Unreachable"
+    if "not in a valid JSON format" in str(error):
+        return "Unreadable"
+    return _of_status(error.get_http_status_code())
+
+
+def _of_status(status: int) -> str:
+    return _CAUSES.get(status) or ("ServerError" if status >= 500 else "Unreadable")
+
+
+def _shortened(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= 300 else f"{line[:300]}…"
