@@ -100,8 +100,10 @@ class Metrics:
 
 def model_id_of(version: entities.Version) -> str | None:
     """The logged model that the version was made of, if there is one."""
+    if version.model_id or urllib.parse.urlsplit(version.source).scheme != "models":
+        return version.model_id
     with contextlib.suppress(exceptions.MlflowException):
-        model_id: str | None = version.model_id or models._parse_model_id_if_present(version.source)
+        model_id: str | None = models._parse_model_uri(version.source).model_id
         return model_id
     return None
 

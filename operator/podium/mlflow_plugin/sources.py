@@ -31,10 +31,14 @@ PROXIED = "mlflow-artifacts"
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Resolved:
-    """Where an artifact is; None: at its source. `run_id`: the run that made it, as far as the source tells."""
+    """Where an artifact is; None: at its source.
+
+    `run_id`, `model_id`: the run that made it, and the logged model that it is, as far as the source tells.
+    """
 
     location: str | None
     run_id: str | None = None
+    model_id: str | None = None
 
 
 class Sources:
@@ -51,9 +55,9 @@ class Sources:
         scheme = urllib.parse.urlsplit(source).scheme
         if scheme == "models":
             return self._resolve_model(source)
-        found = self._in_run(source) if scheme == "runs" else source
+        found, model_id = self._in_run(source) if scheme == "runs" else (source, None)
         real = self._real(found)
-        return Resolved(real if real != source else None)
+        return Resolved(real if real != source else None, model_id=model_id)
 
     def run_of_model(self, model_id: str) -> str | None:
         """The run that logged a model."""
@@ -64,13 +68,14 @@ class Sources:
         parsed = _parsed(models._parse_model_uri, source)
         if parsed.model_id is not None:
             logged = self._client().get_logged_model(parsed.model_id)
-            return Resolved(self._real(logged.artifact_location), logged.source_run_id)
+            return Resolved(self._real(logged.artifact_location), logged.source_run_id, parsed.model_id)
         if parsed.version is None:
             raise errors.InvalidInput(f"source {source!r} names no version: write models:/<name>/<version>")
-        return Resolved(self._registry.get_version(parsed.name, int(parsed.version)).artifact_uri)
+        origin = self._registry.get_version(parsed.name, int(parsed.version))
+        return Resolved(origin.artifact_uri, model_id=origin.model_id)
 
-    def _in_run(self, source: str) -> str:
-        """The artifact of a runs:/ URI: what log_model made under this name, else what lies at this path."""
+    def _in_run(self, source: str) -> tuple[str, str | None]:
+        """The artifact of a runs:/ URI: the logged model of this name, with its id, else what lies at this path."""
         run_id, path = _parsed(runs_artifact_repo.RunsArtifactRepository.parse_runs_uri, source)
         client = self._client()
         run = client.get_run(run_id)
@@ -78,8 +83,8 @@ class Sources:
         for output in sorted(outputs, key=lambda output: -output.step):
             logged = client.get_logged_model(output.model_id)
             if logged.name == path:
-                return str(logged.artifact_location)
-        return posixpath.join(run.info.artifact_uri, path) if path else str(run.info.artifact_uri)
+                return str(logged.artifact_location), str(logged.model_id)
+        return (posixpath.join(run.info.artifact_uri, path) if path else str(run.info.artifact_uri)), None
 
     def _client(self) -> Any:
         return mlflow.MlflowClient(tracking_uri=self._tracking_uri)

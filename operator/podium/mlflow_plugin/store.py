@@ -186,7 +186,7 @@ class RegistryStore(refused.RefusedMethods, abstract_store.AbstractStore):  # ty
             run_link=run_link,
             description=description,
             tags=given,
-            model_id=model_id or None,
+            model_id=model_id or resolved.model_id,
         )
         return entities.model_version(name, version)
 

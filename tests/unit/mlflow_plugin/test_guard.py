@@ -281,16 +281,17 @@ def test_the_alias_of_a_prompt_is_gated_too(setting: Setting) -> None:
     assert setting.registry.get_model("greeting").aliases == {}
 
 
-def test_a_copied_version_is_judged_by_the_run_of_its_origin(setting: Setting) -> None:
+def test_a_copied_version_is_judged_by_the_run_and_the_logged_model_of_its_origin(setting: Setting) -> None:
     setting.demand("champion", ACCURACY)
     setting.plugin.create_registered_model("origin")
-    for value in (0.8, 0.95):
+    copies = []
+    for of_model, of_run in ((0.8, 0.8), (0.95, 0.97), (0.95, 0.95)):
         run = setting.tracking.create_run("0").info.run_id
-        setting.tracking.log_metric(run, "accuracy", value)
-        setting.plugin.create_model_version("origin", "s3://m/o", run)
-    copies = [
-        setting.plugin.copy_model_version(setting.plugin.get_model_version("origin", number), "iris").version
-        for number in (1, 2)
-    ]
+        model = setting.tracking.create_logged_model("0", source_run_id=run).model_id
+        setting.tracking.log_metric(run, "accuracy", of_model, timestamp=1, model_id=model)
+        setting.tracking.log_metric(run, "accuracy", of_run, timestamp=2)
+        origin = setting.plugin.create_model_version("origin", f"models:/{model}", run, model_id=model)
+        copies.append(setting.plugin.copy_model_version(origin, "iris").version)
     assert "found 0.8" in setting.refused(copies[0])
-    setting.move(copies[1])
+    assert "contradictory" in setting.refused(copies[1])
+    setting.move(copies[2])
