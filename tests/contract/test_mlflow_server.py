@@ -192,7 +192,7 @@ def test_a_client_can_use_the_registry_directly_beside_the_tracking_server(
     assert list(mlflow.pyfunc.load_model("models:/direct@champion").predict(ROWS)) == CLASSES
     assert client.get_model_version_by_alias("direct", "champion").version == "1"  # the server sees the same
     [move] = tracking.registry.history("direct")
-    assert (move.actor.via, move.actor.verified) == ("mlflow-client", False)
+    assert (move.actor.via, move.actor.verified) == ("kubernetes", True)  # and not the operating system's user
     location = tracking.registry.get_version("direct", 1).artifact_uri
     assert location.startswith(f"mlflow-artifacts://127.0.0.1:{tracking.port}/")
 

@@ -1,13 +1,14 @@
 """Actor: who asks for a change, as far as the place where the store runs can tell.
 
-A user name is verified only when MLflow's own authentication put it there. What stands in a header (the Basic user
-name of a server without authentication, X-Forwarded-User of a proxy that may not be there) can be written by anybody.
+A user name is verified only when MLflow's own authentication put it there, or when the API server gave it to a Python
+process that writes to the registry itself. What stands in a header (the Basic user name of a server without
+authentication, X-Forwarded-User of a proxy that may not be there) can be written by anybody.
 """
 
 import getpass
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from podium.mlflow_plugin import server
@@ -19,18 +20,26 @@ BY_FORWARDED_USER = "x-forwarded-user"
 BY_SERVER = "mlflow-server"
 """Through a tracking server that was told no name."""
 BY_CLIENT = "mlflow-client"
-"""From a Python process that writes to the registry itself; the name is the operating system's."""
+"""From a Python process that writes to the registry itself and whose name the API server does not tell."""
 
 
-def current() -> entities.Actor:
-    """Who asks, in the request that this thread serves, or in this process."""
+def current(identify: Callable[[], entities.Actor]) -> entities.Actor:
+    """Who asks: in the request that this thread serves, or, in a process that is no server, as `identify` tells."""
     flask = sys.modules.get("flask")  # where it is not loaded there is no request
     if flask is not None and flask.has_request_context():
         name = getattr(flask.g, "mlflow_authenticated_user", None)
         return of_request(name, flask.request.authorization, flask.request.headers)
     if server.is_running(os.environ):
         return entities.Actor("", BY_SERVER)
-    return entities.Actor(_os_user(), BY_CLIENT)
+    return identify()
+
+
+def of_operating_system() -> entities.Actor:
+    """The operating system's user of this process, whom nobody has verified."""
+    try:
+        return entities.Actor(getpass.getuser(), BY_CLIENT)
+    except (KeyError, OSError):  # a uid without a name, as in most containers
+        return entities.Actor(f"uid {os.getuid()}", BY_CLIENT)
 
 
 def of_request(authenticated: str | None, authorization: Any, headers: Mapping[str, str]) -> entities.Actor:
@@ -42,10 +51,3 @@ def of_request(authenticated: str | None, authorization: Any, headers: Mapping[s
     if name := headers.get("X-Forwarded-User"):
         return entities.Actor(name, BY_FORWARDED_USER)
     return entities.Actor("", BY_SERVER)
-
-
-def _os_user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a uid without a name, as in most containers
-        return f"uid {os.getuid()}"

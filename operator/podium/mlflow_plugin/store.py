@@ -9,6 +9,7 @@ with 404; a deployment job is refused.
 
 import contextlib
 import dataclasses
+import functools
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -38,6 +39,8 @@ class _Opened:
     registry: store.Registry
     sources: sources.Sources
     guards: guard.Guards
+    identify: Callable[[], registry_entities.Actor]
+    """Who this process is, asked once."""
 
 
 class RegistryStore(refused.RefusedMethods, abstract_store.AbstractStore):  # type: ignore[misc]  # MLflow has no types
@@ -46,9 +49,16 @@ class RegistryStore(refused.RefusedMethods, abstract_store.AbstractStore):  # ty
     It is opened at the first call and once for each process, because MLflow builds stores before it forks.
     """
 
-    def __init__(self, store_uri: str, tracking_uri: str | None, open_registry: Callable[[], store.Registry]) -> None:
+    def __init__(
+        self,
+        store_uri: str,
+        tracking_uri: str | None,
+        open_registry: Callable[[], store.Registry],
+        identify: Callable[[], registry_entities.Actor] = actor.of_operating_system,
+    ) -> None:
+        """`identify` tells who this process is, for the history of what it writes without a tracking server."""
         super().__init__(store_uri, tracking_uri)
-        self._tracking_uri, self._open_registry = tracking_uri, open_registry
+        self._tracking_uri, self._open_registry, self._identify = tracking_uri, open_registry, identify
         self._opened: _Opened | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -66,8 +76,12 @@ class RegistryStore(refused.RefusedMethods, abstract_store.AbstractStore):  # ty
             tracking_uri = server.tracking_uri(os.environ) or self._tracking_uri
             found = sources.Sources(registry, tracking_uri, server.artifacts_destination(os.environ))
             guards = guard.Guards(registry, metrics.Metrics(tracking_uri))
-            opened = self._opened = _Opened(os.getpid(), registry, found, guards)
+            identify = functools.cache(self._identify)
+            opened = self._opened = _Opened(os.getpid(), registry, found, guards, identify)
         return opened
+
+    def _actor(self) -> registry_entities.Actor:
+        return actor.current(self._open().identify)
 
     # Registered models
 
@@ -207,7 +221,7 @@ class RegistryStore(refused.RefusedMethods, abstract_store.AbstractStore):  # ty
     def delete_model_version(self, name: str, version: Any) -> None:
         """Delete a version and the aliases that designate it; RESOURCE_CONFLICT while a ModelAlias serves it."""
         validation._validate_model_name(name)
-        self._registry.delete_version(name, _number(version), actor.current())
+        self._registry.delete_version(name, _number(version), self._actor())
 
     @translate.translated
     def get_model_version_download_uri(self, name: str, version: Any) -> str:
@@ -260,14 +274,14 @@ class RegistryStore(refused.RefusedMethods, abstract_store.AbstractStore):  # ty
         validation._validate_model_alias_name(alias)
         validation._validate_model_alias_name_reserved(alias)
         opened = self._open()
-        opened.registry.set_alias(name, alias, _number(version), actor.current(), guard=opened.guards.of(alias))
+        opened.registry.set_alias(name, alias, _number(version), self._actor(), guard=opened.guards.of(alias))
 
     @translate.translated
     def delete_registered_model_alias(self, name: str, alias: str) -> None:
         """Delete an alias; one that is not there is fine."""
         validation._validate_model_name(name)
         validation._validate_model_alias_name(alias)
-        self._registry.delete_alias(name, alias, actor.current())
+        self._registry.delete_alias(name, alias, self._actor())
 
     @translate.translated
     def get_model_version_by_alias(self, name: str, alias: str) -> Any:
@@ -335,7 +349,8 @@ class ConfigMapModelRegistryStore(RegistryStore):
     """What MLflow builds for ``configmap://NAMESPACE[?context=NAME]``. Raises MlflowException for another URI."""
 
     def __init__(self, store_uri: str, tracking_uri: str | None = None) -> None:
-        super().__init__(store_uri, tracking_uri, _Opener(_parsed(store_uri)))
+        opener = _Opener(_parsed(store_uri))
+        super().__init__(store_uri, tracking_uri, opener, opener.identify)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -353,6 +368,15 @@ class _Opener:
                 databricks_pb2.NOT_IMPLEMENTED,
             ) from error
         return store.Registry(configmaps.open_backend(self.address.namespace, context=self.address.context))
+
+    def identify(self) -> registry_entities.Actor:
+        """Whom the API server takes this process for; where it tells nobody, the operating system's user."""
+        from podium.kube import whoami
+
+        try:
+            return whoami.of_context(self.address.context)
+        except errors.Forbidden:
+            return actor.of_operating_system()
 
 
 @translate.translated

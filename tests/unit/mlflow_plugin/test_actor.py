@@ -9,6 +9,10 @@ from podium.mlflow_plugin import actor, server
 from podium.registry import entities
 
 
+def nobody() -> entities.Actor:
+    raise AssertionError("the process was asked for, not the request")
+
+
 @pytest.fixture
 def application() -> flask.Flask:
     """As MLflow's server, in whose requests the store runs."""
@@ -37,19 +41,24 @@ def test_a_name_from_a_header_is_not_verified(
     application: flask.Flask, headers: dict[str, str], expected: entities.Actor
 ) -> None:
     with application.test_request_context(headers=headers):
-        assert actor.current() == expected
+        assert actor.current(nobody) == expected
 
 
 def test_the_user_whom_mlflow_authenticated_is_verified_whatever_the_headers_say(application: flask.Flask) -> None:
     with application.test_request_context(headers={"X-Forwarded-User": "mallory"}):
         flask.g.mlflow_authenticated_user = "ann"
-        assert actor.current() == entities.Actor("ann", "mlflow-auth", verified=True)
+        assert actor.current(nobody) == entities.Actor("ann", "mlflow-auth", verified=True)
 
 
-def test_a_client_that_writes_itself_is_the_operating_systems_user_unverified() -> None:
-    assert actor.current() == entities.Actor(getpass.getuser(), "mlflow-client")
+def test_a_client_that_writes_itself_is_whom_it_is_told_to_be() -> None:
+    ann = entities.Actor("ann", "kubernetes", verified=True)
+    assert actor.current(lambda: ann) == ann
+
+
+def test_the_operating_systems_user_is_unverified() -> None:
+    assert actor.of_operating_system() == entities.Actor(getpass.getuser(), "mlflow-client")
 
 
 def test_a_server_outside_of_a_request_names_no_user(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(server.BACKEND_STORE, "sqlite:///mlflow.db")
-    assert actor.current() == entities.Actor("", "mlflow-server")
+    assert actor.current(nobody) == entities.Actor("", "mlflow-server")

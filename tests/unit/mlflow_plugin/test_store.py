@@ -140,6 +140,24 @@ def test_the_registry_is_opened_at_the_first_call_and_once_in_each_process() -> 
     assert os.read(read, 100) == b"True"
 
 
+def test_a_client_that_writes_itself_asks_once_who_it_is_and_is_recorded(registry: registries.Registry) -> None:
+    ann = entities.Actor("ann", "kubernetes", verified=True)
+    asked: list[int] = []
+
+    def identify() -> entities.Actor:
+        asked.append(1)
+        return ann
+
+    plugin: Any = store.RegistryStore("configmap://models", None, lambda: registry, identify)
+    plugin.create_registered_model("iris")
+    assert asked == []
+    plugin.create_model_version("iris", "s3://b/1")
+    plugin.set_registered_model_alias("iris", "champion", "1")
+    plugin.delete_registered_model_alias("iris", "champion")
+    assert [entry.actor for entry in registry.history("iris")] == [ann, ann]
+    assert asked == [1]
+
+
 def test_a_store_can_be_pickled_without_its_connections() -> None:
     plugin: Any = store.ConfigMapModelRegistryStore("configmap://models?context=c", "http://tracking")
     copy: Any = pickle.loads(pickle.dumps(plugin))

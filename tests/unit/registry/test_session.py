@@ -1,78 +1,23 @@
 """Session: what goes over a real socket, and what each answer of the API server is raised as."""
 
 import collections.abc
-import http.server
 import json
 import os
 import pathlib
-import threading
-from typing import Any
 
 import pytest
 from kubernetes.client import configuration as configurations
 
 from podium import errors
 from podium.kube import session
-
-
-class Server(http.server.ThreadingHTTPServer):
-    """Answers as its `answer` says: status, headers and body; None drops the connection."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.answer: tuple[int, dict[str, str], bytes] | None = (200, {}, b"{}")
-        self.requests: list[tuple[str, str, dict[str, str], bytes]] = []
-        self.connections = 0
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server: Server
-
-    def setup(self) -> None:
-        super().setup()
-        self.server.connections += 1
-
-    def handle_any(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        self.server.requests.append(
-            (self.command, self.path, {key.lower(): value for key, value in self.headers.items()}, body)
-        )
-        if self.server.answer is None:
-            self.close_connection = True
-            self.connection.close()
-            return
-        status, headers, content = self.server.answer
-        self.send_response(status)
-        for key, value in {"Content-Length": str(len(content)), **headers}.items():
-            self.send_header(key, value)
-        self.end_headers()
-        self.wfile.write(content)
-
-    do_GET = do_PUT = do_POST = do_PATCH = do_DELETE = handle_any
-
-    def log_message(self, *args: Any) -> None:
-        pass
+from tests.support import scriptedserver
+from tests.support.scriptedserver import Server, connected
 
 
 @pytest.fixture
 def server() -> collections.abc.Iterator[Server]:
-    with Server() as running:
-        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        yield running
-        running.shutdown()
-        thread.join()
-
-
-def connected(server: Server, token: str = "") -> session.Session:
-    configuration = configurations.Configuration()
-    configuration.host = f"http://127.0.0.1:{server.server_port}"
-    if token:
-        configuration.api_key["authorization"] = f"Bearer {token}"
-    return session.Session(configuration)
+    with scriptedserver.running() as started:
+        yield started
 
 
 def test_json_goes_out_and_comes_in_over_one_kept_connection(server: Server) -> None:
@@ -179,7 +124,7 @@ def test_a_fork_opens_connections_of_its_own(server: Server) -> None:
     assert server.connections == 2
 
 
-def test_without_any_configuration_the_error_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+def test_without_any_configuration_the_error_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "missing"))
     with pytest.raises(errors.KubeUnavailable, match="no cluster to connect to"):
         session.Session.connect()
