@@ -61,16 +61,22 @@ def matching(pattern: str, message: str, *rules: dict[str, str], max_length: int
     """
 
     def as_rule(schema: dict[str, Any]) -> None:
-        rule = cel(f"self.matches({_quoted(schema.pop('pattern'))})", message)
+        rule = cel(f"self.matches({quoted(schema.pop('pattern'))})", message)
         schema["x-kubernetes-validations"] = [rule, *rules]
 
     return pydantic.Field(pattern=pattern, json_schema_extra=as_rule, max_length=max_length, min_length=min_length)
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
     """A string literal of CEL."""
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
+
+ALIAS_RULE = cel(
+    r"self.matches('^[\\p{L}\\p{N}_-]+$') && !self.matches('^[vV]\\p{Nd}+$') && self.lowerAscii() != 'latest'",
+    "write an alias that MLflow accepts: letters, digits, '_' and '-'; not 'latest', not 'v1'",
+)
+"""CEL of an alias's name."""
 
 _DURATION_HINT = "write a duration such as 500ms, 2s, 1m30s or 1h"
 Duration = Annotated[str, matching(DURATION_PATTERN, _DURATION_HINT, max_length=32)]

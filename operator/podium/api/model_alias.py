@@ -6,6 +6,7 @@ import pydantic
 
 from podium import names
 from podium.api import common, model_version
+from podium.api import gates as gates_api
 
 
 class Template(model_version.Template):
@@ -70,11 +71,7 @@ class ModelAliasSpec(common.Model):
         max_length=255,
         json_schema_extra=common.validated(
             common.immutable("spec.alias"),
-            common.cel(
-                r"self.matches('^[\\p{L}\\p{N}_-]+$') && !self.matches('^[vV]\\p{Nd}+$') && "
-                "self.lowerAscii() != 'latest'",
-                "write an alias that MLflow accepts: letters, digits, '_' and '-'; not 'latest', not 'v1'",
-            ),
+            common.ALIAS_RULE,
         ),
     )
     version: int | None = pydantic.Field(
@@ -85,6 +82,13 @@ class ModelAliasSpec(common.Model):
         le=names.VERSION_LIMIT,
     )
     template: Template = pydantic.Field(default_factory=Template, description="How each version is served.")
+    gates: gates_api.Gates | None = pydantic.Field(
+        None,
+        description="What a version must meet before the alias may designate it and traffic may move to it. Whoever "
+        "moves the alias by MLflow is told at once, in their own call; the operator lets no other version receive "
+        "traffic, however the alias came to it. What is served already stays served when gates are added or changed. "
+        "Default: no gates.",
+    )
     rollout: Rollout = pydantic.Field(
         default_factory=Rollout, description="The way from the served version to the desired one."
     )
@@ -141,6 +145,7 @@ class HistoryEntry(common.Observed):
     from_: int | None = pydantic.Field(None, alias="from", description="The version served before.")
     at: str = pydantic.Field(description="When, UTC.", json_schema_extra={"format": "date-time"})
     by: str = pydantic.Field("", description="Who moved the alias, as far as the registry knows.")
+    why: str = pydantic.Field("", description="The mover's own words, as far as the registry knows.", max_length=1024)
     reason: str = pydantic.Field(description="AliasMoved, VersionPinned, TemplateChanged or FirstRollout.")
     outcome: str = pydantic.Field(description="Switched or Failed.")
 

@@ -24,12 +24,12 @@ def refusal(
     return "\n".join(
         [
             f"{whole}{len(results)} gate{'s' if len(results) > 1 else ''}{source}; the alias was not moved.",
-            *[f"- {result.gate}: found {result.value}. {_remedy(head_name, version, result)}" for result in failed],
+            *[f"- {result.gate}: found {result.value}. {remedy(head_name, version, result)}" for result in failed],
         ]
     )
 
 
-def _remedy(head_name: str, version: int, result: entities.GateResult) -> str:
+def remedy(head_name: str, version: int, result: entities.GateResult) -> str:
     """What to do about one gate; the forms of GateResult.gate are evaluate's."""
     if result.gate == evaluate.APPROVAL:
         return f"Ask an approver to run: podium approve {_quoted(head_name)} {version} --why TEXT"

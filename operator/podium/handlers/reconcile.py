@@ -1,6 +1,8 @@
 """The two reconcilers: observe once, decide purely, carry out once. Each returns when to look again by itself."""
 
+import collections.abc
 import dataclasses
+from typing import Any
 
 import pydantic
 
@@ -18,6 +20,7 @@ REFUSALS = (
     errors.InvalidInput,
     errors.TooLarge,
     errors.CorruptRegistry,
+    errors.Mirrored,
     errors.Forbidden,
     errors.NameTaken,
 )
@@ -43,6 +46,9 @@ class Reconciler:
     async def reconcile(self, key: observe.WorkKey) -> float | None:
         """One pass over one object; the seconds after which to look again. Raises PodiumError."""
         kind, *where = key
+        if kind == observe.POLICY:
+            await self._executor.project(where[0], where[1])
+            return None
         one = {names.MODEL_VERSION_KIND: self._version, names.MODEL_ALIAS_KIND: self._alias}[kind]
         try:
             return await one((where[0], where[1]))
@@ -54,20 +60,16 @@ class Reconciler:
         """See what the watches have missed, and clear away what deaths have left. Raises PodiumError."""
         await self._observer.catch_up()
         self._executor.forget_missing()
+        await _each(self._executor.project, self._observer.registries.due_policies())
         await self._release_stale()
         await self._executor.sweep()
 
     async def _release_stale(self, key: resources.Key | None = None) -> None:
         """Release the claims of ModelAliases that are no more, of this key or of all; raises the first error last."""
-        failures = []
-        for registry, model_uid, holder in self._observer.stale_claims():
-            if key in (None, (holder.namespace, holder.name)):
-                try:
-                    await self._executor.release(registry, model_uid, holder)
-                except errors.PodiumError as error:
-                    failures.append(error)
-        if failures:
-            raise failures[0]
+        stale = self._observer.registries.stale_claims()
+        await _each(
+            self._executor.release, [each for each in stale if key in (None, (each[2].namespace, each[2].name))]
+        )
 
     async def _version(self, key: resources.Key) -> float | None:
         world = self._observer.version_world(key)
@@ -97,6 +99,9 @@ class Reconciler:
         known, before = self._refused.get(key, (generation, None))
         plan = decide.decide(dataclasses.replace(world, refused=before if known == generation else None))
         try:
+            if world.spec.gates and world.registered:
+                registry = self._observer.registry_namespace(world.spec.registry.namespace)
+                await self._executor.project(registry, world.registered)
             await self._executor.carry_out(world, plan)
         except REFUSALS as error:
             self._refused[key] = (generation, refusal(error))
@@ -111,6 +116,21 @@ class Reconciler:
         if world := self._observer.alias_world(key):
             seen = dataclasses.replace(world, refused=problem)
             await self._executor.carry_out(seen, decide.refused(seen))
+
+
+async def _each(
+    work: collections.abc.Callable[..., collections.abc.Awaitable[None]],
+    items: collections.abc.Iterable[tuple[Any, ...]],
+) -> None:
+    """Do one after the other, whatever fails; raises the first error last."""
+    failures = []
+    for item in items:
+        try:
+            await work(*item)
+        except errors.PodiumError as error:
+            failures.append(error)
+    if failures:
+        raise failures[0]
 
 
 def refusal(error: errors.PodiumError) -> version.Problem:

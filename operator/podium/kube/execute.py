@@ -9,7 +9,7 @@ from typing import Any
 from podium import errors, names
 from podium.api import conditions, model_alias
 from podium.desired import version
-from podium.kube import applier, client, events, observe, ownership, resources
+from podium.kube import applier, client, events, observe, ownership, registries, resources
 from podium.registry import entities
 from podium.registry import store as stores
 from podium.rollout import actions
@@ -93,17 +93,35 @@ class Executor:
         if after != before:
             await self._write_status(kind, metadata, status | {"conditions": list(after.values())})
 
-    async def release(self, registry: str, model_uid: str, holder: entities.ServingClaim | entities.Pin) -> None:
+    async def release(self, registry: str, model_uid: str, holder: registries.Holder) -> None:
         """Drop the claim and the pins of a ModelAlias object, unless the API server still has it. Raises KubeError."""
         self._assert_leading()
+        if not await self._is_there(holder):
+            await asyncio.to_thread(self._registries[registry].release, model_uid, holder.uid)
+
+    async def project(self, registry: str, model_uid: str) -> None:
+        """Make a model's policy what its ModelAliases ask for; gates go only if the API server has their owner no more.
+
+        Raises KubeError and RegistryError.
+        """
+        self._assert_leading()
+        for owner in self._observer.registries.lost_owners(registry, model_uid):
+            await self._is_there(owner)
+        policy = self._observer.registries.policy_due(registry, model_uid)
+        if policy is not None:
+            await asyncio.to_thread(self._registries[registry].put_policy, policy)
+            _log.info("registry %s: the policy of %s is written", registry, model_uid)
+
+    async def _is_there(self, holder: registries.Holder) -> bool:
+        """Ask the API server whether it has the ModelAlias object, and take it in."""
         try:
             found = await self._api.get(resources.MODEL_ALIASES, holder.namespace, holder.name)
         except errors.KubeNotFound:
-            found = None
-        if found and found["metadata"]["uid"] == holder.uid:
+            return False
+        if found["metadata"]["uid"] == holder.uid:
             self._observer.observe(found)
-            return
-        await asyncio.to_thread(self._registries[registry].release, model_uid, holder.uid)
+            return True
+        return False
 
     def forget_missing(self) -> None:
         """Drop what is remembered of objects that are no more."""
@@ -197,8 +215,9 @@ class Executor:
         match action:
             case actions.RecordServing(model_uid=uid, versions=served):
                 registry.record_serving(uid, entities.ServingClaim(*me, versions=served))
-            case actions.WriteAlias(model_uid=uid, version=number):
-                registry.pin_alias(uid, world.spec.alias, number, entities.Pin(*me), by_us)
+            case actions.WriteAlias(model_uid=uid, version=number, evidence=evidence):
+                guard = None if evidence is None else lambda *_: evidence
+                registry.pin_alias(uid, world.spec.alias, number, entities.Pin(*me), by_us, guard=guard)
             case actions.ReleasePin(model_uid=uid):
                 registry.unpin_alias(uid, world.spec.alias, me[0])
 

@@ -49,6 +49,7 @@ class Kinds:
         self._holders: dict[Identity, set[resources.Key]] = collections.defaultdict(set)
         self._followers: dict[tuple[str, str], set[tuple[str, resources.Key]]] = collections.defaultdict(set)
         self._revisions: dict[resources.Key, set[resources.Key]] = collections.defaultdict(set)
+        self._gated: dict[tuple[str, str], set[resources.Key]] = collections.defaultdict(set)
 
     def get(self, kind: str, key: resources.Key) -> Manifest | None:
         """The object, if it is there."""
@@ -103,6 +104,11 @@ class Kinds:
         """Kind and key of what asks this registry about this model."""
         return set(self._followers.get((registry, model), ()))
 
+    def gated(self, registry: str, model: str) -> list[Manifest]:
+        """The ModelAliases with gates that ask this registry about this model."""
+        aliases = self._objects[names.MODEL_ALIAS_KIND]
+        return [aliases[key] for key in sorted(self._gated.get((registry, model), ()))]
+
     def asking(self, registry: str) -> set[tuple[str, resources.Key]]:
         """Kind and key of what asks this registry about any model."""
         return {
@@ -121,8 +127,11 @@ class Kinds:
 
     def _entries(self, obj: Manifest) -> collections.abc.Iterator[tuple[dict[Any, set[Any]], Any, Any]]:
         kind, key = obj["kind"], key_of(obj)
-        yield self._followers, (registry_of(obj, self._default), obj["spec"]["model"]), (kind, key)
+        asked = (registry_of(obj, self._default), obj["spec"]["model"])
+        yield self._followers, asked, (kind, key)
         if kind == names.MODEL_ALIAS_KIND:
+            if "gates" in obj["spec"]:
+                yield self._gated, asked, key
             for identity in identities(obj, self._default):
                 yield self._holders, identity, key
         elif alias := alias_of(obj):

@@ -15,8 +15,8 @@ from podium import errors, names
 from podium.api import model_alias, model_version
 from podium.desired import children as builders
 from podium.desired import intent, lookup, pod, pods, version
-from podium.kube import client, configmaps, extracts, groups, kinds, ownership, reflector, resources
-from podium.registry import backend, catalog, entities
+from podium.kube import client, configmaps, extracts, groups, kinds, ownership, reflector, registries, resources
+from podium.registry import backend, entities
 from podium.rollout import bluegreen
 from podium.rollout import lookup as alias_lookup
 from podium.rollout import world as worlds
@@ -25,7 +25,8 @@ from podium.settings import Settings
 Manifest = dict[str, Any]
 WorkKey = tuple[str, str, str]
 """Kind, namespace and name of an object to look at."""
-Holder = entities.ServingClaim | entities.Pin
+POLICY = "Policy"
+"""In place of a kind: the key's namespace is a registry's, its name a model's uid; its policy is to be looked at."""
 PRIME_SECONDS = 2.0
 _log = logging.getLogger("podium.observe")
 _MANAGED = f"{names.MANAGED_BY_LABEL}={names.MANAGED_BY}"
@@ -41,7 +42,7 @@ class Observer:
         self._namespaces: tuple[str | None, ...] = settings.watch_namespaces or (None,)
         self._images = pod.Images(puller=settings.puller_image, server=settings.server_image)
         self.kinds = kinds.Kinds(settings.default_registry)
-        self._catalogs = {namespace: catalog.Catalog() for namespace in settings.registry_namespaces}
+        self.registries = registries.Registries(settings.registry_namespaces, self.kinds, settings.watch_namespaces)
         self._pods = groups.Groups[pods.Pod](lambda extract: extract.model_version)
         self._slices = groups.Groups[extracts.Slice](lambda extract: extract.service)
         self._frozen = groups.Groups[extracts.Child](lambda child: child.owner[1] if child.owner else "")
@@ -128,7 +129,7 @@ class Observer:
                 if self.kinds.is_news(kind, metadata):
                     with contextlib.suppress(errors.KubeNotFound):
                         self.observe(await self._api.get(resource, metadata["namespace"], metadata["name"]))
-        self._predecessors &= {(holder.namespace, holder.name) for _, _, holder in self.stale_claims()}
+        self._predecessors &= {(holder.namespace, holder.name) for _, _, holder in self.registries.stale_claims()}
 
     def is_synced(self) -> bool:
         """Whether every watch has its first list."""
@@ -180,6 +181,9 @@ class Observer:
                 continue
             for _, rival in self.kinds.rivals(obj):
                 self._on_key((names.MODEL_ALIAS_KIND, *kinds.key_of(rival)))
+            registry = kinds.registry_of(obj, self._settings.default_registry)
+            if model_uid := self.registries.uid_of(registry, obj["spec"]["model"]):
+                self._look_at_policy(registry, model_uid)
 
     def is_there(self, key: tuple[str, str, str]) -> bool:
         """Whether an object of the two kinds or a child, by kind, namespace and name, is there as far as is known."""
@@ -223,7 +227,7 @@ class Observer:
             return None
         spec = model_version.ModelVersionSpec.model_validate(obj["spec"])
         registry = self.registry_namespace(spec.registry.namespace)
-        source = lookup.find_source(self._catalogs.get(registry), registry, spec)
+        source = lookup.find_source(self.registries.get(registry), registry, spec)
         deployment = self._child(resources.DEPLOYMENTS, key)
         return version.World(
             metadata=obj["metadata"],
@@ -246,7 +250,7 @@ class Observer:
             return None
         spec = model_alias.ModelAliasSpec.model_validate(obj["spec"])
         registry = self.registry_namespace(spec.registry.namespace)
-        answer = alias_lookup.ask(self._catalogs.get(registry), registry, obj["metadata"]["uid"], spec)
+        answer = alias_lookup.ask(self.registries.get(registry), registry, obj["metadata"]["uid"], spec)
         return worlds.World(
             metadata=obj["metadata"],
             spec=spec,
@@ -263,34 +267,14 @@ class Observer:
             is_pin_known=answer.is_pin_known,
         )
 
-    def stale_claims(self) -> list[tuple[str, str, Holder]]:
-        """Registry namespace, model uid and holder of the claims and pins whose ModelAlias is no more.
-
-        Those of namespaces that this operator does not watch are another's to judge.
-        """
-        return [
-            (namespace, head.uid, holder)
-            for namespace, registry in self._catalogs.items()
-            for head in registry.heads()
-            for holder in _holders(head)
-            if self._is_stale(holder)
-        ]
-
     def has_predecessor(self, key: resources.Key) -> bool:
         """Whether a ModelAlias of the same name, which is no more, has left claims."""
         if key not in self._predecessors:
             return False
-        if any((holder.namespace, holder.name) == key for _, _, holder in self.stale_claims()):
+        if any((holder.namespace, holder.name) == key for _, _, holder in self.registries.stale_claims()):
             return True
         self._predecessors.discard(key)
         return False
-
-    def _is_stale(self, holder: Holder) -> bool:
-        watched = self._settings.watch_namespaces
-        if watched and holder.namespace not in watched:
-            return False
-        found = self.kinds.get(names.MODEL_ALIAS_KIND, (holder.namespace, holder.name))
-        return found is None or found["metadata"]["uid"] != holder.uid
 
     def _revision(self, obj: Manifest) -> worlds.Revision:
         key, name = kinds.key_of(obj), obj["metadata"]["name"]
@@ -355,33 +339,32 @@ class Observer:
                 self._on_key((names.MODEL_ALIAS_KIND, namespace, extract.service))
 
     def _registry_changed(self, namespace: str) -> collections.abc.Callable[[reflector.Change[backend.Record]], None]:
-        registry = self._catalogs[namespace]
-
         def changed(change: reflector.Change[backend.Record]) -> None:
-            touched = registry.put(change.new) if change.new else registry.remove(change.key[1])
-            heads = [head for uid in touched if (head := registry.model(uid))]
+            heads, touched = self.registries.change(namespace, change.key[1], change.new)
             self._find_stale(heads)
             if self.is_synced():  # nobody works before, and who begins to looks at everything
-                for kind, key in self._concerned(namespace, heads, len(touched)):
+                for kind, key in self._concerned(namespace, heads, touched):
                     self._on_key((kind, *key))
+                for head in heads:
+                    self._look_at_policy(namespace, head.uid)
 
         return changed
 
     def _find_stale(self, heads: collections.abc.Iterable[entities.Head]) -> None:
         """A claim may be seen after its ModelAlias was seen to go: have it looked at again."""
-        for holder in (holder for head in heads for holder in _holders(head) if self._is_stale(holder)):
+        for holder in (holder for head in heads for holder in self.registries.stale(head)):
             self._predecessors.add((holder.namespace, holder.name))
             self._on_key((names.MODEL_ALIAS_KIND, holder.namespace, holder.name))
+
+    def _look_at_policy(self, registry: str, model_uid: str) -> None:
+        if self.registries.policy_due(registry, model_uid):
+            self._on_key((POLICY, registry, model_uid))
 
     def _concerned(self, registry: str, heads: list[entities.Head], touched: int) -> set[tuple[str, resources.Key]]:
         """Who asks about these models; all, where the name of one of those that were touched is not known."""
         if len(heads) < touched:
             return self.kinds.asking(registry)
         return set().union(*(self.kinds.followers(registry, head.name) for head in heads))
-
-
-def _holders(head: entities.Head) -> list[Holder]:
-    return [*head.serving.values(), *head.pins.values()]
 
 
 def _now() -> datetime.datetime:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 from podium import errors, names
-from podium.registry import backend, codec, entities, keys, transitions
+from podium.registry import backend, codec, entities, keys, policies, transitions
 
 T = TypeVar("T")
 _NEAREST = 3
@@ -23,6 +23,8 @@ class Catalog:
         self._claims: dict[str, entities.Claim | errors.CorruptRegistry] = {}
         self._heads: dict[str, entities.Head | errors.CorruptRegistry] = {}
         self._versions: dict[str, entities.Version | errors.CorruptRegistry] = {}
+        self._archives: dict[str, backend.Record] = {}
+        self._policies: dict[str, entities.Policy | errors.CorruptRegistry] = {}
         self._uids: dict[str, str] = {}
 
     def put(self, record: backend.Record) -> set[str]:
@@ -37,6 +39,11 @@ class Catalog:
                 uid = record.name
             case keys.VERSION:
                 self._versions[record.name] = _parse(codec.decode_version, record)
+            case keys.POLICY:
+                self._policies[record.name] = _parse(policies.decode_policy, record)
+            case keys.ARCHIVE:  # read only where somebody asks for old moves; nothing changes by it
+                self._archives[record.name] = record
+                return touched
             case _:
                 return touched
         self._uids[record.name] = uid
@@ -44,7 +51,7 @@ class Catalog:
 
     def remove(self, name: str) -> set[str]:
         """A ConfigMap is gone: the uids of the models that it concerned."""
-        for index in (self._claims, self._heads, self._versions):
+        for index in (self._claims, self._heads, self._versions, self._archives, self._policies):
             index.pop(name, None)
         uid = self._uids.pop(name, None)
         return {uid} if uid else set()
@@ -89,6 +96,26 @@ class Catalog:
             return head.aliases[alias]
         where = f"no alias {_short(alias)} in registered model {_short(head.name)}"
         raise errors.NotFound(f"{where}{_nearest(alias, head.aliases)}", "alias")
+
+    def moves(self, head: entities.Head) -> Iterator[entities.HistoryEntry]:
+        """The moves of the model's aliases, newest first, through all archives. Raises CorruptRegistry on the way."""
+        oldest = head.history_total + 1
+        for entry in reversed(head.history):
+            oldest = entry.sequence
+            yield entry
+        for number in range(head.archives, 0, -1):
+            name = keys.archive_name(head.uid, number)
+            if (record := self._archives.get(name)) is None:
+                raise errors.CorruptRegistry(name, "history", "the archive is missing")
+            for entry in reversed(codec.decode_archive(record).entries):
+                if entry.sequence < oldest:  # an archive may repeat what the head has not let go of yet
+                    oldest = entry.sequence
+                    yield entry
+
+    def policy(self, uid: str) -> entities.Policy | None:
+        """The gates of the aliases of the model with this uid, none where it has none; None if they do not parse."""
+        found = self._policies.get(keys.policy_name(uid), entities.Policy(uid))
+        return found if isinstance(found, entities.Policy) else None
 
     def heads(self) -> Iterator[entities.Head]:
         """All models that are there and parse, in no order."""

@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any
 
 from podium.api import model_alias
+from podium.registry import entities
 
 Manifest = dict[str, Any]
 
@@ -51,6 +52,8 @@ class WriteAlias:
 
     model_uid: str
     version: int
+    evidence: entities.Evidence | None = None
+    """What the history is to record of its gates; None where it has none."""
 
 
 @dataclasses.dataclass(frozen=True)

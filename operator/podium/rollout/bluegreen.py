@@ -19,7 +19,8 @@ from podium.desired import labels, pods
 from podium.rollout import desire
 from podium.rollout import world as worlds
 
-PREPARING, OVERLAPPING, SWITCHING, COMPLETE, FAILED = "Preparing", "Overlapping", "Switching", "Complete", "Failed"
+PREPARING, COMPLETE, FAILED = "Preparing", "Complete", "Failed"
+OVERLAPPING, SWITCHING = worlds.MOVING
 VERIFY_SECONDS = 30.0
 """After this time a switch counts as done although the EndpointSlices differ from the new ready pods, which come and
 go, if they hold some of these and none of the old ones."""
@@ -43,7 +44,7 @@ def begin(world: worlds.World, wanted: desire.Target, served: model_alias.Revisi
 
 def is_moving(transition: Transition | None) -> bool:
     """Whether the transition has begun to move traffic and is to be finished first."""
-    return transition is not None and transition.phase in (OVERLAPPING, SWITCHING)
+    return transition is not None and transition.phase in worlds.MOVING
 
 
 def is_open(transition: Transition | None) -> bool:
@@ -137,16 +138,8 @@ def selector(world: worlds.World, transition: Transition | None) -> dict[str, st
         return labels.overlap_selector(alias)
     if transition is not None and transition.phase in (SWITCHING, COMPLETE):
         return labels.revision_selector(alias, transition.to.name)
-    served = served_now(world)
+    served = world.served
     return labels.revision_selector(alias, served.name) if served else None
-
-
-def served_now(world: worlds.World) -> model_alias.RevisionReference | None:
-    """What receives traffic: as recorded, else what the Service of an earlier ModelAlias of this name selects."""
-    if world.status.served or world.status.rollout or world.service is None:
-        return world.status.served
-    name = world.service.selector.get(names.MODEL_VERSION_LABEL, "")
-    return world.revisions[name].ref if name in world.revisions else None
 
 
 def again_after(world: worlds.World, transition: Transition) -> float | None:

@@ -43,11 +43,12 @@ def refused(world: worlds.World) -> actions.Plan:
 def _registry_pin(world: worlds.World, wanted: Wanted) -> list[actions.Action]:
     if world.spec.version is None and world.is_pin_known and world.registered:
         return [actions.ReleasePin(world.registered)]
-    if world.spec.version is None or isinstance(wanted, worlds.Problem):
+    if world.spec.version is None or isinstance(wanted, worlds.Problem) or wanted.barred:
         return []
     if world.designated == world.spec.version and world.is_pin_known:
         return []
-    return [actions.WriteAlias(wanted.model_uid, world.spec.version)]
+    evidence = wanted.verdict.evidence if wanted.verdict and world.designated != world.spec.version else None
+    return [actions.WriteAlias(wanted.model_uid, world.spec.version, evidence)]
 
 
 def _wanted_revision(world: worlds.World, wanted: Wanted, warm: frozenset[str]) -> list[actions.Action]:
@@ -66,18 +67,13 @@ def _claim(world: worlds.World, now: progress.Progress, before_traffic: bool) ->
     if world.claimed is None or uid is None:
         return []
     moving = now.transition.to if now.transition and bluegreen.is_moving(now.transition) else None
-    receiving = {ref.version for ref in (now.served, moving) if ref and _model_of(world, ref) == uid}
+    receiving = {ref.version for ref in (now.served, moving) if ref and world.model_of(ref) == uid}
     if before_traffic:
         missing = receiving - world.claimed
         return [actions.RecordServing(uid, tuple(sorted(receiving | world.claimed)))] if missing else []
     if now.transition and bluegreen.is_moving(now.transition):
         return []
     return [actions.RecordServing(uid, tuple(sorted(receiving)))] if world.claimed - receiving else []
-
-
-def _model_of(world: worlds.World, ref: model_alias.RevisionReference) -> str | None:
-    revision = world.revisions.get(ref.name)
-    return revision.model_uid if revision and revision.model_uid else world.status.model_uid
 
 
 def _status(world: worlds.World, wanted: Wanted, now: progress.Progress) -> list[actions.Action]:
@@ -111,12 +107,24 @@ def _announcements(world: worlds.World, wanted: Wanted, now: progress.Progress) 
             out.append(actions.Announce("TrafficSwitched", f"{_way(current)}: all traffic moved"))
         if current.phase == bluegreen.FAILED and now.failed:
             out.append(actions.Announce("RolloutFailed", now.failed.message, warning=True))
+    if isinstance(wanted, desire.Target) and wanted.barred:
+        return [*out, *_barred(world, wanted, wanted.barred)]
     trouble = status.find_trouble(world, wanted, now)
     stalled = next((c for c in world.status.conditions if c.type == names.STALLED), None)
     is_failure = now.failed is not None and trouble == (now.failed.reason, now.failed.message)
     if trouble and not is_failure and (stalled is None or stalled.reason != trouble[0]):
         out.append(actions.Announce(trouble[0], trouble[1], warning=True))
     return out
+
+
+def _barred(world: worlds.World, wanted: desire.Target, problem: worlds.Problem) -> list[actions.Action]:
+    """The Event of a version that may not receive traffic: one for each version and reason."""
+    said = next((c for c in world.status.conditions if c.type == names.GATES_PASSED), None)
+    before = world.status.desired
+    if said and said.reason == problem.reason and before and before.version == wanted.ref.version:
+        return []
+    is_warning = problem.reason == names.GATES_NOT_PASSED
+    return [actions.Announce(problem.reason, problem.message, warning=is_warning)]
 
 
 def _way(current: model_alias.RolloutStatus) -> str:

@@ -4,8 +4,10 @@ import dataclasses
 from typing import Any
 
 from podium import names
+from podium.api import gates as gates_api
 from podium.api import model_alias
 from podium.desired import intent, labels
+from podium.rollout import gating
 from podium.rollout import world as worlds
 
 Manifest = dict[str, Any]
@@ -19,6 +21,11 @@ class Target:
     model_uid: str
     source: str
     by: str
+    why: str = ""
+    verdict: gating.Verdict | None = None
+    """What became of its gates; None where spec has none."""
+    barred: worlds.Problem | None = None
+    """Why it may not receive traffic: it does not pass its gates, and does not receive traffic yet."""
 
 
 def target(world: worlds.World) -> Target | worlds.Problem:
@@ -38,7 +45,39 @@ def target(world: worlds.World) -> Target | worlds.Problem:
     revision = intent.revision_hash(world.spec.template, desire.model_uid, desire.source)
     name = intent.revision_name(world.metadata["name"], desire.version, revision)
     ref = model_alias.RevisionReference(version=desire.version, revision=revision, name=name)
-    return Target(ref, desire.model_uid, desire.source, desire.by)
+    wanted = Target(ref, desire.model_uid, desire.source, desire.by, desire.why)
+    return wanted if world.spec.gates is None else _judged(world, wanted, world.spec.gates, desire.facts)
+
+
+def _judged(world: worlds.World, wanted: Target, gates: gates_api.Gates, facts: gating.Facts | None) -> Target:
+    assert facts is not None  # gathered wherever spec has gates
+    verdict = gating.judge(gating.of_spec(gates), facts)
+    if verdict.passed or _receives_traffic(world, wanted):
+        return dataclasses.replace(wanted, verdict=verdict)
+    reason = names.AWAITING_APPROVAL if verdict.only_awaits_approval else names.GATES_NOT_PASSED
+    return dataclasses.replace(
+        wanted, verdict=verdict, barred=worlds.Problem(reason, _why_barred(world, wanted, verdict))
+    )
+
+
+def _why_barred(world: worlds.World, wanted: Target, verdict: gating.Verdict) -> str:
+    of_all = f"{len(verdict.failed)} of {len(verdict.results)} gate{'s' if len(verdict.results) > 1 else ''}"
+    told = gating.failures(verdict, world.spec.model, world.spec.alias)
+    release = "; the pin keeps others from moving it: remove spec.version meanwhile"
+    is_held = world.is_pin_known and any(map(verdict.is_unrecorded, verdict.failed))
+    return f"version {wanted.ref.version} receives no traffic, it fails {of_all}. {told}{release if is_held else ''}"
+
+
+def _receives_traffic(world: worlds.World, wanted: Target) -> bool:
+    """Whether this version, from this source, has traffic or is about to: what is served is not torn down by gates."""
+    moving = world.status.rollout if world.status.rollout and world.status.rollout.phase in worlds.MOVING else None
+    for ref in (world.served, moving.to if moving else None):
+        revision = world.revisions.get(ref.name) if ref else None
+        if ref is None or ref.version != wanted.ref.version or world.model_of(ref) != wanted.model_uid:
+            continue
+        if ref == wanted.ref or (revision and revision.manifest["spec"].get("source") == wanted.source):
+            return True
+    return False
 
 
 def _as_problem(desire: worlds.Designation | worlds.Problem) -> worlds.Problem:

@@ -9,6 +9,7 @@ from podium.api import model_alias
 from podium.desired import lookup
 from podium.registry import catalog as catalogs
 from podium.registry import entities
+from podium.rollout import gating
 from podium.rollout import world as worlds
 
 Manifest = dict[str, Any]
@@ -54,17 +55,21 @@ def _desire(
             "spec.version here to follow it, or there to let this one pin it",
         )
     number = spec.version or catalog.designated(head, spec.alias)
+    version = catalog.version(head, number)
     try:
-        source = lookup.locate(catalog.version(head, number))
+        source = lookup.locate(version)
     except ValueError as error:
         return worlds.Problem(names.SOURCE_UNSUPPORTED, str(error))
-    return worlds.Designation(number, head.uid, source, _mover(head, spec.alias, number))
+    facts = None
+    if spec.gates is not None:
+        facts = gating.gather(head, version, spec.alias, catalog.moves(head), pinned=spec.version is not None)
+    return worlds.Designation(number, head.uid, source, *_mover(head, spec.alias, number), facts)
 
 
-def _mover(head: entities.Head, alias: str, number: int) -> str:
-    """Who moved the alias there, or the way it came where no name was told, as far as the head still knows."""
+def _mover(head: entities.Head, alias: str, number: int) -> tuple[str, str]:
+    """Who moved the alias there, or the way it came where no name was told, and why, as far as the head still knows."""
     last = next((entry for entry in reversed(head.history) if entry.alias == alias), None)
-    return last.actor.user or last.actor.via if last and last.to_version == number else ""
+    return (last.actor.user or last.actor.via, last.why) if last and last.to_version == number else ("", "")
 
 
 def conflict(

@@ -8,6 +8,8 @@ from podium.rollout import bluegreen, desire
 from podium.rollout import world as worlds
 
 HISTORY_LIMIT = 20
+WHY_LIMIT = 256
+"""Characters of a mover's own words that the status repeats; the registry's history has all of them."""
 NOT_READY_IN_TIME = "ProgressDeadlineExceeded"
 
 Ref = model_alias.RevisionReference
@@ -28,8 +30,9 @@ class Progress:
 def recorded(world: worlds.World) -> Progress:
     """The facts as they stand before this pass."""
     status = world.status
-    served = bluegreen.served_now(world)
-    return Progress(status.rollout, served, status.previous, status.retire_at, status.failed, tuple(status.history))
+    return Progress(
+        status.rollout, world.served, status.previous, status.retire_at, status.failed, tuple(status.history)
+    )
 
 
 def make(world: worlds.World, wanted: desire.Target | worlds.Problem) -> Progress:
@@ -37,11 +40,20 @@ def make(world: worlds.World, wanted: desire.Target | worlds.Problem) -> Progres
     now = recorded(world)
     if now.transition is not None and bluegreen.is_moving(now.transition):
         return _advanced(world, now, now.transition, wanted)
-    if isinstance(wanted, worlds.Problem) or world.spec.paused:
+    if isinstance(wanted, worlds.Problem):
         return now
+    if wanted.barred:  # its gates may have been met when its pods were begun to be made ready
+        return _without_open_transition(now)
+    return now if world.spec.paused else _towards(world, now, wanted)
+
+
+def _without_open_transition(now: Progress) -> Progress:
+    return dataclasses.replace(now, transition=None) if bluegreen.is_open(now.transition) else now
+
+
+def _towards(world: worlds.World, now: Progress, wanted: desire.Target) -> Progress:
     if now.served == wanted.ref:
-        abandoned = bluegreen.is_open(now.transition)
-        return dataclasses.replace(now, transition=None if abandoned else now.transition, failed=None)
+        return dataclasses.replace(_without_open_transition(now), failed=None)
     if has_failed(world, now, wanted):
         return now
     current = now.transition
@@ -113,13 +125,14 @@ def _with_entry(
     wanted: desire.Target | worlds.Problem,
     outcome: str,
 ) -> tuple[model_alias.HistoryEntry, ...]:
-    is_its_own = isinstance(wanted, desire.Target) and wanted.ref == ended.to
+    mover = wanted if isinstance(wanted, desire.Target) and wanted.ref == ended.to else None
     entry = model_alias.HistoryEntry(
         id=ended.id,
         version=ended.to.version,
         from_=ended.from_.version if ended.from_ else None,
         at=conditions.timestamp(world.now),
-        by=wanted.by if is_its_own and isinstance(wanted, desire.Target) else "",
+        by=mover.by if mover else "",
+        why=mover.why[:WHY_LIMIT] if mover else "",
         reason=_why(world, ended),
         outcome=outcome,
     )

@@ -19,11 +19,15 @@ def kept_warm(world: worlds.World, now: progress.Progress, wanted: desire.Target
     moving = now.transition if bluegreen.is_open(now.transition) else None
     if moving:
         warm |= {moving.to.name} | ({moving.from_.name} if moving.from_ else set())
-    elif isinstance(wanted, desire.Target) and not world.spec.paused and not progress.has_failed(world, now, wanted):
+    elif isinstance(wanted, desire.Target) and _may_begin(world, now, wanted):
         warm.add(wanted.ref.name)
     if now.previous and _is_within_delay(world, now) and (moving is None or moving.to == now.previous):
         warm.add(now.previous.name)
     return frozenset(warm)
+
+
+def _may_begin(world: worlds.World, now: progress.Progress, wanted: desire.Target) -> bool:
+    return not (world.spec.paused or wanted.barred or progress.has_failed(world, now, wanted))
 
 
 def _is_within_delay(world: worlds.World, now: progress.Progress) -> bool:

@@ -1,15 +1,20 @@
 """The status of a ModelAlias: a list of small rules that say in conditions what the decision found.
 
-Ready says that what is asked for is what is served; Serving that somebody answers; Stalled that somebody must act.
+Ready says that what is asked for is what is served; Serving that somebody answers; Stalled that somebody must act;
+GatesPassed whether the version that is asked for meets spec.gates. One that only awaits an approval is neither Stalled,
+for nothing is wrong, nor Reconciling, for nothing is under way: by kstatus the object is in progress until a person
+decides.
 """
 
 from podium import names
 from podium.api import common, conditions, model_alias
 from podium.desired import children
-from podium.rollout import bluegreen, desire, progress
+from podium.rollout import bluegreen, desire, gating, progress
 from podium.rollout import world as worlds
 
 Verdict = conditions.Verdict
+_WAITS_FOR_A_PERSON = ("Paused", names.AWAITING_APPROVAL)
+"""Reasons of what is neither under way nor wrong: a person is to act, who may take the time."""
 Wanted = desire.Target | worlds.Problem
 
 
@@ -20,6 +25,7 @@ def build(world: worlds.World, wanted: Wanted, now: progress.Progress) -> model_
         _ready(world, wanted, now, trouble),
         _serving(world),
         _registry(world, wanted),
+        *_gates(world, wanted),
         _reconciling(world, wanted, now, trouble),
         Verdict(names.STALLED, trouble is not None, *(trouble or ("", ""))),
     ]
@@ -53,6 +59,8 @@ def find_trouble(world: worlds.World, wanted: Wanted, now: progress.Progress) ->
         return world.refused.reason, world.refused.message
     if isinstance(wanted, worlds.Problem):
         return wanted.reason, wanted.message
+    if wanted.barred and wanted.barred.reason != names.AWAITING_APPROVAL:
+        return wanted.barred.reason, wanted.barred.message
     if progress.has_failed(world, now, wanted) and now.failed:
         return now.failed.reason, now.failed.message
     for ref in (now.transition.to if now.transition and bluegreen.is_open(now.transition) else None, now.served):
@@ -78,6 +86,8 @@ def _ready(world: worlds.World, wanted: Wanted, now: progress.Progress, trouble:
         return Verdict(names.READY, True, "Served", f"version {wanted.ref.version} is served")
     if trouble:
         return Verdict(names.READY, False, *trouble)
+    if wanted.barred:
+        return Verdict(names.READY, False, wanted.barred.reason, wanted.barred.message)
     if world.spec.paused and not is_served:
         message = f"version {wanted.ref.version} is asked for, but spec.paused is true"
         return Verdict(names.READY, False, "Paused", message)
@@ -110,6 +120,9 @@ def _serving(world: worlds.World) -> Verdict:
 def _registry(world: worlds.World, wanted: Wanted) -> Verdict:
     if isinstance(wanted, worlds.Problem):
         return Verdict(names.REGISTRY_SYNCED, False, wanted.reason, wanted.message)
+    if world.designated != wanted.ref.version and wanted.barred:
+        message = f"alias {world.spec.alias!r} stays where it is until version {wanted.ref.version} passes its gates"
+        return Verdict(names.REGISTRY_SYNCED, False, wanted.barred.reason, message)
     if world.designated != wanted.ref.version:
         message = f"the registry's alias {world.spec.alias!r} is being written: version {wanted.ref.version}"
         return Verdict(names.REGISTRY_SYNCED, False, "WritingAlias", message)
@@ -117,9 +130,27 @@ def _registry(world: worlds.World, wanted: Wanted) -> Verdict:
     return Verdict(names.REGISTRY_SYNCED, True, "Designated", message)
 
 
+def _gates(world: worlds.World, wanted: Wanted) -> list[Verdict]:
+    """Whether the version that is asked for passes spec.gates; nothing where there are none."""
+    if world.spec.gates is None:
+        return []
+    if isinstance(wanted, worlds.Problem) or wanted.verdict is None:
+        message = "no version is asked for that could be judged, see condition Ready"
+        return [Verdict(names.GATES_PASSED, None, "NothingToJudge", message)]
+    number = wanted.ref.version
+    if wanted.verdict.passed:
+        message = f"version {number} passes: {gating.found(wanted.verdict)}"
+        return [Verdict(names.GATES_PASSED, True, "Passed", message)]
+    if wanted.barred:
+        return [Verdict(names.GATES_PASSED, False, wanted.barred.reason, wanted.barred.message)]
+    told = gating.failures(wanted.verdict, world.spec.model, world.spec.alias)
+    message = f"version {number} stays served, but would not pass the gates as they are now. {told}"
+    return [Verdict(names.GATES_PASSED, False, names.GATES_NOT_PASSED, message)]
+
+
 def _reconciling(
     world: worlds.World, wanted: Wanted, now: progress.Progress, trouble: tuple[str, str] | None
 ) -> Verdict:
     ready = _ready(world, wanted, now, trouble)
-    is_waiting = ready.status is False and ready.reason != "Paused"
+    is_waiting = ready.status is False and ready.reason not in _WAITS_FOR_A_PERSON
     return Verdict(names.RECONCILING, is_waiting and trouble is None, ready.reason, ready.message)

@@ -8,8 +8,11 @@ from typing import Any
 from podium import names
 from podium.api import conditions, model_alias
 from podium.desired import children, version
+from podium.rollout import gating
 
 Manifest = dict[str, Any]
+MOVING = ("Overlapping", "Switching")
+"""The phases of a transition that has begun to move traffic, in order."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,6 +24,10 @@ class Designation:
     source: str
     by: str = ""
     """Who moved the alias, as far as the registry knows."""
+    why: str = ""
+    """The mover's own words, likewise."""
+    facts: gating.Facts | None = None
+    """What gates ask for; None where spec has no gates."""
 
 
 Problem = version.Problem
@@ -104,6 +111,19 @@ class World:
     """What the API server said of a child that it did not take."""
     is_pin_known: bool = False
     """Whether the registry knows that this ModelAlias owns the alias by a pin."""
+
+    @property
+    def served(self) -> model_alias.RevisionReference | None:
+        """What receives traffic: as recorded, else what the Service of an earlier ModelAlias of this name selects."""
+        if self.status.served or self.status.rollout or self.service is None:
+            return self.status.served
+        name = self.service.selector.get(names.MODEL_VERSION_LABEL, "")
+        return self.revisions[name].ref if name in self.revisions else None
+
+    def model_of(self, ref: model_alias.RevisionReference) -> str | None:
+        """The registered model that a revision is a version of."""
+        revision = self.revisions.get(ref.name)
+        return revision.model_uid if revision and revision.model_uid else self.status.model_uid
 
     @property
     def wanted_replicas(self) -> int:

@@ -7,7 +7,7 @@ import hypothesis.strategies as st
 import pydantic
 import pytest
 
-from podium.api import model_alias, model_version
+from podium.api import gates, model_alias, model_version
 
 MODEL_VERSION: dict[str, Any] = {
     "model": "iris",
@@ -53,6 +53,15 @@ MODEL_ALIAS: dict[str, Any] = {
     "alias": "champion",
     "version": 3,
     "template": TEMPLATE,
+    "gates": {
+        "metrics": [
+            {"name": "accuracy", "min": 0.9},
+            {"name": "loss", "max": 0.5},
+            {"name": "f1", "notWorseThan": {"alias": "champion", "tolerance": 0.01, "better": "Lower"}},
+        ],
+        "tags": {"approval_status": "approved"},
+        "approval": "Manual",
+    },
     "rollout": {
         "overlap": "1s",
         "progressDeadline": "5m",
@@ -105,10 +114,19 @@ def test_a_spec_cannot_be_changed_in_place() -> None:
         spec.version = 2  # type: ignore[misc]  # that is what is tested
 
 
-@pytest.mark.parametrize("field", ["gates", "shadow", "route", "autoscaling", "cache", "disruptionBudget"])
+@pytest.mark.parametrize("field", ["shadow", "route", "autoscaling", "cache", "disruptionBudget"])
 @pytest.mark.parametrize("kind", [model_version.ModelVersionSpec, model_alias.ModelAliasSpec, model_alias.Template])
 def test_what_is_not_honoured_yet_is_no_field(kind: type[pydantic.BaseModel], field: str) -> None:
     assert field not in {info.alias for info in kind.model_fields.values()}
+
+
+@pytest.mark.parametrize(
+    "bounds", [{}, {"min": 1, "max": 2}, {"min": 1, "notWorseThan": {"alias": "champion"}}, {"min": "nan"}]
+)
+def test_a_metric_gate_that_asks_for_nothing_or_not_clearly_is_no_gate(bounds: dict[str, Any]) -> None:
+    """However it was stored: an object that an older CRD let pass must not open the way."""
+    with pytest.raises(pydantic.ValidationError):
+        gates.MetricGate.model_validate({"name": "accuracy"} | bounds)
 
 
 def test_a_status_of_a_newer_operator_is_read_as_far_as_it_is_known() -> None:

@@ -35,6 +35,13 @@ class Cluster(simulator.Cluster):
         self.endpoints_follow()
         return self.world()
 
+    @property
+    def registries(self) -> "Cluster":
+        return self
+
+    def due_policies(self) -> list[tuple[str, str]]:
+        return []
+
     def stale_claims(self) -> list[tuple[str, str, entities.Pin]]:
         return self.stale
 

@@ -4,52 +4,9 @@ import typing
 
 import pytest
 
-from podium import names, settings
-from podium.kube import client, observe, resources
-from podium.registry import entities, keys, memory, store
-
-REGISTRY = "podium-system"
-KEY = ("models", "champion")
-
-
-class Seen:
-    """An observer that is shown a registry and ModelAliases."""
-
-    def __init__(self, watched: tuple[str, ...] = (), api: object = None) -> None:
-        chosen = settings.Settings(REGISTRY, "one", "puller", "server", (REGISTRY,), watched)
-        self.keys: list[observe.WorkKey] = []
-        self.observer = observe.Observer(typing.cast(client.Client, api), chosen, self.keys.append)
-        self.backend = memory.MemoryBackend()
-        self.registry = store.Registry(self.backend)
-        self.head = self.registry.create_model("iris")
-        self.registry.create_version("iris", source="s3://bucket/iris/1")
-        self._version = 0
-
-    def alias(self, uid: str) -> dict[str, typing.Any]:
-        self._version += 1
-        return {
-            "kind": names.MODEL_ALIAS_KIND,
-            "metadata": {"name": KEY[1], "namespace": KEY[0], "uid": uid, "resourceVersion": str(self._version)},
-            "spec": {"model": "iris", "alias": "champion"},
-        }
-
-    def claim(self, uid: str) -> None:
-        self.registry.record_serving(self.head.uid, entities.ServingClaim(uid, *KEY, versions=(1,)))
-
-    def show_registry(self) -> None:
-        [watch] = [
-            each
-            for each in self.observer.reflectors
-            if each.resource == resources.CONFIG_MAPS and each.namespace == REGISTRY
-        ]
-        for kind in (keys.CLAIM, keys.HEAD, keys.VERSION):
-            for record in self.backend.list(keys.of_kind(kind)):
-                metadata = {"name": record.name, "namespace": REGISTRY, "labels": dict(record.labels)}
-                metadata |= {"resourceVersion": record.resource_version}
-                watch.observe({"kind": "ConfigMap", "metadata": metadata, "data": dict(record.data)})
-
-    def stale(self) -> list[str]:
-        return [holder.uid for _, _, holder in self.observer.stale_claims()]
+from podium import names
+from podium.kube import resources
+from tests.unit.kube.observing import KEY, Seen
 
 
 @pytest.fixture

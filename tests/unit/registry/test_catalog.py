@@ -45,7 +45,7 @@ def test_a_claim_that_is_taken_over_concerns_both_models() -> None:
 
 def test_a_configmap_of_another_kind_concerns_nobody() -> None:
     index = catalog.Catalog()
-    record = backend.Record("policy", keys.labels("policy", ""), {})
+    record = backend.Record("other", keys.labels("other", ""), {})
     assert index.put(record) == set()
     assert index.put(backend.Record("anything", {}, {"a": "b"})) == set()
 

@@ -2,11 +2,12 @@
 
 import dataclasses
 import datetime
-from typing import Any
+from typing import Any, Literal
 
 from podium import errors, names
 from podium.api import model_alias
-from podium.rollout import actions, decide
+from podium.registry import entities
+from podium.rollout import actions, decide, gating
 from podium.rollout import world as worlds
 
 START = datetime.datetime(2026, 11, 24, 10, tzinfo=datetime.UTC)
@@ -70,6 +71,11 @@ class Cluster:
             "annotations": {},
         }
         self.status = model_alias.ModelAliasStatus()
+        self.versions: dict[int, entities.Version] = {}
+        self.recorded: dict[int, dict[str, float]] = {}
+        self.pinned_from: int | None = None
+        """What the alias designates while spec.version asks for another version."""
+        self.is_pin_known = False
         self.desire: worlds.Designation | worlds.Problem = worlds.Problem(names.MODEL_NOT_FOUND, "no such model")
         self.conflict: worlds.Problem | None = None
         self.revisions: dict[str, Revision] = {}
@@ -83,12 +89,43 @@ class Cluster:
         self.said: list[actions.Announce] = []
         self.log: list[str] = []
 
-    def designate(self, version: int, uid: str = "model-uid", by: str = "ada") -> None:
-        """Move the registry's alias, to a new version perhaps; with another `uid` the model was made again."""
+    def designate(
+        self, version: int, uid: str = "model-uid", by: str = "ada", metrics: dict[str, float] | None = None
+    ) -> None:
+        """Move the registry's alias, to a new version perhaps; with another `uid` the model was made again.
+
+        `metrics` are what the store records; None: the registry was written past the store.
+        """
+        self.recorded.pop(version, None)
+        if metrics is not None:
+            self.recorded[version] = metrics
         if uid != self.registered:
             self.registered, self.claimed = uid, frozenset()
         self.registry.setdefault(uid, set()).add(version)
         self.desire = worlds.Designation(version, uid, f"s3://bucket/{version}", by)
+
+    def decide_about(self, version: int, decision: Literal["approved", "rejected"]) -> None:
+        """Somebody approves or rejects a version."""
+        known = self.version(version)
+        approval = entities.Approval(decision, 0, entities.Actor("joe", "cli", True), "seen")
+        self.versions[version] = dataclasses.replace(known, approvals=(*known.approvals, approval))
+
+    def tag(self, version: int, **tags: str) -> None:
+        """Set tags of a version."""
+        known = self.version(version)
+        self.versions[version] = dataclasses.replace(known, tags={**known.tags, **tags})
+
+    def version(self, number: int) -> entities.Version:
+        """A version as the registry has it."""
+        return self.versions.get(number, entities.Version("model-uid", number, f"s3://bucket/{number}"))
+
+    def _known(self) -> worlds.Designation | worlds.Problem:
+        """What is designated, with what gates ask for."""
+        if isinstance(self.desire, worlds.Problem) or self.spec.gates is None:
+            return self.desire
+        version, metrics = self.desire.version, self.recorded.get(self.desire.version)
+        facts = gating.Facts(self.version(version), metrics or {}, frozenset({"champion"}))
+        return dataclasses.replace(self.desire, facts=facts)
 
     def world(self) -> worlds.World:
         service = None if self.selector is None else worlds.Service(self.selector, "1", self.endpoints)
@@ -96,14 +133,16 @@ class Cluster:
             metadata=self.metadata,
             spec=self.spec,
             status=self.status,
-            desire=self.desire,
+            desire=self._known(),
             conflict=self.conflict,
             revisions={name: revision.observed() for name, revision in self.revisions.items()},
             service=service,
             now=self.now,
             registered=self.registered,
             claimed=self.claimed,
-            designated=self.desire.version if isinstance(self.desire, worlds.Designation) else None,
+            designated=self.pinned_from
+            or (self.desire.version if isinstance(self.desire, worlds.Designation) else None),
+            is_pin_known=self.is_pin_known,
         )
 
     def pass_once(self, crash_after: int | None = None) -> actions.Plan:
@@ -176,5 +215,7 @@ class Cluster:
                     raise errors.NotFound(f"{uid} has no versions {versions}")
                 self.claimed = frozenset(versions)
                 self.claims.append(versions)
+            case actions.WriteAlias():
+                self.pinned_from, self.is_pin_known = None, True
             case actions.Announce():
                 self.said.append(action)

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from podium import errors, names
-from podium.registry import backend, catalog, entities, keys, memory, store
-from podium.rollout import lookup
+from podium.registry import access, backend, catalog, entities, keys, memory, store
+from podium.rollout import gating, lookup
 from podium.rollout import world as worlds
 from tests.unit.rollout import simulator
 
@@ -26,7 +26,7 @@ class Registry:
 
     def ask(self, **spec: Any) -> lookup.Answer:
         seen = catalog.Catalog()
-        for kind in (keys.CLAIM, keys.HEAD, keys.VERSION):
+        for kind in (keys.CLAIM, keys.HEAD, keys.VERSION, keys.ARCHIVE):
             for record in self.records.list(keys.of_kind(kind)):
                 seen.put(record)
         return lookup.ask(seen, "models", ME, simulator.spec(**spec))
@@ -110,6 +110,94 @@ def test_a_head_of_nonsense_is_told_with_the_key_at_fault(registry: Registry) ->
     assert said.reason == names.REGISTRY_CORRUPT
     assert head.name in said.message
     assert "aliases" in said.message
+
+
+GATES = {"metrics": [{"name": "accuracy", "notWorseThan": {"alias": "champion"}}]}
+
+
+def evidence(**metrics: float) -> access.Guard:
+    """A store's guard that lets every version pass, and records these metrics."""
+    return lambda _head, _version: entities.Evidence((), {key.replace("_of_", "@"): v for key, v in metrics.items()})
+
+
+def verdict(answer: lookup.Answer) -> gating.Verdict:
+    assert isinstance(answer.desire, worlds.Designation)
+    assert answer.desire.facts is not None
+    gates = simulator.spec(gates=GATES).gates
+    assert gates is not None
+    return gating.judge(gating.of_spec(gates), answer.desire.facts)
+
+
+def test_gates_are_judged_by_what_was_recorded_when_the_alias_moved(registry: Registry) -> None:
+    registry.store.create_version("iris", source="s3://bucket/2")
+    registry.store.set_alias("iris", "champion", 2, guard=evidence(accuracy=0.9, accuracy_of_champion=0.91))
+    [result] = verdict(registry.ask(gates=GATES)).results
+    assert (result.passed, result.value) == (False, "0.9; champion has 0.91")
+
+
+def test_what_was_moved_without_metrics_lacks_them_until_it_is_set_again(registry: Registry) -> None:
+    assert gating.NOT_RECORDED in verdict(registry.ask(gates=GATES)).results[0].value
+    registry.store.set_alias("iris", "champion", 1, guard=evidence(accuracy=0.9, accuracy_of_champion=0.9))
+    assert verdict(registry.ask(gates=GATES)).passed
+
+
+def test_an_alias_that_designated_nothing_when_the_move_was_recorded_is_nothing_to_be_worse_than(
+    registry: Registry,
+) -> None:
+    registry.store.set_alias("iris", "staging", 1, guard=evidence(accuracy=0.9))
+    assert verdict(registry.ask(alias="staging", gates=GATES)).passed is False  # champion was there, and not recorded
+    gates = {"metrics": [{"name": "accuracy", "notWorseThan": {"alias": "production"}}]}
+    registry.store.set_alias("iris", "production", 1)
+    answer = registry.ask(alias="staging", gates=gates)
+    assert isinstance(answer.desire, worlds.Designation)
+    assert answer.desire.facts is not None
+    assert answer.desire.facts.present == {"champion"}
+
+
+def test_an_alias_that_was_written_past_the_store_has_no_metrics_although_they_were_recorded_once(
+    registry: Registry,
+) -> None:
+    registry.store.create_version("iris", source="s3://bucket/2")
+    registry.store.set_alias("iris", "champion", 2, guard=evidence(accuracy=0.9, accuracy_of_champion=0.9))
+    registry.store.set_alias("iris", "champion", 1, guard=evidence(accuracy=0.9, accuracy_of_champion=0.9))
+    head = registry.records.list(keys.of_kind(keys.HEAD))[0]
+    data = {**head.data, "aliases": "champion=2\n"}
+    registry.records.replace(backend.Record(head.name, head.labels, data, head.resource_version))
+    assert gating.NOT_RECORDED in verdict(registry.ask(gates=GATES)).results[0].value
+
+
+def test_a_pin_is_judged_by_the_last_move_to_its_version_wherever_the_alias_is_now(registry: Registry) -> None:
+    for number in (2, 3):
+        registry.store.create_version("iris", source=f"s3://bucket/{number}")
+    registry.store.set_alias("iris", "champion", 2, guard=evidence(accuracy=0.95, accuracy_of_champion=0.9))
+    registry.store.set_alias("iris", "champion", 1)
+    assert verdict(registry.ask(version=2, gates=GATES)).passed
+    assert gating.NEVER_MOVED in verdict(registry.ask(version=3, gates=GATES)).results[0].value
+
+
+def test_a_move_that_is_in_an_archive_by_now_counts(registry: Registry) -> None:
+    registry.store.set_alias("iris", "champion", 1, guard=evidence(accuracy=0.9, accuracy_of_champion=0.9))
+    registry.store.create_version("iris", source="s3://bucket/2")
+    for turn in range(200):
+        registry.store.set_alias("iris", "staging", turn % 2 + 1, why="back and forth " * 10)
+    head = registry.store.get_model("iris")
+    assert head.archives > 0
+    assert "champion" not in {entry.alias for entry in head.history}
+    assert verdict(registry.ask(gates=GATES)).passed
+
+
+def test_a_model_without_gates_is_asked_for_no_facts(registry: Registry) -> None:
+    answer = registry.ask()
+    assert isinstance(answer.desire, worlds.Designation)
+    assert answer.desire.facts is None
+
+
+def test_why_an_alias_was_moved_is_known(registry: Registry) -> None:
+    registry.store.create_version("iris", source="s3://bucket/2")
+    registry.store.set_alias("iris", "champion", 2, entities.Actor("ada"), why="better on the holdout")
+    answer = registry.ask()
+    assert isinstance(answer.desire, worlds.Designation)
+    assert (answer.desire.by, answer.desire.why) == ("ada", "better on the holdout")
 
 
 def alias(name: str, created: str, **spec: Any) -> dict[str, Any]:
