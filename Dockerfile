@@ -74,6 +74,7 @@ COPY operator/podium/__init__.py operator/podium/names.py operator/podium/errors
 COPY operator/podium/api /src/operator/podium/api
 COPY operator/podium/registry /src/operator/podium/registry
 COPY operator/podium/desired /src/operator/podium/desired
+COPY operator/podium/gates /src/operator/podium/gates
 COPY operator/podium/kube /src/operator/podium/kube
 COPY operator/podium/mlflow_plugin /src/operator/podium/mlflow_plugin
 RUN --mount=type=cache,target=/cache \
