@@ -136,6 +136,8 @@ ENV_PORT = "PODIUM_PORT"
 """Where the server listens instead of on SERVER_PORT, outside of a pod."""
 ENV_TERMINATION_LOG = "PODIUM_TERMINATION_LOG"
 """Where last words go instead of to TERMINATION_LOG, outside of a pod."""
+ENV_TRUSTED_USER_HEADER = "PODIUM_TRUSTED_USER_HEADER"
+"""Of a tracking server: the header in which its proxy says who asks."""
 TERMINATION_LOG_LIMIT = 4096
 """Bytes that the kubelet reads of a termination message."""
 

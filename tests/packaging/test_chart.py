@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from podium import settings
+from podium import names, settings
 from tests.support import helm
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -243,6 +243,7 @@ def test_the_default_images_are_of_the_charts_own_version() -> None:
             "tracking.artifactRoot=gs://bucket", "tracking/artifactRoot", id="artifacts that no pod could pull"
         ),
         pytest.param("tracking.ingress.hosts=x", "hosts", id="a misspelt part of the tracking server"),
+        pytest.param("tracking.trustedUserHeader=X User", "trustedUserHeader", id="no name of a header"),
         pytest.param("tracking.enabled=true", "artifactRoot", id="a tracking server without a place for artifacts"),
         pytest.param("resources.limit.memory=1Gi", "limit", id="a misspelt part of resources"),
     ],
@@ -250,6 +251,24 @@ def test_the_default_images_are_of_the_charts_own_version() -> None:
 def test_a_value_that_cannot_be_honoured_is_refused_by_name(value: str, told: str) -> None:
     with pytest.raises(helm.Refused, match=told):
         helm.template("--set", value)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [([], []), (["--set", "tracking.trustedUserHeader=X-Forwarded-User"], ["X-Forwarded-User"])],
+    ids=["nobody is trusted by default", "a trusted proxy"],
+)
+def test_the_tracking_server_trusts_a_header_only_where_a_value_says_so(
+    options: list[str], expected: list[str]
+) -> None:
+    [deployment] = [
+        each
+        for each in of_kind(helm.template(*TRACKING, *options), "Deployment")
+        if each["metadata"]["name"] == "podium-tracking"
+    ]
+    [container] = deployment["spec"]["template"]["spec"]["containers"]
+    found = [each["value"] for each in container["env"] if each["name"] == names.ENV_TRUSTED_USER_HEADER]
+    assert found == expected
 
 
 def test_every_object_schema_says_which_names_it_knows() -> None:
