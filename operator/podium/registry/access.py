@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from podium.registry import backend, creation, entities, naming, reading, renaming, transitions, validation, writing
+from podium.registry import catalog as catalogs
 
 NOBODY = entities.Actor()
 Guard: TypeAlias = Callable[[entities.Head, entities.Version], entities.Evidence]
@@ -14,6 +15,10 @@ Guard: TypeAlias = Callable[[entities.Head, entities.Version], entities.Evidence
 def wall_clock_ms() -> int:
     """Milliseconds since the epoch."""
     return time.time_ns() // 1_000_000
+
+
+def _no_catalog() -> None:
+    return None
 
 
 class Access:
@@ -26,9 +31,15 @@ class Access:
         clock: Callable[[], int] = wall_clock_ms,
         deadline_seconds: float = writing.DEADLINE_SECONDS,
         mirrors: bool = False,
+        catalog: Callable[[], catalogs.Catalog | None] | None = None,
     ) -> None:
-        """With `mirrors`, models that an MLflow server is the truth about are written to: for the mirror alone."""
+        """With `mirrors`, models that an MLflow server is the truth about are written to: for the mirror alone.
+
+        `catalog` gives what a watch has seen, caught up with every write that was answered before it is called, or
+        None when it has not caught up in time.
+        """
         self._backend, self._clock, self._mirrors = records, clock, mirrors
+        self._caught_up = catalog or _no_catalog
         self._reader = reading.Reader(records)
         self._writer = writing.Writer(records, deadline_seconds)
         self._naming = naming.Naming(records, self._reader, self._writer, clock)

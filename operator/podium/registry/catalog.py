@@ -1,19 +1,31 @@
-"""What a watch has seen of one registry, indexed: the operator asks it without a call to the API server.
+"""What a watch or a list has seen of one registry, indexed: asked without a call to the API server.
 
 A ConfigMap that does not parse never stops the others: its error is kept in its place, and raised to whoever asks for
-that model or version.
+that model or version. Entities are decoded once, when they come; sorted lists are kept until one of their own changes.
 """
 
 import difflib
-from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeAlias, TypeVar
 
 from podium import errors, names
 from podium.registry import backend, codec, entities, keys, policies, transitions
 
 T = TypeVar("T")
+VersionOf: TypeAlias = tuple[entities.Head, entities.Version]
 _NEAREST = 3
 _COMPARED_CHARACTERS = 64
+_Parsed: TypeAlias = (
+    entities.Claim | entities.Head | entities.Version | entities.Policy | backend.Record | errors.CorruptRegistry
+)
+_DECODERS: dict[str, Callable[[backend.Record], _Parsed]] = {
+    keys.CLAIM: codec.decode_claim,
+    keys.HEAD: codec.decode_head,
+    keys.VERSION: codec.decode_version,
+    keys.POLICY: policies.decode_policy,
+    keys.ARCHIVE: lambda record: record,  # read only where somebody asks for old moves
+}
 
 
 class Catalog:
@@ -25,36 +37,71 @@ class Catalog:
         self._versions: dict[str, entities.Version | errors.CorruptRegistry] = {}
         self._archives: dict[str, backend.Record] = {}
         self._policies: dict[str, entities.Policy | errors.CorruptRegistry] = {}
+        self._indices: Mapping[str, dict[str, Any]] = {
+            keys.CLAIM: self._claims,
+            keys.HEAD: self._heads,
+            keys.VERSION: self._versions,
+            keys.ARCHIVE: self._archives,
+            keys.POLICY: self._policies,
+        }
+        self._numbers: dict[str, dict[int, entities.Version]] = {}
+        """Those of `_versions` that parse, by model and number."""
         self._uids: dict[str, str] = {}
+        self._lock = threading.Lock()
+        self._models: list[entities.Head] | None = None
+        self._pairs: dict[str, list[VersionOf]] = {}
+        """By model: its versions, newest first, as they were listed last; none for a model that changed since."""
 
     def put(self, record: backend.Record) -> set[str]:
         """A ConfigMap is there, or changed: the uids of the models that it concerns. Raises nothing."""
-        touched = self.remove(record.name)
-        uid = record.labels.get(names.REGISTRY_UID_LABEL, "")
-        match record.labels.get(names.REGISTRY_KIND_LABEL):
-            case keys.CLAIM:
-                self._claims[record.name] = _parse(codec.decode_claim, record)
-            case keys.HEAD:
-                self._heads[record.name] = _parse(codec.decode_head, record)
-                uid = record.name
-            case keys.VERSION:
-                self._versions[record.name] = _parse(codec.decode_version, record)
-            case keys.POLICY:
-                self._policies[record.name] = _parse(policies.decode_policy, record)
-            case keys.ARCHIVE:  # read only where somebody asks for old moves; nothing changes by it
-                self._archives[record.name] = record
+        kind, uid = record.labels.get(names.REGISTRY_KIND_LABEL, ""), record.labels.get(names.REGISTRY_UID_LABEL, "")
+        if kind in (keys.HEAD, keys.ARCHIVE):
+            uid = record.name if kind == keys.HEAD else ""  # nothing that anybody acts on changes by an archive
+        decode = _DECODERS.get(kind)
+        parsed = _parse(decode, record) if decode else None
+        with self._lock:
+            touched = self._forget(record.name)
+            if parsed is None:
                 return touched
-            case _:
-                return touched
-        self._uids[record.name] = uid
-        return touched | {uid}
+            self._keep(kind, record.name, uid, parsed)
+        return touched | {uid} if uid else touched
 
     def remove(self, name: str) -> set[str]:
         """A ConfigMap is gone: the uids of the models that it concerned."""
-        for index in (self._claims, self._heads, self._versions, self._archives, self._policies):
-            index.pop(name, None)
-        uid = self._uids.pop(name, None)
-        return {uid} if uid else set()
+        with self._lock:
+            return self._forget(name)
+
+    def adopt(self, other: "Catalog", name: str) -> None:
+        """Take over what another catalog knows of a ConfigMap, without reading it again."""
+        for kind, index in other._indices.items():
+            if name in index:
+                with self._lock:
+                    self._keep(kind, name, other._uids[name], index[name])
+
+    def models(self) -> list[entities.Head]:
+        """All models that are there and parse, by name."""
+        with self._lock:
+            return list(self._sorted_models())
+
+    def versions_of(self, name: str) -> list[VersionOf] | None:
+        """A model's versions that are there and parse, newest first, each with the model.
+
+        None: no such model, or none that parses.
+        """
+        with self._lock:
+            head = self._named(name)
+            return list(self._sorted_versions(head)) if head else None
+
+    def versions(self) -> list[VersionOf]:
+        """All versions of all models, by name and newest first."""
+        with self._lock:
+            return [pair for head in self._sorted_models() for pair in self._sorted_versions(head)]
+
+    def corrupt(self) -> list[errors.CorruptRegistry]:
+        """What does not parse."""
+        with self._lock:
+            every = [each for index in self._indices.values() for each in index.values()]
+        return [each for each in every if isinstance(each, errors.CorruptRegistry)]
 
     def find(self, name: str) -> entities.Head:
         """The model with this name. Raises NotFound with the nearest names, and CorruptRegistry."""
@@ -126,6 +173,50 @@ class Catalog:
             if isinstance(head, entities.Head) and not head.is_deleted and head.name == claim.name:
                 yield head
 
+    def _keep(self, kind: str, name: str, uid: str, parsed: _Parsed) -> None:
+        """Put an entity, or what is wrong with it, into its index."""
+        if isinstance(parsed, entities.Version):
+            self._numbers.setdefault(uid, {})[parsed.number] = parsed
+        else:
+            self._models = None
+        self._indices[kind][name] = parsed
+        self._uids[name] = uid
+        self._pairs.pop(uid, None)
+
+    def _forget(self, name: str) -> set[str]:
+        if (uid := self._uids.pop(name, None)) is None:
+            return set()
+        gone = None
+        for index in self._indices.values():
+            gone = index.pop(name, None) or gone
+        if isinstance(gone, entities.Version):
+            numbers = self._numbers[uid]
+            numbers.pop(gone.number, None)
+            if not numbers:
+                del self._numbers[uid]
+        else:
+            self._models = None
+        self._pairs.pop(uid, None)
+        return {uid} if uid else set()
+
+    def _named(self, name: str) -> entities.Head | None:
+        claim = self._claims.get(keys.claim_name(name))
+        head = self._heads.get(claim.uid) if isinstance(claim, entities.Claim) else None
+        if not isinstance(head, entities.Head) or head.is_deleted or head.name != name:
+            return None
+        return head
+
+    def _sorted_models(self) -> list[entities.Head]:
+        if self._models is None:
+            self._models = sorted(self.heads(), key=lambda head: head.name)
+        return self._models
+
+    def _sorted_versions(self, head: entities.Head) -> list[VersionOf]:
+        pairs = self._pairs.get(head.uid)
+        if pairs is None:
+            pairs = self._pairs[head.uid] = listed(head, self._numbers.get(head.uid, {}))
+        return pairs
+
     def _neighbours(self, head: entities.Head, number: int) -> str:
         """The numbers next to one that is not there, looked for from near to far."""
         below = self._first(head, range(min(number - 1, head.last_version), 0, -1))
@@ -139,6 +230,15 @@ class Catalog:
             if isinstance(version, entities.Version) and not version.deleted and number not in head.deleting:
                 return number
         return None
+
+
+def listed(head: entities.Head, versions: Mapping[int, entities.Version]) -> list[VersionOf]:
+    """Of a model's versions by number those that are committed and not deleted, as they are seen, newest first."""
+    return [
+        (head, transitions.shown(head, version))
+        for number, version in sorted(versions.items(), reverse=True)
+        if number <= head.last_version and not version.deleted and number not in head.deleting
+    ]
 
 
 def _parse(decode: Callable[[backend.Record], T], record: backend.Record) -> T | errors.CorruptRegistry:

@@ -1,15 +1,19 @@
-"""Listing: the part of the registry that answers with many models or versions at once."""
+"""Listing: the part of the registry that answers with many models or versions at once.
 
-from collections.abc import Iterable
+A registry with a catalog, which a watch keeps current, lists from it. Without one, and whenever the catalog has not
+caught up, the lists are consistent ones of the API server.
+"""
 
-from podium.registry import access, codec, entities, keys, reading, transitions
+from podium.registry import access, catalog, codec, entities, keys, reading, validation
 
 
 class Listing(access.Access):
-    """Lists of models and versions."""
+    """Lists of models and versions. One whose ConfigMap does not parse is left out, with a warning in the log."""
 
     def list_models(self) -> list[entities.Head]:
-        """All models by name. One whose ConfigMap does not parse is left out, with a warning in the log."""
+        """All models by name."""
+        if known := self._caught_up():
+            return known.models()
         claims = reading.decoded(self._backend.list(keys.of_kind(keys.CLAIM)), codec.decode_claim)
         claimed = {(claim.name, claim.uid) for claim in claims}
         heads = reading.decoded(self._backend.list(keys.of_kind(keys.HEAD)), codec.decode_head)
@@ -21,29 +25,25 @@ class Listing(access.Access):
         return sorted(filter(None, live), key=lambda head: head.name)
 
     def list_versions(self, name: str) -> list[entities.Version]:
-        """A model's versions, newest first; one that does not parse is left out, with a warning. Raises NotFound."""
+        """A model's versions, newest first. Raises NotFound."""
+        return [version for _, version in self.list_model_versions(name)]
+
+    def list_model_versions(self, name: str) -> list[catalog.VersionOf]:
+        """A model's versions, newest first, each with the model as it was then. Raises NotFound."""
+        validation.check_model_name(name)
+        if (known := self._caught_up()) and (found := known.versions_of(name)) is not None:
+            return found
         head = self.get_model(name)
         versions = reading.decoded(self._backend.list(keys.labels(keys.VERSION, head.uid)), codec.decode_version)
-        return sorted(_present(head, versions), key=lambda version: -version.number)
+        return catalog.listed(head, {version.number: version for version in versions})
 
-    def list_all_versions(self) -> list[tuple[entities.Head, entities.Version]]:
+    def list_all_versions(self) -> list[catalog.VersionOf]:
         """All versions of all models, by name and newest first."""
+        if known := self._caught_up():
+            return known.versions()
         heads = self.list_models()
-        by_uid: dict[str, list[entities.Version]] = {head.uid: [] for head in heads}
+        by_uid: dict[str, dict[int, entities.Version]] = {head.uid: {} for head in heads}
         for version in reading.decoded(self._backend.list(keys.of_kind(keys.VERSION)), codec.decode_version):
             if version.model_uid in by_uid:
-                by_uid[version.model_uid].append(version)
-        return [
-            (head, version)
-            for head in heads
-            for version in sorted(_present(head, by_uid[head.uid]), key=lambda version: -version.number)
-        ]
-
-
-def _present(head: entities.Head, versions: Iterable[entities.Version]) -> list[entities.Version]:
-    """Those versions that are committed and not deleted."""
-    return [
-        transitions.shown(head, version)
-        for version in versions
-        if version.number <= head.last_version and not version.deleted and version.number not in head.deleting
-    ]
+                by_uid[version.model_uid][version.number] = version
+        return [pair for head in heads for pair in catalog.listed(head, by_uid[head.uid])]

@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from podium.registry import backend, entities, memory
+from podium.registry import backend, catalog, entities, memory
 
 UID = "iris-k3v6wqe2zt5ymd4a"
 JOE = entities.Actor("joe", "basic", True)
@@ -204,6 +204,23 @@ class Clock:
 
 class Killed(BaseException):
     """The process died; not an Exception, because nothing may catch it."""
+
+
+class WatchedBackend(memory.MemoryBackend):
+    """A memory backend whose `catalog` has always seen everything."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.catalog = catalog.Catalog()
+
+    def delete(self, name: str, resource_version: str) -> None:
+        super().delete(name, resource_version)
+        self.catalog.remove(name)
+
+    def _store(self, record: backend.Record) -> backend.Record:
+        stored = super()._store(record)
+        self.catalog.put(stored)
+        return stored
 
 
 class DyingBackend:

@@ -183,3 +183,52 @@ def test_a_configmap_whose_kind_was_edited_does_not_count_twice() -> None:
 def broken(record: backend.Record, key: str) -> backend.Record:
     """The same ConfigMap with nonsense under one key."""
     return dataclasses.replace(record, data={**record.data, key: "{nonsense"})
+
+
+def test_lists_are_in_order_and_hold_what_is_there() -> None:
+    later = factories.head(uid="wine-x", name="wine", last_version=2, deleting=(2,))
+    index = filled(later, factories.head(), factories.head(uid="gone-x", name="gone", is_deleted=True))
+    index.put(codec.encode_version(factories.version(number=4)))  # not committed
+    index.put(codec.encode_version(factories.version(number=2, deleted=True)))
+    assert [head.name for head in index.models()] == ["iris", "wine"]
+    assert [(head.name, version.number) for head, version in index.versions()] == [
+        ("iris", 3),
+        ("iris", 1),
+        ("wine", 1),
+    ]
+    assert index.versions_of("wine") == [(later, factories.version(model_uid="wine-x"))]
+    assert index.versions_of("gone") is None
+
+
+def test_a_list_holds_each_change_that_came_before_it() -> None:
+    index = filled(factories.head())
+    assert index.versions_of("iris")
+    index.put(codec.encode_version(factories.version(number=3, tags={"a": "b"})))
+    index.put(codec.encode_head(factories.head(description="new")))
+    index.remove(keys.version_name(UID, 2))
+    found = index.versions_of("iris") or []
+    assert [(head.description, version.number) for head, version in found] == [("new", 3), ("new", 1)]
+    assert found[0][1].tags == {"a": "b"}
+    index.remove(keys.claim_name("iris"))
+    assert (index.models(), index.versions(), index.versions_of("iris")) == ([], [], None)
+
+
+def test_a_list_is_the_callers_own() -> None:
+    index = filled(factories.head())
+    index.models().clear()
+    index.versions().clear()
+    (index.versions_of("iris") or []).clear()
+    assert len(index.models()) == 1
+    assert len(index.versions()) == len(index.versions_of("iris") or []) == 3
+
+
+def test_what_another_catalog_knows_is_taken_over_as_it_is() -> None:
+    index, other = catalog.Catalog(), filled(factories.head())
+    broken = dataclasses.replace(codec.encode_head(factories.head(uid="broken")), name="broken", data={})
+    other.put(broken)
+    for name in (keys.claim_name("iris"), UID, *(keys.version_name(UID, number) for number in (1, 2)), "broken", "?"):
+        index.adopt(other, name)
+    [head] = index.models()
+    assert head is other.models()[0]
+    assert [version.number for _, version in index.versions()] == [2, 1]
+    assert [error.object_name for error in index.corrupt()] == ["broken"]

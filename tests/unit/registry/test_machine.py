@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from podium import errors
-from podium.registry import entities, memory, store
+from podium.registry import entities, store
 from tests.unit.registry import factories
 
 NAMES = st.sampled_from(["iris", "Iris", "e\u0301", "\u00e9", " a\n", "붓꽃"])
@@ -55,7 +55,8 @@ class RegistryMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.registry = store.Registry(memory.MemoryBackend(), clock=factories.Clock())
+        self.records = factories.WatchedBackend()
+        self.registry = store.Registry(self.records, clock=factories.Clock())
         self.models: dict[str, Expected] = {}
         self.uids: set[str] = set()
         self.sources = (f"s3://bucket/{n}" for n in itertools.count())
@@ -180,7 +181,7 @@ class RegistryMachine(RuleBasedStateMachine):
 
     @rule()
     def another_process_takes_over(self) -> None:
-        self.registry = store.Registry(self.registry._backend, clock=factories.Clock(2_000_000))
+        self.registry = store.Registry(self.records, clock=factories.Clock(2_000_000))
 
     @invariant()
     def all_models_are_as_expected(self) -> None:
@@ -204,6 +205,14 @@ class RegistryMachine(RuleBasedStateMachine):
             assert [e.sequence for e in history] == list(range(1, len(known.moves) + 1))
             for alias, number in known.aliases.items():
                 assert self.registry.get_version_by_alias(name, alias).number == number
+
+    @invariant()
+    def a_catalog_lists_the_same(self) -> None:
+        watched = store.Registry(self.records, catalog=lambda: self.records.catalog)
+        assert watched.list_models() == self.registry.list_models()
+        assert watched.list_all_versions() == self.registry.list_all_versions()
+        for name in self.models:
+            assert watched.list_versions(name) == self.registry.list_versions(name)
 
 
 RegistryMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
