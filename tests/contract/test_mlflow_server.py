@@ -203,7 +203,9 @@ def test_refusals_reach_the_client_at_once_with_their_sentences(client: Any) -> 
     for call, code in (
         (lambda: client.get_registered_model("nobody"), "RESOURCE_DOES_NOT_EXIST"),
         (lambda: client.rename_registered_model("nobody", "other"), "RESOURCE_DOES_NOT_EXIST"),
-        (lambda: client.search_registered_models("tags.a = 'b'"), "NOT_IMPLEMENTED"),
+        (lambda: client.search_registered_models("tags.a = 'b' OR name = 'c'"), "INVALID_PARAMETER_VALUE"),
+        (lambda: client.search_registered_models("tags.a IS NULL"), "INVALID_PARAMETER_VALUE"),
+        (lambda: client.search_registered_models(order_by=["name", "name"]), "INVALID_PARAMETER_VALUE"),
         (
             lambda: client.create_webhook("hook", "https://example.com/", ["registered_model.created"]),
             "NOT_IMPLEMENTED",

@@ -1,186 +1,234 @@
-"""Search: the filters, orders and pages of MLflow's two searches, on values that were read before.
+"""Search: the filters, orders and pages of MLflow's two searches, on values that the registry holds in memory.
 
-MLflow's parsers read the texts, so that what they refuse is refused in their words. Offered: conditions on the
-attributes below, joined by AND, and whether prompts are searched for; any other condition is refused by its name.
-As in MLflow's SQL store, prompts are left out unless the filter asks for them, an attribute that is None meets no
-condition, and a page's token is an offset.
+MLflow's parsers read the texts, so that what they refuse is refused in their words; everything else is as in MLflow's
+SQL store and not as in its SearchModelUtils and SearchModelVersionUtils, which have other order keys, another default
+order and no rule for prompts. A query is read once, into predicates and sort keys, before anything is searched.
 """
 
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+import contextlib
+import dataclasses
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from operator import attrgetter
+from typing import Any, Generic, TypeVar
 
-from mlflow import exceptions
 from mlflow.prompt import constants
-from mlflow.protos import databricks_pb2
 from mlflow.store import model_registry
-from mlflow.store.entities import paged_list
 from mlflow.utils import search_utils
 
 from podium import errors
+from podium.mlflow_plugin import conditions
 from podium.registry import entities
 
 T = TypeVar("T")
-Condition = dict[str, Any]
 VersionOf = tuple[entities.Head, entities.Version]
 
 MODELS_LIMIT: int = model_registry.SEARCH_REGISTERED_MODEL_MAX_RESULTS_THRESHOLD
 VERSIONS_LIMIT: int = model_registry.SEARCH_MODEL_VERSION_MAX_RESULTS_THRESHOLD
-_OFFERED = {"name": ("=", "LIKE", "ILIKE", "IN"), "run_id": ("=", "IN"), "source_path": ("=",)}
-"""By attribute; a model has the name only."""
-_VERSION_ORDER = ("last_updated_timestamp DESC", "name ASC", "version_number DESC")
+OFFSET_LIMIT = 2**63
+_PROMPT = constants.IS_PROMPT_TAG_KEY
+_Clause = tuple[str, bool]
+"""A sort key's name, and whether it ascends."""
 
 
-def parse_model_filter(text: str | None) -> list[Condition]:
-    """The conditions of a search for models. Raises MlflowException, and NotOffered for what is not there yet."""
-    return _offered(search_utils.SearchModelUtils.parse_search_filter(text))
+@dataclasses.dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """One page of what was found; `token` leads to the next, None: there is none."""
+
+    rows: list[T]
+    token: Any
 
 
-def parse_version_filter(text: str | None) -> list[Condition]:
-    """The conditions of a search for versions. Raises as parse_model_filter."""
-    return _offered(search_utils.SearchModelVersionUtils.parse_search_filter(text))
+@dataclasses.dataclass(frozen=True, slots=True)
+class Query(Generic[T]):
+    """A search that was read; `names`: no other model has a result, None: any may have."""
+
+    names: Collection[str] | None
+    _holds: Callable[[T], bool] | None
+    _are_prompts_wanted: bool
+    _without_prompts: Callable[[list[T]], list[T]]
+    _sort_keys: tuple[tuple[Callable[[T], Any], bool], ...]
+    _max_results: int
+    _offset: int
+
+    def page(self, items: list[T]) -> Page[T]:
+        """The page asked for, of all items by name, and versions of one name by number, the newest first."""
+        found = items if self._are_prompts_wanted else self._without_prompts(items)
+        if self._holds is not None:
+            found = list(filter(self._holds, found))
+        for key, is_ascending in reversed(self._sort_keys):  # sorting is stable: the last one first
+            found = sorted(found, key=key, reverse=not is_ascending)
+        rows = found[self._offset : self._offset + self._max_results + 1]  # one more: is there a next page?
+        has_more = len(rows) == self._max_results + 1
+        token = search_utils.SearchUtils.create_page_token(self._offset + self._max_results) if has_more else None
+        return Page(rows[: max(0, self._max_results)], token)
 
 
-def exact_name(conditions: Iterable[Condition]) -> str | None:
-    """The name that all results have, if the filter says so."""
-    names = [each["value"] for each in conditions if each["key"] == "name" and each["comparator"] == "="]
-    return names[0] if names else None
+def models(
+    filter_string: str | None, max_results: Any, order_by: Sequence[str] | None, page_token: Any
+) -> Query[entities.Head]:
+    """A search for models. Raises MlflowException and InvalidInput."""
+    if not isinstance(max_results, int) or max_results < -1:
+        raise conditions.invalid(_not_a_count(max_results))
+    _check_limit(max_results, MODELS_LIMIT)
+    with _understood("The filter", filter_string):
+        parsed = search_utils.SearchModelUtils.parse_search_filter(filter_string)
+    order = _model_order(order_by or ())
+    offset = _offset(page_token)
+    wants_prompts = _wants_prompts(parsed)
+    return Query(
+        names=_names(parsed),
+        _holds=conditions.all_of([_model_predicate(each) for each in _counting(parsed, wants_prompts)]),
+        _are_prompts_wanted=wants_prompts,
+        _without_prompts=lambda heads: [head for head in heads if head.tags.get(_PROMPT) != "true"],
+        _sort_keys=tuple((_MODEL_KEYS[key], is_ascending) for key, is_ascending in order),
+        _max_results=max_results,
+        _offset=offset,
+    )
 
 
-def select_models(heads: Iterable[entities.Head], conditions: Sequence[Condition]) -> list[entities.Head]:
-    """The models that meet all conditions, prompts only if asked for."""
-    wants_prompts = _wants_prompts(conditions)
-    return [
-        head
-        for head in heads
-        if _is_prompt(head.tags) == wants_prompts
-        and all(_holds(each, {"name": head.name}, head.tags, wants_prompts) for each in conditions)
-    ]
+def versions(
+    filter_string: str | None, max_results: Any, order_by: Sequence[str] | None, page_token: Any
+) -> Query[VersionOf]:
+    """A search for versions. Raises MlflowException and InvalidInput."""
+    if not isinstance(max_results, int) or max_results < 1:
+        raise conditions.invalid(_not_a_count(max_results))
+    _check_limit(max_results, VERSIONS_LIMIT)
+    with _understood("The filter", filter_string):
+        parsed = search_utils.SearchModelVersionUtils.parse_search_filter(filter_string)
+    wants_prompts = _wants_prompts(parsed)
+    predicates = [_version_predicate(each) for each in _counting(parsed, wants_prompts)]
+    order = _version_order(order_by) if order_by else [("last_updated_timestamp", False)]
+    return Query(
+        names=_names(parsed),
+        _holds=conditions.all_of(predicates),
+        _are_prompts_wanted=wants_prompts,
+        _without_prompts=_without_versions_of_prompts,
+        _sort_keys=tuple((_VERSION_KEYS[key], is_ascending) for key, is_ascending in order),
+        _max_results=max_results,
+        _offset=_offset(page_token),
+    )
 
 
-def select_versions(found: Iterable[VersionOf], conditions: Sequence[Condition]) -> list[VersionOf]:
-    """The versions that meet all conditions; of a model that has a version of a prompt, all or none are one."""
-    wants_prompts = _wants_prompts(conditions)
-    found = list(found)
-    prompts = {head.uid for head, version in found if _is_prompt(version.tags)}
-    return [
-        (head, version)
-        for head, version in found
-        if (wants_prompts or head.uid not in prompts)
-        and all(_holds(each, _attributes(head, version), version.tags, wants_prompts) for each in conditions)
-    ]
+_MODEL_KEYS: dict[str, Callable[[entities.Head], Any]] = {
+    "name": attrgetter("name"),
+    "last_updated_time": attrgetter("updated_ms"),
+}
+_VERSION_KEYS: dict[str, Callable[[VersionOf], Any]] = {
+    "name": lambda found: found[0].name,
+    "version_number": lambda found: found[1].number,
+    "creation_timestamp": lambda found: found[1].created_ms,
+    "last_updated_timestamp": lambda found: found[1].updated_ms,
+}
+_VERSION_TEXTS: dict[str, Callable[[VersionOf], str | None]] = {
+    "name": lambda found: found[0].name,
+    "run_id": lambda found: found[1].run_id,
+    "source_path": lambda found: found[1].source,
+}
 
 
-def order_models(heads: Iterable[entities.Head], order_by: Sequence[str] | None) -> list[entities.Head]:
-    """By these clauses, then by name. Raises MlflowException."""
-    clauses = [search_utils.SearchUtils.parse_order_by_for_search_registered_models(text) for text in order_by or ()]
-    fields = [("name" if key == "name" else "updated_ms", is_ascending) for key, is_ascending in clauses]
-    _check_distinct([field for field, _ in fields], order_by)
-    return _sorted(heads, [*fields, ("name", True)], getattr)
+def _model_predicate(condition: conditions.Condition) -> Callable[[entities.Head], bool]:
+    key, comparator, expected = condition["key"], condition["comparator"], condition["value"]
+    if condition["type"] == conditions.TAG:
+        conditions.check_comparator("tag", comparator, conditions.TEXT)
+        return conditions.predicate(lambda head: head.tags.get(key), comparator, expected)
+    conditions.check_comparator("attribute", comparator, conditions.TEXT | conditions.LISTS)
+    return conditions.predicate(_MODEL_KEYS[key], comparator, expected)
 
 
-def order_versions(found: Iterable[VersionOf], order_by: Sequence[str] | None) -> list[VersionOf]:
-    """By these clauses (else the latest update first), then by name, the newest first. Raises MlflowException."""
-    parse = search_utils.SearchModelVersionUtils.parse_order_by_for_search_model_versions
-    clauses = [parse(text)[1:] for text in order_by or _VERSION_ORDER]
-    _check_distinct([key for key, _ in clauses], order_by)
-    return _sorted(found, [*clauses, ("name", True), ("version_number", False)], _version_sort_value)
+def _version_predicate(condition: conditions.Condition) -> Callable[[VersionOf], bool]:
+    key, comparator, expected = condition["key"], condition["comparator"], condition["value"]
+    if condition["type"] == conditions.TAG:
+        conditions.check_comparator("tag", comparator, conditions.TEXT)
+        return conditions.predicate(lambda found: found[1].tags.get(key), comparator, expected)
+    if key == "version_number":
+        conditions.check_comparator(f"attribute {key}", comparator, conditions.NUMBERS)
+        return conditions.predicate(_VERSION_KEYS[key], comparator, conditions.whole_number(key, expected))
+    has_lists = key in ("name", "run_id")
+    conditions.check_comparator(
+        "attribute", comparator, conditions.TEXT | (conditions.LISTS if has_lists else frozenset())
+    )
+    return conditions.predicate(_VERSION_TEXTS[key], comparator, expected)
 
 
-def check_max_results(count: Any, limit: int, *, is_zero_allowed: bool) -> None:
-    """Raises MlflowException; a search for models takes 0 and -1 too, and finds nothing."""
-    if not isinstance(count, int) or count < (-1 if is_zero_allowed else 1):
-        raise exceptions.MlflowException(
-            f"Invalid value for max_results. It must be a positive integer, but got {count}",
-            databricks_pb2.INVALID_PARAMETER_VALUE,
-        )
-    if count > limit:
-        raise exceptions.MlflowException(
-            f"Invalid value for request parameter max_results. It must be at most {limit}, but got value {count}",
-            databricks_pb2.INVALID_PARAMETER_VALUE,
-        )
+def _names(parsed: Iterable[conditions.Condition]) -> Collection[str] | None:
+    """The names that results can have, by those conditions that say so."""
+    found: frozenset[str] | None = None
+    for each in parsed:
+        if (each["type"], each["key"]) == (conditions.ATTRIBUTE, "name") and each["comparator"] in ("=", "IN"):
+            named = frozenset(each["value"] if each["comparator"] == "IN" else [each["value"]])
+            found = named if found is None else found & named
+    return found
 
 
-def page(items: Sequence[T], max_results: int, page_token: str | None, build: Callable[[list[T]], list[Any]]) -> Any:
-    """One page of `items` as a PagedList of what `build` makes of it. Raises MlflowException for a bad token."""
-    offset = max(0, search_utils.SearchUtils.parse_start_offset_from_page_token(page_token))
-    rows = items[offset : offset + max_results + 1]  # one more, to know whether there is a next page
-    has_more = len(rows) == max_results + 1
-    token = search_utils.SearchUtils.create_page_token(offset + max_results) if has_more else None
-    return paged_list.PagedList(build(list(rows[: max(0, max_results)])), token)
-
-
-def _offered(conditions: list[Condition]) -> list[Condition]:
-    for each in conditions:
-        key, comparator = each["key"], each["comparator"]
-        if each["type"] == "tag":
-            if key != constants.IS_PROMPT_TAG_KEY or comparator not in ("=", "!="):
-                raise errors.NotOffered(f"a search by tag ({key} {comparator} …) is not offered yet by this registry")
-        elif comparator not in _OFFERED.get(key, ()):
-            raise errors.NotOffered(
-                f"a search by {key} {comparator} … is not offered yet by this registry; offered are "
-                + ", ".join(f"{name} {'/'.join(comparators)}" for name, comparators in _OFFERED.items())
-            )
-    return conditions
-
-
-def _wants_prompts(conditions: Iterable[Condition]) -> bool:
-    """What MLflow's SQL store asks, of the first condition on the tag that makes a prompt."""
-    for each in conditions:
-        if each["type"] == "tag":
-            value = str(each["value"]).lower()
-            return (each["comparator"], value) in (("=", "true"), ("!=", "false"))
+def _wants_prompts(parsed: Iterable[conditions.Condition]) -> bool:
+    """Whether the first condition on the tag that makes a prompt asks for prompts; else they are hidden."""
+    for each in parsed:
+        if (each["type"], each["key"]) == (conditions.TAG, _PROMPT):
+            return (each["comparator"], each["value"].lower()) in (("=", "true"), ("!=", "false"))
     return False
 
 
-def _is_prompt(tags: entities.Tags) -> bool:
-    return tags.get(constants.IS_PROMPT_TAG_KEY) == "true"
+def _counting(parsed: Iterable[conditions.Condition], wants_prompts: bool) -> Iterator[conditions.Condition]:
+    """The conditions without those on the prompt's tag when prompts are hidden anyway; their comparators count."""
+    for each in parsed:
+        if wants_prompts or (each["type"], each["key"]) != (conditions.TAG, _PROMPT):
+            yield each
+        else:
+            conditions.check_comparator("tag", each["comparator"], conditions.TEXT)
 
 
-def _attributes(head: entities.Head, version: entities.Version) -> dict[str, str | None]:
-    return {"name": head.name, "run_id": version.run_id, "source_path": version.source}
+def _without_versions_of_prompts(found: list[VersionOf]) -> list[VersionOf]:
+    """Of a model that has a version of a prompt, no version is an ordinary one."""
+    prompts = {head.uid for head, version in found if version.tags.get(_PROMPT) == "true"}
+    return [each for each in found if each[0].uid not in prompts] if prompts else found
 
 
-def _holds(
-    condition: Condition, attributes: Mapping[str, str | None], tags: entities.Tags, wants_prompts: bool
-) -> bool:
-    comparator: str = condition["comparator"]
-    expected: Any = condition["value"]
-    if condition["type"] == "tag":
-        value = tags.get(constants.IS_PROMPT_TAG_KEY)
-        return not wants_prompts or (value is not None and bool(value == expected) == (comparator == "="))
-    actual = attributes[condition["key"]]
-    if actual is None:
-        return False
-    if comparator == "=":
-        return bool(actual == expected)
-    if comparator == "IN":
-        return bool(actual in expected)
-    return _like(actual, expected, re.IGNORECASE if comparator == "ILIKE" else 0)
+def _model_order(order_by: Sequence[str]) -> list[_Clause]:
+    with _understood("order_by", order_by):
+        parsed = [search_utils.SearchUtils.parse_order_by_for_search_registered_models(text) for text in order_by]
+    return _distinct([(key if key == "name" else "last_updated_time", up) for key, up in parsed], order_by)
 
 
-def _like(text: str, pattern: str, flags: int) -> bool:
-    expression = "".join({"%": ".*", "_": "."}.get(character, re.escape(character)) for character in pattern)
-    return re.fullmatch(expression, text, flags | re.DOTALL) is not None
+def _version_order(order_by: Sequence[str]) -> list[_Clause]:
+    parse = search_utils.SearchModelVersionUtils.parse_order_by_for_search_model_versions
+    with _understood("order_by", order_by):
+        clauses = [parse(text)[1:] for text in order_by]
+    valid = search_utils.SearchModelVersionUtils.VALID_ORDER_BY_ATTRIBUTE_KEYS
+    for key, _ in clauses:
+        if key not in valid:
+            raise conditions.invalid(f"Invalid order by key '{key}' specified. Valid keys are {valid}")
+    return _distinct(clauses, order_by)
 
 
-def _version_sort_value(found: VersionOf, key: str) -> Any:
-    head, version = found
-    return {
-        "name": head.name,
-        "version_number": version.number,
-        "creation_timestamp": version.created_ms,
-        "last_updated_timestamp": version.updated_ms,
-    }[key]
+def _distinct(clauses: list[_Clause], order_by: Sequence[str]) -> list[_Clause]:
+    if len({key for key, _ in clauses}) < len(clauses):
+        raise errors.InvalidInput(f"`order_by` contains duplicate fields: {order_by}")
+    return clauses
 
 
-def _check_distinct(keys: Sequence[str], order_by: Sequence[str] | None) -> None:
-    if len(set(keys)) < len(keys):
-        raise exceptions.MlflowException(f"`order_by` contains duplicate fields: {order_by}")
+def _offset(page_token: Any) -> int:
+    with _understood("The page token", page_token):
+        offset: int = search_utils.SearchUtils.parse_start_offset_from_page_token(page_token)
+    if not 0 <= offset < OFFSET_LIMIT:
+        raise errors.InvalidInput(f"Invalid page token: no page begins at {offset}")
+    return offset
 
 
-def _sorted(items: Iterable[T], clauses: Sequence[tuple[str, bool]], value: Callable[[T, str], Any]) -> list[T]:
-    ordered = list(items)
-    for key, is_ascending in reversed(clauses):  # sorting is stable: the last clause first
-        ordered.sort(key=lambda item: value(item, key), reverse=not is_ascending)
-    return ordered
+def _check_limit(max_results: int, limit: int) -> None:
+    if max_results > limit:
+        raise conditions.invalid(
+            f"Invalid value for request parameter max_results. It must be at most {limit}, but got value {max_results}"
+        )
+
+
+def _not_a_count(max_results: Any) -> str:
+    return f"Invalid value for max_results. It must be a positive integer, but got {max_results}"
+
+
+@contextlib.contextmanager
+def _understood(what: str, text: object) -> Iterator[None]:
+    """MLflow's parsers let some of Python's own errors through for nonsense, which a server makes a 500 of."""
+    try:
+        yield
+    except (ValueError, TypeError, AttributeError, SyntaxError, LookupError, ArithmeticError, RecursionError) as error:
+        raise errors.InvalidInput(f"{what} {text!r:.200} cannot be read: {error}") from error

@@ -11,7 +11,7 @@ import contextlib
 import dataclasses
 import functools
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from mlflow import exceptions
@@ -19,6 +19,7 @@ from mlflow.entities.model_registry import model_version_stages
 from mlflow.prompt import registry_utils
 from mlflow.protos import databricks_pb2
 from mlflow.store import model_registry as limits
+from mlflow.store.entities import paged_list
 from mlflow.store.model_registry import abstract_store
 from mlflow.utils import validation
 
@@ -28,7 +29,7 @@ from podium.registry import entities as registry_entities
 from podium.registry import store
 
 _FEW_MODELS = 10
-"""Up to so many the latest versions are read one by one; above, all versions at once."""
+"""Up to so many are read one by one; above, all at once."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,10 +142,9 @@ class RegistryStore(refused.RefusedMethods, abstract_store.AbstractStore):  # ty
         page_token: str | None = None,
     ) -> Any:
         """A PagedList of RegisteredModels."""
-        search.check_max_results(max_results, search.MODELS_LIMIT, is_zero_allowed=True)
-        conditions = search.parse_model_filter(filter_string)
-        heads = search.select_models(self._heads(search.exact_name(conditions)), conditions)
-        return search.page(search.order_models(heads, order_by), max_results, page_token, self._models)
+        query = search.models(filter_string, max_results, order_by, page_token)
+        page = query.page(self._heads(query.names))
+        return paged_list.PagedList(self._models(page.rows), page.token)
 
     @translate.translated
     def get_latest_versions(self, name: str, stages: Sequence[str] | None = None) -> list[Any]:
@@ -238,10 +238,11 @@ class RegistryStore(refused.RefusedMethods, abstract_store.AbstractStore):  # ty
         page_token: str | None = None,
     ) -> Any:
         """A PagedList of ModelVersions, without their aliases (as in MLflow's own store)."""
-        search.check_max_results(max_results, search.VERSIONS_LIMIT, is_zero_allowed=False)
-        conditions = search.parse_version_filter(filter_string)
-        found = search.select_versions(self._versions(search.exact_name(conditions)), conditions)
-        return search.page(search.order_versions(found, order_by), max_results, page_token, _without_aliases)
+        query = search.versions(filter_string, max_results, order_by, page_token)
+        page = query.page(self._versions(query.names))
+        return paged_list.PagedList(
+            [entities.model_version(head.name, version) for head, version in page.rows], page.token
+        )
 
     @translate.translated
     def set_model_version_tag(self, name: str, version: Any, tag: Any) -> None:
@@ -305,22 +306,25 @@ class RegistryStore(refused.RefusedMethods, abstract_store.AbstractStore):  # ty
         head = self._registry.get_model(name)
         return head, self._registry.version_of(head, number)
 
-    def _heads(self, name: str | None) -> list[registry_entities.Head]:
-        """All models, or the one with this name, which may not be there."""
-        if name is None:
+    def _heads(self, names: Collection[str] | None) -> list[registry_entities.Head]:
+        """Models by name: all, or at least those with these names, which need not be there."""
+        if names is None or len(names) > _FEW_MODELS:
             return self._registry.list_models()
-        try:
-            return [self._registry.get_model(name)]
-        except (errors.NotFound, errors.InvalidInput):  # a name that no model can have is a name that none has
-            return []
+        found = []
+        for name in sorted(names):
+            with contextlib.suppress(errors.NotFound, errors.InvalidInput):  # no model can have that name, so none has
+                found.append(self._registry.get_model(name))
+        return found
 
-    def _versions(self, name: str | None) -> list[search.VersionOf]:
-        """All versions, or those of one model, which may not be there."""
-        if name is None:
+    def _versions(self, names: Collection[str] | None) -> list[search.VersionOf]:
+        """Versions by name, the newest first: all, or at least those of the models with these names."""
+        if names is None or len(names) > _FEW_MODELS:
             return self._registry.list_all_versions()
-        with contextlib.suppress(errors.NotFound):  # deleted meanwhile
-            return [(head, version) for head in self._heads(name) for version in self._registry.list_versions(name)]
-        return []
+        found: list[search.VersionOf] = []
+        for head in self._heads(names):
+            with contextlib.suppress(errors.NotFound):  # deleted meanwhile
+                found += [(head, version) for version in self._registry.list_versions(head.name)]
+        return found
 
     def _model(self, head: registry_entities.Head) -> Any:
         return entities.registered_model(head, self._latest(head))
@@ -405,7 +409,3 @@ def _number(version: Any) -> int:
     except TypeError as error:
         raise exceptions.MlflowException(str(error)) from error
     return number
-
-
-def _without_aliases(found: Iterable[search.VersionOf]) -> list[Any]:
-    return [entities.model_version(head.name, version) for head, version in found]

@@ -102,9 +102,6 @@ def test_what_is_not_offered_yet_says_so_and_is_not_repeated_by_clients(plugin: 
     [
         pytest.param(lambda plugin: plugin.create_registered_model("a", deployment_job_id="1"), id="a deployment job"),
         pytest.param(lambda plugin: plugin.update_registered_model("iris", "", "1"), id="a deployment job, later"),
-        pytest.param(lambda plugin: plugin.search_registered_models("tags.a = 'b'"), id="a search by tag"),
-        pytest.param(lambda plugin: plugin.search_registered_models("name != 'b'"), id="a comparison"),
-        pytest.param(lambda plugin: plugin.search_model_versions("version_number > 1"), id="an attribute"),
     ],
 )
 def test_an_argument_that_is_not_offered_is_refused_and_not_ignored(plugin: Any, call: Callable[[Any], object]) -> None:
