@@ -58,7 +58,8 @@ def is_led(api: support.Api, podium: installed.Podium) -> bool:
 def apply_all_kinds_of_situations(
     namespace: support.Namespace, model: models.NewModel, images: installed.Images
 ) -> None:
-    """Served, served with a failed candidate, waiting for its model, for its alias, standing alone, scaled to 0."""
+    """Served, served with a failed candidate, waiting for its model, for its alias, for an approval, standing alone,
+    scaled to 0."""
     served, failing = model(), model()
     served.set_alias("champion", served.add())
     failing.set_alias("champion", failing.add())
@@ -67,6 +68,9 @@ def apply_all_kinds_of_situations(
         namespace.apply(models.model_alias(name, chosen.name, images.light, rollout=rollout))
     namespace.apply(models.model_alias("waits-for-a-model", "no-such-model", images.light))
     namespace.apply(models.model_alias("waits-for-an-alias", served.name, images.light, alias="nobody"))
+    served.set_alias("gated", 1)
+    manual = {"approval": "Manual"}
+    namespace.apply(models.model_alias("waits-for-approval", served.name, images.light, alias="gated", gates=manual))
     namespace.apply(models.model_version("alone", served.name, 1, images.light))
     namespace.apply(models.model_version("empty", served.name, 1, images.light, replicas=0))
     namespace.apply(models.model_version("waits-for-a-version", served.name, 99, images.light))
@@ -79,6 +83,9 @@ def apply_all_kinds_of_situations(
         namespace.wait_condition("ModelVersion", name, "Ready")
     namespace.wait_condition("ModelAlias", "waits-for-a-model", "Stalled", reason=names.MODEL_NOT_FOUND)
     namespace.wait_condition("ModelAlias", "waits-for-an-alias", "Stalled", reason=names.ALIAS_NOT_FOUND)
+    namespace.wait_condition(
+        "ModelAlias", "waits-for-approval", names.READY, status="False", reason=names.AWAITING_APPROVAL
+    )
     namespace.wait_condition("ModelVersion", "waits-for-a-version", "Stalled", reason=names.VERSION_NOT_FOUND)
     namespace.wait(
         "ModelAlias", "failing", "has a failed candidate", lambda found: "failed" in found.get("status", {}), timeout=90

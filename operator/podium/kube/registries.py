@@ -54,9 +54,10 @@ class Registries:
         """The uid of the model that has this name; None if there is none."""
         registry = self._catalogs.get(namespace)
         try:
-            return registry.find(model).uid if registry else None
-        except errors.RegistryError:
+            head = registry.named(model) if registry else None
+        except errors.CorruptRegistry:
             return None
+        return head.uid if head else None
 
     def policy_due(self, namespace: str, model_uid: str) -> entities.Policy | None:
         """What the policy of a model is to be; None if it is so already, or there is no such model."""

@@ -105,16 +105,20 @@ class Catalog:
 
     def find(self, name: str) -> entities.Head:
         """The model with this name. Raises NotFound with the nearest names, and CorruptRegistry."""
+        if (head := self.named(name)) is None:
+            known = (other.name for other in self.heads())
+            raise errors.NotFound(f"no registered model {_short(name)}{_nearest(name, known)}", "model")
+        return head
+
+    def named(self, name: str) -> entities.Head | None:
+        """The model with this name, if it is there. Raises CorruptRegistry."""
         claim = self._claims.get(keys.claim_name(name))
         if isinstance(claim, errors.CorruptRegistry):
             raise _again(claim)
         head = self._heads.get(claim.uid) if claim else None
         if isinstance(head, errors.CorruptRegistry):
             raise _again(head)
-        if head is None or head.is_deleted or head.name != name:
-            known = (other.name for other in self.heads())
-            raise errors.NotFound(f"no registered model {_short(name)}{_nearest(name, known)}", "model")
-        return head
+        return None if head is None or head.is_deleted or head.name != name else head
 
     def model(self, uid: str) -> entities.Head | None:
         """The model with this uid, if it is there and parses."""

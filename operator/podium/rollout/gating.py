@@ -8,6 +8,7 @@ too.
 
 import collections.abc
 import dataclasses
+import itertools
 
 from podium.api import gates as gates_api
 from podium.gates import evaluate, sentences
@@ -91,14 +92,24 @@ def gather(
     """
     unrecorded = MIRRORED.format(server=head.mirror) if head.mirror else NEVER_MOVED if pinned else NOT_RECORDED
     designated: dict[str, int | None] = dict(head.aliases)
-    for entry in moves:
+    rest = iter(moves)
+    for entry in rest:
         designated[entry.alias] = entry.from_version
         if entry.alias == alias and entry.to_version == version.number:
+            designated[alias] = _left(entry, rest)
             present = frozenset(name for name, number in designated.items() if number is not None)
             return Facts(version, entry.evidence.metrics, present, unrecorded)
         if entry.alias == alias and not pinned:
             break
     return Facts(version, unrecorded=unrecorded)
+
+
+def _left(move: entities.HistoryEntry, older: collections.abc.Iterable[entities.HistoryEntry]) -> int | None:
+    """The version that an alias left by a move; one that was set again left it by an older move."""
+    for entry in itertools.chain([move], older):
+        if entry.alias == move.alias and entry.from_version != entry.to_version:
+            return entry.from_version
+    return None
 
 
 def judge(gates: entities.Gates, facts: Facts) -> Verdict:

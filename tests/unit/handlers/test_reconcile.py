@@ -7,7 +7,7 @@ import pytest
 
 from podium import errors, names
 from podium.handlers import logs, reconcile
-from podium.kube import resources
+from podium.kube import observe, resources
 from podium.registry import entities
 from podium.rollout import actions
 from podium.rollout import world as worlds
@@ -27,6 +27,8 @@ class Cluster(simulator.Cluster):
         self.is_gone = False
         self.stale: list[tuple[str, str, entities.Pin]] = []
         self.released: list[str] = []
+        self.projected: list[tuple[str, str]] = []
+        self.forbidden_policy = False
 
     def alias_world(self, key: resources.Key) -> worlds.World | None:
         if self.is_gone:
@@ -39,8 +41,13 @@ class Cluster(simulator.Cluster):
     def registries(self) -> "Cluster":
         return self
 
-    def due_policies(self) -> list[tuple[str, str]]:
-        return []
+    def registry_namespace(self, given: str | None) -> str:
+        return given or "registry"
+
+    async def project(self, registry: str, model_uid: str) -> None:
+        if self.forbidden_policy:
+            raise errors.Forbidden("policy")
+        self.projected.append((registry, model_uid))
 
     def stale_claims(self) -> list[tuple[str, str, entities.Pin]]:
         return self.stale
@@ -63,8 +70,8 @@ class Cluster(simulator.Cluster):
             self._do(action)
 
 
-def an_alias() -> tuple[Cluster, reconcile.Reconciler]:
-    cluster = Cluster(template={"replicas": 1}, ingress={"host": "iris.example.com"})
+def an_alias(**fields: object) -> tuple[Cluster, reconcile.Reconciler]:
+    cluster = Cluster(template={"replicas": 1}, ingress={"host": "iris.example.com"}, **fields)
     cluster.designate(1)
     return cluster, reconcile.Reconciler(cluster, cluster)  # type: ignore[arg-type] -- what the reconciler asks is there
 
@@ -154,6 +161,25 @@ async def test_a_registry_that_does_not_answer_is_tried_again_and_not_told() -> 
     cluster.refusal, cluster.refused_kind = errors.Unavailable("no answer"), names.MODEL_VERSION_KIND
     assert await look(reconciler, 2) == ["no answer"] * 2
     assert cluster.statuses == []
+
+
+async def test_gates_are_in_the_registry_before_anything_is_done_by_them() -> None:
+    cluster, reconciler = an_alias(gates={"approval": "Manual"})
+    cluster.forbidden_policy = True
+    assert set(await look(reconciler, 2)) == {"policy"}
+    assert cluster.condition("Stalled") == ("True", "Forbidden")
+    assert cluster.condition(names.GATES_PASSED) == ("False", names.AWAITING_APPROVAL)
+    cluster.forbidden_policy = False
+    assert await look(reconciler) == []
+    assert cluster.condition("Stalled") is None
+    assert cluster.projected
+    assert set(cluster.projected) == {("registry", "model-uid")}
+
+
+async def test_a_policy_is_looked_at_by_its_own_key() -> None:
+    cluster, reconciler = an_alias()
+    await reconciler.reconcile((observe.POLICY, "registry", "model-uid"))
+    assert cluster.projected == [("registry", "model-uid")]
 
 
 async def test_what_is_logged_in_a_pass_names_the_generation_and_the_transition() -> None:

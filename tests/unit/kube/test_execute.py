@@ -6,6 +6,9 @@ import pytest
 
 from podium import names, settings
 from podium.kube import client, events, execute, observe
+from podium.registry import entities
+from podium.rollout import actions
+from tests.unit.kube import observing
 
 KEY = ("models", "champion")
 Manifest = dict[str, typing.Any]
@@ -60,3 +63,21 @@ async def test_an_object_that_cannot_be_read_says_so_once_and_still_says_that_it
         "Serving": ("True", "Because"),
         "Stalled": ("True", names.INVALID_SPEC),
     }
+
+
+@pytest.mark.parametrize("evidence", [None, entities.Evidence((), {"accuracy": 0.95})], ids=["no gates", "gates"])
+async def test_a_pin_is_recorded_with_what_its_gates_found(evidence: entities.Evidence | None) -> None:
+    seen = observing.Seen(api=Server())
+    seen.registry.create_version("iris", source="s3://bucket/iris/2")
+    api = typing.cast(client.Client, Server())
+    executor = execute.Executor(
+        api, seen.observer, {observing.REGISTRY: seen.registry}, events.Recorder(api), lambda: True, lambda _: None
+    )
+    seen.observer.observe(seen.alias("one", version=2))
+    seen.show_registry()
+    world = seen.observer.alias_world(KEY)
+    assert world is not None
+    await executor.carry_out(world, actions.Plan((actions.WriteAlias(seen.head.uid, 2, evidence),)))
+    [entry] = seen.registry.history("iris")
+    assert (entry.to_version, entry.reason, entry.evidence) == (2, "pinned", evidence or entities.Evidence())
+    assert entry.actor == entities.Actor("ModelAlias models/champion", "operator", True)

@@ -141,6 +141,14 @@ def test_what_was_moved_without_metrics_lacks_them_until_it_is_set_again(registr
     assert verdict(registry.ask(gates=GATES)).passed
 
 
+def test_the_first_version_of_an_alias_that_is_set_again_is_still_compared_with_nothing(registry: Registry) -> None:
+    for accuracy in (0.9, 0.91):
+        registry.store.set_alias("iris", "champion", 1, guard=evidence(accuracy=accuracy))
+        [result] = verdict(registry.ask(gates=GATES)).results
+        assert result.passed
+    assert "designates no version" in result.value
+
+
 def test_an_alias_that_designated_nothing_when_the_move_was_recorded_is_nothing_to_be_worse_than(
     registry: Registry,
 ) -> None:
