@@ -116,7 +116,7 @@ def encode_version(version: entities.Version) -> backend.Record:
         "createdMs": str(version.created_ms),
         "updatedMs": str(version.updated_ms),
         "deleted": _flag(version.deleted),
-        "approvals": json_lines(_approval_to_json(approval) for approval in version.approvals),
+        "approvals": json_lines(approval_to_json(approval) for approval in version.approvals),
         "operationId": _text(version.operation_id) if version.operation_id else "",
         "madeMs": str(version.made_ms or ""),
         WRITES: " ".join(version.writes),
@@ -150,7 +150,7 @@ def decode_version(record: backend.Record) -> entities.Version:
         deleted=parser.flag("deleted"),
         operation_id=parser.optional_text("operationId") or "",
         made_ms=parser.number("madeMs", default=0),
-        approvals=parser.objects("approvals", _approval_from_json),
+        approvals=parser.objects("approvals", approval_from_json),
         writes=parser.words(WRITES),
     )
 
@@ -175,7 +175,7 @@ def decode_archive(record: backend.Record) -> entities.Archive:
 
 def encode_history(entries: Iterable[entities.HistoryEntry]) -> str:
     """One JSON object a line, oldest first."""
-    return json_lines(_entry_to_json(entry) for entry in entries)
+    return json_lines(entry_to_json(entry) for entry in entries)
 
 
 def open_record(record: backend.Record, kind: str) -> parsing.Parser:
@@ -211,7 +211,8 @@ def json_lines(values: Iterable[dict[str, Any]]) -> str:
     return "".join(json.dumps(value, ensure_ascii=False) + "\n" for value in values)
 
 
-def _entry_to_json(entry: entities.HistoryEntry) -> dict[str, Any]:
+def entry_to_json(entry: entities.HistoryEntry) -> dict[str, Any]:
+    """One line of history; parsing.entry is the inverse."""
     return {
         "sequence": entry.sequence,
         "timeMs": entry.time_ms,
@@ -234,7 +235,8 @@ def _evidence_to_json(evidence: entities.Evidence) -> dict[str, Any]:
     return {**({"gates": gates} if gates else {}), **({"metrics": dict(evidence.metrics)} if evidence.metrics else {})}
 
 
-def _approval_to_json(approval: entities.Approval) -> dict[str, Any]:
+def approval_to_json(approval: entities.Approval) -> dict[str, Any]:
+    """One decision."""
     return {
         "decision": approval.decision,
         "timeMs": approval.time_ms,
@@ -243,7 +245,8 @@ def _approval_to_json(approval: entities.Approval) -> dict[str, Any]:
     }
 
 
-def _approval_from_json(fields: parsing.Fields) -> entities.Approval:
+def approval_from_json(fields: parsing.Fields) -> entities.Approval:
+    """The inverse of approval_to_json. Raises ValueError."""
     decision: Any = fields.choice("decision", ("approved", "rejected"))
     return entities.Approval(decision, fields.number("timeMs"), fields.actor(), fields.optional_text("why"))
 

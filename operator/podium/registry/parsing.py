@@ -121,7 +121,7 @@ class Parser:
 
     def history(self, key: str) -> tuple[entities.HistoryEntry, ...]:
         """Lines of history, whose sequences have no gap."""
-        entries = self.objects(key, _entry)
+        entries = self.objects(key, entry)
         for before, after in itertools.pairwise(entries):
             if after.sequence != before.sequence + 1:
                 raise self.corrupt(key, f"sequence {after.sequence} follows {before.sequence}")
@@ -189,6 +189,13 @@ class Fields:
             raise ValueError(f"{name} is not an object of finite numbers")
         return {key: float(number) for key, number in value.items()}
 
+    def counts(self, name: str) -> dict[str, int]:
+        """Whole numbers by their names; none where there is no such field."""
+        value = self._value.get(name, {})
+        if not isinstance(value, dict) or not all(_is_number(number) for number in value.values()):
+            raise ValueError(f"{name} is not an object of whole numbers")
+        return value
+
     def optional_float(self, name: str) -> float | None:
         """A finite number, or None."""
         if (value := self._value.get(name)) is None:
@@ -224,7 +231,8 @@ class Fields:
         return entities.Actor(self.text("user"), self.text("via"), self.flag("verified"))
 
 
-def _entry(fields: Fields) -> entities.HistoryEntry:
+def entry(fields: Fields) -> entities.HistoryEntry:
+    """One line of history. Raises ValueError."""
     reason = fields.choice("reason", typing.get_args(entities.Reason))
     results = [entities.GateResult(g.text("gate"), g.flag("passed"), g.text("value")) for g in fields.objects("gates")]
     return entities.HistoryEntry(
