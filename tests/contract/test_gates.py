@@ -142,6 +142,22 @@ def test_the_guard_is_asked_again_when_another_writer_was_faster(registry: store
     assert registry.history("iris")[-1].evidence == PASSED
 
 
+def test_an_alias_with_gates_is_dropped_neither_by_itself_nor_with_its_version(
+    registry: store.Registry, head: entities.Head
+) -> None:
+    registry.set_alias("iris", "champion", 1, JOE)
+    registry.put_policy(entities.Policy(head.uid, {"champion": (OWNER, GATES)}))
+    before = registry.get_model("iris")
+    with pytest.raises(errors.InUse, match="has gates, from ModelAlias models/iris"):
+        registry.delete_alias("iris", "champion", JOE)
+    with pytest.raises(errors.InUse, match="has gates, from ModelAlias models/iris"):
+        registry.delete_version("iris", 1, JOE)
+    assert registry.get_model("iris") == before
+    registry.delete_version("iris", 2, JOE)
+    registry.put_policy(entities.Policy(head.uid))
+    registry.delete_version("iris", 1, JOE)
+
+
 def test_decisions_are_kept_in_order_and_go_with_the_version(registry: store.Registry, head: entities.Head) -> None:
     yes = entities.Approval("approved", 10**13, JOE, "checked by hand")
     no = entities.Approval("rejected", 5, JOE)

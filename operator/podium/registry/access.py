@@ -1,10 +1,21 @@
 """Access: what every part of the registry works with, and how each changes one model or one version."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
-from podium.registry import backend, creation, entities, naming, reading, renaming, transitions, validation, writing
+from podium.registry import (
+    backend,
+    creation,
+    entities,
+    naming,
+    policies,
+    reading,
+    renaming,
+    transitions,
+    validation,
+    writing,
+)
 from podium.registry import catalog as catalogs
 
 NOBODY = entities.Actor()
@@ -87,3 +98,8 @@ class Access:
             return self._reader.version(head, number)
 
         return self._writer.change_version(read, step)
+
+    def _check_ungated(self, head: entities.Head, aliases: Iterable[str]) -> None:
+        """Raises InUse when one of these aliases has gates; by one GET, or none without any alias."""
+        if dropped := sorted(aliases):
+            policies.check_ungated(policies.read(self._backend, head.uid), head, dropped)

@@ -5,6 +5,7 @@ form of its spec.gates. Whatever does not parse raises CorruptRegistry: a gate t
 """
 
 import dataclasses
+from collections.abc import Iterable
 from typing import Any
 
 from podium import errors
@@ -36,6 +37,17 @@ def read(records: backend.Backend, model_uid: str) -> entities.Policy:
     """The policy of a model, by one GET; without any gate where it has none. Raises CorruptRegistry."""
     record = records.get(keys.policy_name(model_uid))
     return decode_policy(record) if record else entities.Policy(model_uid)
+
+
+def check_ungated(policy: entities.Policy, head: entities.Head, aliases: Iterable[str]) -> None:
+    """Raises InUse for the first with gates: dropped, its next version would be compared with nothing."""
+    for alias in aliases:
+        if entry := policy.gates.get(alias):
+            owner, _ = entry
+            raise errors.InUse(
+                f"alias {alias!r} of {head.name!r} has gates, from ModelAlias {owner.namespace}/{owner.name}, and "
+                "cannot be dropped: move it to another version, or delete the ModelAlias or its spec.gates first"
+            )
 
 
 def write(records: backend.Backend, policy: entities.Policy, patience: writing.Patience) -> None:

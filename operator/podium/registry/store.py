@@ -126,10 +126,18 @@ class Registry(listing.Listing, versions.Versions, holders.Holders, images.Image
         return self._change_model(name, move)
 
     def delete_alias(self, name: str, alias: str, actor: entities.Actor = access.NOBODY) -> entities.Head:
-        """Delete an alias; one that is not there is fine. Raises NotFound for the model, and InUse as set_alias."""
+        """Delete an alias; one that is not there is fine.
+
+        Raises NotFound for the model, and InUse while a ModelAlias pins or gates the alias.
+        """
         validation.check_alias(alias)
         validation.check_actor(actor)
-        return self._change_model(name, lambda head: transitions.delete_alias(head, alias, actor, self._clock()))
+
+        def drop(head: entities.Head) -> entities.Head:
+            self._check_ungated(head, {alias} & head.aliases.keys())
+            return transitions.delete_alias(head, alias, actor, self._clock())
+
+        return self._change_model(name, drop)
 
     def sweep(self) -> list[str]:
         """Finish what died half-way, in this process or another; names of what was removed. For now and then."""

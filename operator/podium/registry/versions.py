@@ -86,7 +86,7 @@ class Versions(access.Access):
     def delete_version(self, name: str, number: int, actor: entities.Actor = access.NOBODY) -> None:
         """Delete a version and the aliases that designate it.
 
-        Raises NotFound, and InUse while a ModelAlias serves it or pins one of those aliases.
+        Raises NotFound, and InUse while a ModelAlias serves it, or pins or gates one of those aliases.
         """
         validation.check_number(number)
         validation.check_actor(actor)
@@ -95,6 +95,7 @@ class Versions(access.Access):
             if number in head.deleting:
                 return head  # whoever decided it may have died: finish it
             self._reader.version(head, number)
+            self._check_ungated(head, (alias for alias in head.aliases if head.aliases[alias] == number))
             return transitions.begin_deletion(head, number, actor, self._clock())
 
         head = self._change_model(name, begin)

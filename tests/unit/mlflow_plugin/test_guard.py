@@ -240,7 +240,7 @@ def test_an_approval_lets_the_move_through_and_a_rejection_stops_the_next(settin
     assert setting.last.evidence.gates == (
         entities.GateResult("approval Manual", True, "approved by ann: checked by hand"),
     )
-    setting.plugin.delete_registered_model_alias("iris", "champion")
+    setting.move(setting.version(), "other")
     setting.registry.decide("iris", number, entities.Approval("rejected", 2, ann, "too slow"))
     assert "approval Manual: found rejected by ann: too slow" in setting.refused(number)
 
@@ -268,6 +268,54 @@ def test_a_tracking_store_that_does_not_answer_moves_nothing(setting: Setting, t
         elsewhere.set_registered_model_alias("iris", "champion", number)
     assert caught.value.error_code == "TEMPORARILY_UNAVAILABLE"
     assert setting.registry.get_model("iris").aliases == {}
+
+
+def conflict(call: collections.abc.Callable[[], object]) -> str:
+    """The sentence of a RESOURCE_CONFLICT (409), which clients do not repeat."""
+    with pytest.raises(exceptions.MlflowException) as caught:
+        call()
+    assert caught.value.error_code == "RESOURCE_CONFLICT"
+    return str(caught.value)
+
+
+def test_an_alias_with_gates_is_not_dropped_so_that_nothing_comes_in_by_an_empty_place(setting: Setting) -> None:
+    setting.demand("champion", NOT_WORSE)
+    setting.demand("staging", ACCURACY)
+    number = setting.version(accuracy=0.9)
+    setting.move(number)
+    before = setting.registry.get_model("iris")
+    told = "alias 'champion' of 'iris' has gates, from ModelAlias models/iris, and cannot be dropped"
+    assert told in conflict(lambda: setting.plugin.delete_registered_model_alias("iris", "champion"))
+    assert told in conflict(lambda: setting.plugin.delete_model_version("iris", number))
+    assert setting.registry.get_model("iris") == before
+    setting.plugin.delete_registered_model_alias("iris", "staging")  # is not there, which is fine
+    setting.move(setting.version(accuracy=0.95))
+    setting.plugin.delete_model_version("iris", number)
+
+
+def test_other_aliases_and_versions_are_dropped_as_ever(setting: Setting) -> None:
+    setting.demand("champion", ACCURACY)
+    number = setting.version()
+    setting.move(number, "other")
+    setting.plugin.delete_registered_model_alias("iris", "other")
+    setting.move(number, "other")
+    setting.plugin.delete_model_version("iris", number)
+    assert [entry.reason for entry in setting.registry.history("iris")] == ["set", "deleted", "set", "version-deleted"]
+
+
+def test_gates_follow_a_model_to_its_new_name(setting: Setting) -> None:
+    setting.demand("champion", ACCURACY)
+    number = setting.version(accuracy=0.87)
+    setting.plugin.rename_registered_model("iris", "flower")
+    with pytest.raises(exceptions.MlflowException, match=r"version 1 of 'flower' .*\n- accuracy >= 0\.9: found 0\.87"):
+        setting.plugin.set_registered_model_alias("flower", "champion", number)
+
+
+def test_a_model_that_is_deleted_and_made_again_has_no_gates_until_it_is_given_some(setting: Setting) -> None:
+    setting.demand("champion", ACCURACY)
+    setting.plugin.delete_registered_model("iris")
+    setting.plugin.create_registered_model("iris")
+    assert setting.registry.policy(setting.registry.get_model("iris")).gates == {}
 
 
 def test_the_alias_of_a_prompt_is_gated_too(setting: Setting) -> None:
