@@ -4,10 +4,16 @@ The policy is read in each try of the compare-and-swap (one GET; without gates f
 for a call. The operator judges again by what is recorded here; this is the early answer, and the record.
 """
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 from podium import errors
 from podium.gates import evaluate, sentences
 from podium.mlflow_plugin import metrics
 from podium.registry import access, entities, store
+
+Measure: TypeAlias = Callable[[entities.Version, tuple[str, ...]], metrics.Reading]
+"""These metrics of a version."""
 
 
 class Guards:
@@ -18,6 +24,26 @@ class Guards:
 
     def of(self, alias: str) -> access.Guard:
         """For one call of Registry.set_alias; raises GateRefused with each gate that fails."""
+        measure = self._remembered()
+
+        def check(head: entities.Head, version: entities.Version) -> entities.Evidence:
+            if not (demand := self._registry.policy(head).gates.get(alias)):
+                return entities.Evidence()
+            owner, gates = demand
+            found = self._judge(head, alias, version, gates, measure)
+            if not evaluate.passed(found.gates):
+                raise errors.GateRefused(sentences.refusal(head.name, version.number, alias, found.gates, owner))
+            return found
+
+        return check
+
+    def evidence(self, head: entities.Head, alias: str, version: entities.Version) -> entities.Evidence:
+        """What a move rests on that was made elsewhere, and is recorded whatever the gates say of it."""
+        if not (demand := self._registry.policy(head).gates.get(alias)):
+            return entities.Evidence()
+        return self._judge(head, alias, version, demand[1], self._measured.of)
+
+    def _remembered(self) -> Measure:
         known: dict[tuple[int, tuple[str, ...]], metrics.Reading] = {}
 
         def measure(version: entities.Version, names: tuple[str, ...]) -> metrics.Reading:
@@ -25,27 +51,23 @@ class Guards:
                 known[version.number, names] = self._measured.of(version, names)
             return known[version.number, names]
 
-        def check(head: entities.Head, version: entities.Version) -> entities.Evidence:
-            if not (demand := self._registry.policy(head).gates.get(alias)):
-                return entities.Evidence()
-            owner, gates = demand
-            values: dict[str, float] = {}
-            problems: dict[str, str] = {}
-            absent: set[str] = set()
-            for other, names in _by_alias(gates).items():
-                compared = self._incumbent(head, alias, version, other) if other else version
-                if compared is None:
-                    absent.add(str(other))
-                    continue
-                reading = measure(compared, names)
-                values |= {evaluate.key(name, other): value for name, value in reading.values.items()}
-                problems |= {evaluate.key(name, other): problem for name, problem in reading.problems.items()}
-            results = evaluate.evaluate(gates, version, values, problems, absent)
-            if not evaluate.passed(results):
-                raise errors.GateRefused(sentences.refusal(head.name, version.number, alias, results, owner))
-            return entities.Evidence(results, values)
+        return measure
 
-        return check
+    def _judge(
+        self, head: entities.Head, alias: str, version: entities.Version, gates: entities.Gates, measure: Measure
+    ) -> entities.Evidence:
+        values: dict[str, float] = {}
+        problems: dict[str, str] = {}
+        absent: set[str] = set()
+        for other, names in _by_alias(gates).items():
+            compared = self._incumbent(head, alias, version, other) if other else version
+            if compared is None:
+                absent.add(str(other))
+                continue
+            reading = measure(compared, names)
+            values |= {evaluate.key(name, other): value for name, value in reading.values.items()}
+            problems |= {evaluate.key(name, other): problem for name, problem in reading.problems.items()}
+        return entities.Evidence(evaluate.evaluate(gates, version, values, problems, absent), values)
 
     def _incumbent(
         self, head: entities.Head, alias: str, version: entities.Version, other: str

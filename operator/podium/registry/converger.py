@@ -10,6 +10,7 @@ The order of the writes, so that a crash after any of them leaves a legal state 
 """
 
 import contextlib
+import dataclasses
 import functools
 from collections.abc import Callable
 
@@ -87,7 +88,7 @@ class Converger:
 
     def _preview(self, head: entities.Head, order: converging.Order, *, is_new: bool) -> converging.Changes:
         """What would be written. Raises TooLarge for an object that could not be."""
-        now = self._clock()
+        now, order = self._clock(), dataclasses.replace(order, evidence=None)
         plan = converging.plan(head, {} if is_new else self._objects(head.uid), order, now)
         for version in (*plan.made, *plan.changed):
             limits.check(codec.encode_version(version), f"version {version.number} of {head.name[:60]!r}")

@@ -5,13 +5,15 @@ writes). Mirror, restore and import bring images; `converger` reads and writes t
 """
 
 import dataclasses
-from collections.abc import Iterable, Mapping
-from typing import Literal
+from collections.abc import Callable, Iterable, Mapping
+from typing import Literal, TypeAlias
 
 from podium import errors
 from podium.registry import codec, entities, limits, removal, transitions, validation
 
 Reason = Literal["mirrored", "restored"]
+EvidenceOf: TypeAlias = Callable[[entities.Head, str, entities.Version], entities.Evidence]
+"""What the move of an alias of this head to this version rests on."""
 _CHUNK_BYTES = limits.HISTORY_KEPT_BYTES
 """How much history one write brings, so that the head archives it on the way."""
 
@@ -54,12 +56,16 @@ class Changes:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Order:
-    """To become like this image, for whom and why; `mirror`: Head.mirror of the model."""
+    """To become like this image, for whom and why; `mirror`: Head.mirror of the model.
+
+    `evidence` is asked for each alias that moves.
+    """
 
     image: ModelImage
     actor: entities.Actor
     reason: Reason
     mirror: str = ""
+    evidence: EvidenceOf | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -215,9 +221,17 @@ def become(
 
 
 def _move_aliases(head: entities.Head, order: Order, now_ms: int, kept: list[str]) -> entities.Head:
-    after, mover = head, transitions.Mover(order.actor, now_ms)
+    versions = {version.number: version for version in order.image.versions}
+    after = head
     for alias in sorted({*head.aliases, *order.image.aliases}):
         number = order.image.aliases.get(alias)
+        if number == head.aliases.get(alias):
+            continue
+        evidence = entities.Evidence()
+        if order.evidence and number is not None:
+            version = dataclasses.replace(versions[number], model_uid=head.uid)
+            evidence = order.evidence(head, alias, version)
+        mover = transitions.Mover(order.actor, now_ms, evidence=evidence)
         try:
             after = transitions.converge_alias(after, alias, number, mover, order.reason)
         except errors.InUse as error:

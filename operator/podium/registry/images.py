@@ -18,18 +18,20 @@ class Images(access.Access):
         actor: entities.Actor,
         reason: converging.Reason,
         mirror: str = "",
+        evidence: converging.EvidenceOf | None = None,
         is_dry: bool = False,
     ) -> converging.Changes:
         """Make the model equal to the image, creating it if it is not there; nothing is written where it is equal.
 
         May be repeated after a crash. What a ModelAlias holds is kept, and told. `mirror`: address of the MLflow
-        server whose mirror the model is; `is_dry`: only tell. Raises InvalidInput, TooLarge, Mirrored, AlreadyExists
-        (for a mirror: a model of this registry's own has the name), Conflict (its versions went further).
+        server whose mirror the model is; `evidence` for the moves of aliases; `is_dry`: only tell. Raises InvalidInput,
+        TooLarge, Mirrored, AlreadyExists (a model of this registry's own has the mirrored one's name), Conflict (its
+        versions went further).
         """
         validation.check_actor(actor)
         if not self._mirrors:
             mirroring.check_creation(self._backend, image.name)
-        return self._converger().converge(converging.Order(image, actor, reason, mirror), is_dry=is_dry)
+        return self._converger().converge(converging.Order(image, actor, reason, mirror, evidence), is_dry=is_dry)
 
     def _converger(self) -> converger.Converger:
         return converger.Converger(self._backend, self._reader, self._writer, self._creation, self._clock)

@@ -1,0 +1,83 @@
+"""The mirror's settings: frozen, built once in `main` from the environment, passed down."""
+
+import collections.abc
+import dataclasses
+import urllib.parse
+
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What an installation decides. Every field is read from the environment variable named beside it.
+
+    MLflow's own variables for credentials (MLFLOW_TRACKING_USERNAME, _PASSWORD, _TOKEN and the like) work too.
+    """
+
+    tracking_uri: str
+    """PODIUM_SYNC_TRACKING_URI: the MLflow server that is the truth."""
+    namespace: str
+    """PODIUM_SYNC_NAMESPACE, else POD_NAMESPACE: the registry that is its mirror."""
+    identity: str
+    """POD_NAME: who holds the Lease."""
+    interval_seconds: float = 30.0
+    """PODIUM_SYNC_INTERVAL_SECONDS: between two whole passes."""
+    webhook_secret: str = ""
+    """PODIUM_SYNC_WEBHOOK_SECRET: of MLflow's webhook; empty: no webhooks are taken."""
+    artifacts_destination: str | None = None
+    """PODIUM_SYNC_ARTIFACTS_DESTINATION: where that server keeps proxied artifacts, such as s3://bucket/path."""
+    trusts_empty: bool = False
+    """PODIUM_SYNC_TRUST_EMPTY: "true": a server that shows no model any more is believed."""
+    former_address: str = ""
+    """PODIUM_SYNC_FORMER_ADDRESS: what the server's address was before it changed."""
+    http_port: int = 8081
+    """PODIUM_HTTP_PORT: /healthz, /readyz, /metrics and the webhooks."""
+    log_level: str = "INFO"
+    """PODIUM_LOG_LEVEL: one of LOG_LEVELS."""
+
+
+def from_environment(env: collections.abc.Mapping[str, str]) -> Settings:
+    """Settings from the environment. Raises ValueError that names the variable and what to write."""
+    missing = [name for name in ("PODIUM_SYNC_TRACKING_URI", "POD_NAME") if not env.get(name)]
+    namespace = env.get("PODIUM_SYNC_NAMESPACE") or env.get("POD_NAMESPACE") or ""
+    if missing or not namespace:
+        missing += [] if namespace else ["PODIUM_SYNC_NAMESPACE"]
+        raise ValueError(f"set {', '.join(missing)} in the mirror's environment (the chart does)")
+    return Settings(
+        tracking_uri=_tracking_uri(env["PODIUM_SYNC_TRACKING_URI"]),
+        namespace=namespace,
+        identity=env["POD_NAME"],
+        interval_seconds=float(_whole_number(env, "PODIUM_SYNC_INTERVAL_SECONDS", 30)),
+        webhook_secret=env.get("PODIUM_SYNC_WEBHOOK_SECRET", ""),
+        artifacts_destination=env.get("PODIUM_SYNC_ARTIFACTS_DESTINATION") or None,
+        trusts_empty=_flag(env, "PODIUM_SYNC_TRUST_EMPTY"),
+        former_address=env.get("PODIUM_SYNC_FORMER_ADDRESS", ""),
+        http_port=_whole_number(env, "PODIUM_HTTP_PORT", 8081),
+        log_level=_log_level(env.get("PODIUM_LOG_LEVEL") or "INFO"),
+    )
+
+
+def _tracking_uri(text: str) -> str:
+    if not urllib.parse.urlsplit(text).scheme:
+        raise ValueError(f"PODIUM_SYNC_TRACKING_URI is {text!r}: write a URI such as http://mlflow.team:5000")
+    return text
+
+
+def _flag(env: collections.abc.Mapping[str, str], name: str) -> bool:
+    text = env.get(name) or "false"
+    if text not in ("true", "false"):
+        raise ValueError(f"{name} is {text!r}: write true or false")
+    return text == "true"
+
+
+def _log_level(text: str) -> str:
+    if text.upper() not in LOG_LEVELS:
+        raise ValueError(f"PODIUM_LOG_LEVEL is {text!r}: write one of {', '.join(LOG_LEVELS)}")
+    return text.upper()
+
+
+def _whole_number(env: collections.abc.Mapping[str, str], name: str, default: int) -> int:
+    text = env.get(name) or str(default)
+    if not text.isdecimal() or int(text) < 1:
+        raise ValueError(f"{name} is {text!r}: write a whole number of 1 or more")
+    return int(text)

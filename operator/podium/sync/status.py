@@ -1,0 +1,95 @@
+"""What the mirror says of itself: the conditions and the rest of the ConfigMap `podium-mirror`, as pure functions."""
+
+import dataclasses
+import datetime
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from podium import names
+from podium.api import conditions
+from podium.registry import mirroring
+
+CONDITIONS, LAST_SUCCESS, MODELS, PROBLEMS = "conditions", "lastSuccess", "models", "problems"
+"""Data keys beside mirroring.ADDRESS."""
+MIRRORED, UNEQUAL, STARTING = "Mirrored", "ModelsUnequal", "Starting"
+"""Reasons of Ready beside the causes of errors.ServerFailed, RegistryFailed and AddressChanged."""
+REGISTRY_FAILED, ADDRESS_CHANGED = "RegistryFailed", "AddressChanged"
+NEEDS_SOMEBODY = frozenset({"Unauthorized", "Forbidden", "Empty", "Unreadable", ADDRESS_CHANGED, UNEQUAL})
+"""Reasons that time alone does not cure."""
+_SHOWN = 5
+_LISTED = 100
+_SENTENCE_LIMIT = 500
+
+
+@dataclasses.dataclass(frozen=True)
+class State:
+    """What is known of the mirror."""
+
+    address: str
+    models: int | None = None
+    """On the server at the last whole pass; None before the first."""
+    last_success: datetime.datetime | None = None
+    """Of a whole pass."""
+    failure: tuple[str, str] | None = None
+    """Cause and sentence of the last reading, if it failed."""
+    problems: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """By model: why it is not equal to the server's."""
+
+
+def verdicts(state: State) -> list[conditions.Verdict]:
+    """Ready, and Stalled if somebody has to act."""
+    ready = _ready(state)
+    is_stalled = ready.reason in NEEDS_SOMEBODY
+    return [ready, conditions.Verdict(names.STALLED, is_stalled, ready.reason, ready.message)]
+
+
+def _ready(state: State) -> conditions.Verdict:
+    if state.failure:
+        cause, sentence = state.failure
+        return conditions.Verdict(
+            names.READY, False, cause, f"nothing is deleted, and the next pass goes on: {sentence}"
+        )
+    if state.models is None:
+        return conditions.Verdict(names.READY, None, STARTING, f"the first pass over {state.address} is not done yet")
+    if state.problems:
+        first = "; ".join(f"{name!r}: {state.problems[name]}" for name in sorted(state.problems)[:_SHOWN])
+        more = f"; and {len(state.problems) - _SHOWN} more" if len(state.problems) > _SHOWN else ""
+        return conditions.Verdict(
+            names.READY, False, UNEQUAL, f"{len(state.problems)} models differ from {state.address}: {first}{more}"
+        )
+    return conditions.Verdict(names.READY, True, MIRRORED, f"{state.models} models are as on {state.address}")
+
+
+def data(state: State, before: Mapping[str, str], now: datetime.datetime) -> dict[str, str]:
+    """The ConfigMap's data; `before` is what it holds."""
+    merged = conditions.merge(_conditions(before), verdicts(state), 0, now)
+    listed = [f"{json.dumps(name)}: {_line(state.problems[name])}" for name in sorted(state.problems)[:_LISTED]]
+    found = {
+        mirroring.ADDRESS: state.address,
+        CONDITIONS: json.dumps(merged, ensure_ascii=False, indent=2),
+        MODELS: "" if state.models is None else str(state.models),
+        LAST_SUCCESS: conditions.timestamp(state.last_success.replace(microsecond=0)) if state.last_success else "",
+        PROBLEMS: "\n".join(listed),
+    }
+    return {key: value for key, value in found.items() if value}
+
+
+def condition(stored: Mapping[str, str], kind: str) -> dict[str, Any] | None:
+    """A condition of the ConfigMap with this data."""
+    return next((each for each in _conditions(stored) if each["type"] == kind), None)
+
+
+def _conditions(stored: Mapping[str, str]) -> list[dict[str, Any]]:
+    try:
+        found = json.loads(stored.get(CONDITIONS) or "[]")
+    except ValueError:  # somebody edited it: it is written anew
+        return []
+    return [
+        each for each in found if isinstance(each, dict) and {"type", "status", "lastTransitionTime"} <= each.keys()
+    ]
+
+
+def _line(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _SENTENCE_LIMIT else f"{line[:_SENTENCE_LIMIT]}…"

@@ -1,0 +1,95 @@
+"""The mirror's metrics. No label holds the name of a model."""
+
+import time
+
+import prometheus_client
+from prometheus_client import exposition
+
+CONTENT_TYPE = exposition.CONTENT_TYPE_PLAIN_0_0_4
+CAUSES = (
+    "Unreachable",
+    "TimedOut",
+    "Unauthorized",
+    "Forbidden",
+    "RateLimited",
+    "ServerError",
+    "Unreadable",
+    "Inconsistent",
+    "Empty",
+    "RegistryFailed",
+)
+"""Values of the label `cause`: those of errors.ServerFailed, and the registry's own failures."""
+
+
+class Telemetry:
+    """One registry of metrics."""
+
+    def __init__(self) -> None:
+        self.registry = on = prometheus_client.CollectorRegistry()
+        prometheus_client.ProcessCollector(registry=on)
+        self._last_success = 0.0
+        age = prometheus_client.Gauge(
+            "podium_mirror_last_success_age_seconds",
+            "Time since the last pass that read the whole MLflow server; before the first one, since the start",
+            registry=on,
+        )
+        self._began = time.monotonic()
+        age.set_function(self.age_seconds)
+        self._models = prometheus_client.Gauge(
+            "podium_mirror_models", "Models on the MLflow server at the last pass", registry=on
+        )
+        self._problems = prometheus_client.Gauge(
+            "podium_mirror_unequal_models", "Models that could not be made equal to the server's", registry=on
+        )
+        self._errors = prometheus_client.Counter(
+            "podium_mirror_errors_total", "Readings that failed", ["cause"], registry=on
+        )
+        for cause in CAUSES:
+            self._errors.labels(cause)
+        self._changes = prometheus_client.Counter(
+            "podium_mirror_changes_total", "What was written, by kind", ["kind"], registry=on
+        )
+        self._webhooks = prometheus_client.Counter(
+            "podium_mirror_webhooks_total", "Messages of MLflow's, by what became of them", ["result"], registry=on
+        )
+        self._seconds = prometheus_client.Histogram(
+            "podium_mirror_reading_duration_seconds",
+            "Duration of a reading that succeeded: a whole pass, or one model after a webhook",
+            ["of"],
+            buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300),
+            registry=on,
+        )
+
+    def age_seconds(self) -> float:
+        """Seconds since the last whole pass."""
+        return time.monotonic() - (self._last_success or self._began)
+
+    def passed(self, models: int, seconds: float) -> None:
+        """A whole pass has succeeded."""
+        self._last_success = time.monotonic()
+        self._models.set(models)
+        self._seconds.labels("all").observe(seconds)
+
+    def followed(self, seconds: float) -> None:
+        """One model was read after a webhook."""
+        self._seconds.labels("one").observe(seconds)
+
+    def failed(self, cause: str) -> None:
+        """A reading has failed."""
+        self._errors.labels(cause).inc()
+
+    def changed(self, kind: str, count: int) -> None:
+        """Something was written."""
+        self._changes.labels(kind).inc(count)
+
+    def unequal(self, count: int) -> None:
+        """So many models are not equal to the server's."""
+        self._problems.set(count)
+
+    def heard(self, result: str) -> None:
+        """A message came: accepted, ignored, unsigned, forged, stale, replayed, unreadable, crowded or early."""
+        self._webhooks.labels(result).inc()
+
+    def render(self) -> bytes:
+        """All metrics in Prometheus' text format, of CONTENT_TYPE."""
+        return exposition.generate_latest(self.registry)
