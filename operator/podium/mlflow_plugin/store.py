@@ -11,7 +11,7 @@ import contextlib
 import dataclasses
 import functools
 import os
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from mlflow import exceptions
@@ -24,7 +24,19 @@ from mlflow.store.model_registry import abstract_store
 from mlflow.utils import validation
 
 from podium import errors
-from podium.mlflow_plugin import actor, entities, guard, metrics, refused, search, server, sources, translate, uri
+from podium.mlflow_plugin import (
+    actor,
+    arguments,
+    entities,
+    guard,
+    metrics,
+    refused,
+    search,
+    server,
+    sources,
+    translate,
+    uri,
+)
 from podium.registry import entities as registry_entities
 from podium.registry import store
 
@@ -95,9 +107,9 @@ class RegistryStore(refused.RefusedMethods, abstract_store.AbstractStore):  # ty
         deployment_job_id: str | None = None,
     ) -> Any:
         """A new RegisteredModel."""
-        _check_no_deployment_job(deployment_job_id)
+        arguments.check_no_deployment_job(deployment_job_id)
         validation._validate_model_name(name)
-        given = _tags(tags, validation._validate_registered_model_tag)
+        given = arguments.tags(tags, validation._validate_registered_model_tag)
         try:
             head = self._registry.create_model(name, description, given)
         except errors.AlreadyExists:
@@ -116,7 +128,7 @@ class RegistryStore(refused.RefusedMethods, abstract_store.AbstractStore):  # ty
     @translate.translated
     def update_registered_model(self, name: str, description: str | None, deployment_job_id: str | None = None) -> Any:
         """Another description; the RegisteredModel."""
-        _check_no_deployment_job(deployment_job_id)
+        arguments.check_no_deployment_job(deployment_job_id)
         validation._validate_model_name(name)
         return self._model(self._registry.update_model(name, description))
 
@@ -150,10 +162,8 @@ class RegistryStore(refused.RefusedMethods, abstract_store.AbstractStore):  # ty
     def get_latest_versions(self, name: str, stages: Sequence[str] | None = None) -> list[Any]:
         """The latest ModelVersion of each of these stages, or of all: of the one that all versions are in."""
         validation._validate_model_name(name)
-        wanted = [
-            model_version_stages.get_canonical_stage(stage) for stage in stages or model_version_stages.ALL_STAGES
-        ]
         head = self._registry.get_model(name)
+        wanted = [arguments.stage(stage) for stage in stages or model_version_stages.ALL_STAGES]
         return [entities.designated_version(head, each) for each in self._latest(head) if each.stage in wanted]
 
     @translate.translated
@@ -186,7 +196,7 @@ class RegistryStore(refused.RefusedMethods, abstract_store.AbstractStore):  # ty
     ) -> Any:
         """A new ModelVersion with the next number, with the place where its artifact really is."""
         validation._validate_model_name(name)
-        given = _tags(tags, validation._validate_model_version_tag)
+        given = arguments.tags(tags, validation._validate_model_version_tag)
         opened = self._open()
         resolved = opened.sources.resolve(source)
         run_id = run_id or resolved.run_id or run_id
@@ -214,14 +224,14 @@ class RegistryStore(refused.RefusedMethods, abstract_store.AbstractStore):  # ty
     def update_model_version(self, name: str, version: Any, description: str | None = None) -> Any:
         """Another description; the ModelVersion."""
         validation._validate_model_name(name)
-        updated = self._registry.update_version(name, _number(version), description)
+        updated = self._registry.update_version(name, arguments.number(version), description)
         return entities.designated_version(self._registry.get_model(name), updated)
 
     @translate.translated
     def delete_model_version(self, name: str, version: Any) -> None:
         """Delete a version and the aliases that designate it; RESOURCE_CONFLICT while a ModelAlias serves it."""
         validation._validate_model_name(name)
-        self._registry.delete_version(name, _number(version), self._actor())
+        self._registry.delete_version(name, arguments.number(version), self._actor())
 
     @translate.translated
     def get_model_version_download_uri(self, name: str, version: Any) -> str:
@@ -248,7 +258,7 @@ class RegistryStore(refused.RefusedMethods, abstract_store.AbstractStore):  # ty
     def set_model_version_tag(self, name: str, version: Any, tag: Any) -> None:
         """Set a tag of a version."""
         validation._validate_model_name(name)
-        number = _number(version)
+        number = arguments.number(version)
         validation._validate_model_version_tag(tag.key, tag.value)
         self._registry.set_version_tag(name, number, tag.key, tag.value)
 
@@ -256,7 +266,7 @@ class RegistryStore(refused.RefusedMethods, abstract_store.AbstractStore):  # ty
     def delete_model_version_tag(self, name: str, version: Any, key: str) -> None:
         """Delete a tag of a version; one that is not there is fine."""
         validation._validate_model_name(name)
-        number = _number(version)
+        number = arguments.number(version)
         validation._validate_tag_name(key)
         self._registry.delete_version_tag(name, number, key)
 
@@ -275,7 +285,7 @@ class RegistryStore(refused.RefusedMethods, abstract_store.AbstractStore):  # ty
         validation._validate_model_alias_name(alias)
         validation._validate_model_alias_name_reserved(alias)
         opened = self._open()
-        opened.registry.set_alias(name, alias, _number(version), self._actor(), guard=opened.guards.of(alias))
+        opened.registry.set_alias(name, alias, arguments.number(version), self._actor(), guard=opened.guards.of(alias))
 
     @translate.translated
     def delete_registered_model_alias(self, name: str, alias: str) -> None:
@@ -302,7 +312,7 @@ class RegistryStore(refused.RefusedMethods, abstract_store.AbstractStore):  # ty
 
     def _version(self, name: str, version: Any) -> tuple[registry_entities.Head, registry_entities.Version]:
         validation._validate_model_name(name)
-        number = _number(version)
+        number = arguments.number(version)
         head = self._registry.get_model(name)
         return head, self._registry.version_of(head, number)
 
@@ -386,26 +396,3 @@ class _Opener:
 @translate.translated
 def _parsed(store_uri: str) -> uri.RegistryUri:
     return uri.parse(store_uri)
-
-
-def _check_no_deployment_job(deployment_job_id: str | None) -> None:
-    if deployment_job_id:
-        raise errors.NotOffered("deployment jobs are Databricks'; a ModelAlias is what deploys a model here")
-
-
-def _tags(tags: Iterable[Any] | None, check: Callable[[str, str | None], None]) -> Mapping[str, str | None]:
-    """Tags by key, each checked; of one key given twice the last counts."""
-    given = {}
-    for tag in tags or ():
-        check(tag.key, tag.value)
-        given[tag.key] = tag.value
-    return given
-
-
-def _number(version: Any) -> int:
-    """A version's number by MLflow's rules, which take what int() takes."""
-    try:
-        number: int = validation._validate_model_version(version)
-    except TypeError as error:
-        raise exceptions.MlflowException(str(error)) from error
-    return number
