@@ -6,11 +6,14 @@ import sys
 import typing
 import uuid
 
+import mlflow
 import pytest
 import yaml
+from mlflow import exceptions
 
 from demo import installation
 from demo import kubectl as kubectl_program
+from podium import names
 from podium.registry import store
 from tests.support import byhand, installed, models
 from tests.support import cluster as support
@@ -74,6 +77,28 @@ def test_the_example_answers_through_the_ingress(
     assert answer.json() == {"predictions": [0]}
     if alias := manifest["spec"].get("alias"):
         assert registry.get_version_by_alias(trained.model, alias).number == trained.version
+
+
+def test_the_gated_example_takes_a_version_when_it_has_the_tag_and_answers(
+    cluster: installed.Cluster,
+    podium: installed.Podium,
+    namespace: support.Namespace,
+    trained: Trained,
+    registry: store.Registry,
+) -> None:
+    host = f"{namespace.name}.{models.HOST_SUFFIX}"
+    manifest = example("modelalias-gates.yaml", trained, host)
+    alias, name = manifest["spec"]["alias"], manifest["metadata"]["name"]
+    namespace.apply(manifest)
+    head = registry.get_model(trained.model)
+    support.wait_for("its gates in the registry", lambda: alias in registry.policy(head).gates)
+    client = mlflow.MlflowClient(podium.tracking_uri)
+    with pytest.raises(exceptions.MlflowException, match="tag approval_status = approved: found missing"):
+        client.set_registered_model_alias(trained.model, alias, str(trained.version))
+    client.set_model_version_tag(trained.model, str(trained.version), "approval_status", "approved")
+    client.set_registered_model_alias(trained.model, alias, str(trained.version))
+    namespace.wait_condition("ModelAlias", name, names.GATES_PASSED, reason="Passed", timeout=START_SECONDS)
+    assert support.wait_answers(cluster.invocations, host, trained.version).status_code == 200
 
 
 def test_the_namespace_of_the_examples_is_accepted_with_the_local_clusters_credentials(
