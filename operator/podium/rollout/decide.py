@@ -107,24 +107,26 @@ def _announcements(world: worlds.World, wanted: Wanted, now: progress.Progress) 
             out.append(actions.Announce("TrafficSwitched", f"{_way(current)}: all traffic moved"))
         if current.phase == bluegreen.FAILED and now.failed:
             out.append(actions.Announce("RolloutFailed", now.failed.message, warning=True))
-    if isinstance(wanted, desire.Target) and wanted.barred:
-        return [*out, *_barred(world, wanted, wanted.barred)]
+    barred = wanted.barred if isinstance(wanted, desire.Target) else None
+    if isinstance(wanted, desire.Target) and barred and not _is_told(world, wanted, barred):
+        is_warning = barred.reason == names.GATES_NOT_PASSED
+        out.append(actions.Announce(barred.reason, barred.message, warning=is_warning))
     trouble = status.find_trouble(world, wanted, now)
     stalled = next((c for c in world.status.conditions if c.type == names.STALLED), None)
     is_failure = now.failed is not None and trouble == (now.failed.reason, now.failed.message)
-    if trouble and not is_failure and (stalled is None or stalled.reason != trouble[0]):
+    is_gate = barred is not None and trouble == (barred.reason, barred.message)
+    if trouble and not is_failure and not is_gate and (stalled is None or stalled.reason != trouble[0]):
         out.append(actions.Announce(trouble[0], trouble[1], warning=True))
     return out
 
 
-def _barred(world: worlds.World, wanted: desire.Target, problem: worlds.Problem) -> list[actions.Action]:
-    """The Event of a version that may not receive traffic: one for each version and reason."""
+def _is_told(world: worlds.World, wanted: desire.Target, barred: worlds.Problem) -> bool:
+    """Whether the status says already that this version may not receive traffic, for this reason."""
     said = next((c for c in world.status.conditions if c.type == names.GATES_PASSED), None)
     before = world.status.desired
-    if said and said.reason == problem.reason and before and before.version == wanted.ref.version:
-        return []
-    is_warning = problem.reason == names.GATES_NOT_PASSED
-    return [actions.Announce(problem.reason, problem.message, warning=is_warning)]
+    if said is None or before is None:
+        return False
+    return (said.reason, before.version) == (barred.reason, wanted.ref.version)
 
 
 def _way(current: model_alias.RolloutStatus) -> str:

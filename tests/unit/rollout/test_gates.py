@@ -124,6 +124,16 @@ def test_a_version_that_only_awaits_approval_is_neither_stalled_nor_reconciling_
     assert "approval Manual (found approved by joe: seen)" in message(cluster, names.GATES_PASSED)
 
 
+def test_trouble_of_the_served_version_is_told_while_another_awaits_approval() -> None:
+    cluster = gated({"approval": "Manual"})
+    cluster.designate(2)
+    cluster.settle()
+    cluster.of_version(1).trouble = ("ContainerCrashed", "exit code 1")
+    cluster.settle()
+    assert cluster.condition(names.STALLED) == ("True", "ContainerCrashed")
+    assert [each.reason for each in cluster.said] == [names.AWAITING_APPROVAL, "ContainerCrashed"]
+
+
 def test_a_rejected_version_is_stalled_and_says_who_and_why() -> None:
     cluster = gated({"approval": "Manual"})
     cluster.designate(2)
