@@ -14,9 +14,23 @@ from podium.api import gates as gates_api
 from podium.gates import evaluate, sentences
 from podium.registry import entities
 
-NOT_RECORDED = "not recorded when the alias moved: move the alias again"
-NEVER_MOVED = "not recorded, because the alias was never moved to this version in MLflow"
-MIRRORED = "not recorded, because the model is a mirror of {server} and no metrics come with its moves"
+
+@dataclasses.dataclass(frozen=True)
+class Lack:
+    """Why a metric is not recorded, and what to do; `remedy` may name {model}, {alias} and {number}."""
+
+    why: str
+    remedy: str
+
+
+NOT_RECORDED = Lack(
+    "not recorded when the alias moved: move the alias again",
+    "client.set_registered_model_alias({model!r}, {alias!r}, '{number}')",
+)
+NEVER_MOVED = Lack(
+    "not recorded, because the alias was never moved to this version in MLflow",
+    "First move {alias!r} to version {number} in MLflow, or remove this gate",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,8 +42,8 @@ class Facts:
     """As recorded, by evaluate.key."""
     present: frozenset[str] = frozenset()
     """The aliases that designated a version when these metrics were recorded."""
-    unrecorded: str = NOT_RECORDED
-    """Why a metric is not among them."""
+    lack: Lack = NOT_RECORDED
+    """Of a metric that is not among them."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +72,7 @@ class Verdict:
 
     def is_unrecorded(self, result: entities.GateResult) -> bool:
         """Whether a gate is not met because a metric was not recorded."""
-        return result in self.results[: len(self.gates.metrics)] and self.facts.unrecorded in result.value
+        return result in self.results[: len(self.gates.metrics)] and self.facts.lack.why in result.value
 
     @property
     def evidence(self) -> entities.Evidence:
@@ -84,13 +98,15 @@ def gather(
     moves: collections.abc.Iterable[entities.HistoryEntry],
     *,
     pinned: bool,
+    owner: entities.Pin | None = None,
 ) -> Facts:
     """The facts about a version that this alias designates, or is to designate by a pin.
 
     `moves` is the model's history, newest first. Of an alias that is followed its last move counts, which must have
     gone to this version: else somebody wrote the alias past the store. Of a pin the last move to its version counts.
+    `owner` is the ModelAlias whose gates the store asks for, if it is another one.
     """
-    unrecorded = MIRRORED.format(server=head.mirror) if head.mirror else NEVER_MOVED if pinned else NOT_RECORDED
+    lack = _lack(head, owner) or (NEVER_MOVED if pinned else NOT_RECORDED)
     designated: dict[str, int | None] = dict(head.aliases)
     rest = iter(moves)
     for entry in rest:
@@ -98,10 +114,26 @@ def gather(
         if entry.alias == alias and entry.to_version == version.number:
             designated[alias] = _left(entry, rest)
             present = frozenset(name for name, number in designated.items() if number is not None)
-            return Facts(version, entry.evidence.metrics, present, unrecorded)
+            return Facts(version, entry.evidence.metrics, present, lack)
         if entry.alias == alias and not pinned:
             break
-    return Facts(version, unrecorded=unrecorded)
+    return Facts(version, lack=lack)
+
+
+def _lack(head: entities.Head, owner: entities.Pin | None) -> Lack | None:
+    """Why the store records no metrics for these gates, whoever moves the alias."""
+    if head.mirror:
+        return Lack(
+            f"not recorded, because the model is a mirror of {head.mirror} and no metrics come with its moves",
+            "Gate a mirrored model by tags or approval, and remove this gate",
+        )
+    if owner:
+        return Lack(
+            f"not recorded, because the store asks for the gates of ModelAlias {owner.namespace}/{owner.name}, the "
+            "older one",
+            "Add this gate there and set the alias again, or remove it here",
+        )
+    return None
 
 
 def _left(move: entities.HistoryEntry, older: collections.abc.Iterable[entities.HistoryEntry]) -> int | None:
@@ -120,7 +152,7 @@ def judge(gates: entities.Gates, facts: Facts) -> Verdict:
         if key in facts.metrics:
             continue
         if alias is None or alias in facts.present:
-            problems[key] = facts.unrecorded
+            problems[key] = facts.lack.why
         else:
             absent.add(alias)
     return Verdict(gates, facts, evaluate.evaluate(gates, facts.version, facts.metrics, problems, absent))
@@ -143,8 +175,4 @@ def _remedy(verdict: Verdict, result: entities.GateResult, model: str, alias: st
         return sentences.remedy(model, number, result)
     if not verdict.is_unrecorded(result):
         return f"Move {alias!r} to a version that meets it"
-    if verdict.facts.unrecorded == NOT_RECORDED:
-        return f"client.set_registered_model_alias({model!r}, {alias!r}, '{number}')"
-    if verdict.facts.unrecorded == NEVER_MOVED:
-        return f"First move {alias!r} to version {number} in MLflow, or remove this gate"
-    return "Gate a mirrored model by tags or approval, and remove this gate"
+    return verdict.facts.lack.remedy.format(model=model, alias=alias, number=number)

@@ -38,14 +38,18 @@ def ask(catalog: catalogs.Catalog | None, registry: str, uid: str, spec: model_a
     known = frozenset(claim.versions) if claim else frozenset[int]()
     is_mine = pin is not None and pin.uid == uid
     try:
-        desire = _desire(catalog, head, spec, None if is_mine else pin)
+        desire = _desire(catalog, head, uid, spec, None if is_mine else pin)
     except errors.RegistryError as error:
         desire = lookup.problem(error, registry)
     return Answer(desire, head.uid, known, head.aliases.get(spec.alias), is_mine)
 
 
 def _desire(
-    catalog: catalogs.Catalog, head: entities.Head, spec: model_alias.ModelAliasSpec, rival: entities.Pin | None
+    catalog: catalogs.Catalog,
+    head: entities.Head,
+    uid: str,
+    spec: model_alias.ModelAliasSpec,
+    rival: entities.Pin | None,
 ) -> worlds.Designation | worlds.Problem:
     """Raises RegistryError."""
     if rival and spec.version is not None:
@@ -60,10 +64,22 @@ def _desire(
         source = lookup.locate(version)
     except ValueError as error:
         return worlds.Problem(names.SOURCE_UNSUPPORTED, str(error))
-    facts = None
-    if spec.gates is not None:
-        facts = gating.gather(head, version, spec.alias, catalog.moves(head), pinned=spec.version is not None)
+    facts = None if spec.gates is None else _facts(catalog, head, uid, spec, version)
     return worlds.Designation(number, head.uid, source, *_mover(head, spec.alias, number), facts)
+
+
+def _facts(
+    catalog: catalogs.Catalog,
+    head: entities.Head,
+    uid: str,
+    spec: model_alias.ModelAliasSpec,
+    version: entities.Version,
+) -> gating.Facts:
+    policy = catalog.policy(head.uid)
+    owner, _ = (policy.gates.get(spec.alias) if policy else None) or (None, None)
+    other = owner if owner and owner.uid != uid else None
+    is_pinned = spec.version is not None
+    return gating.gather(head, version, spec.alias, catalog.moves(head), pinned=is_pinned, owner=other)
 
 
 def _mover(head: entities.Head, alias: str, number: int) -> tuple[str, str]:

@@ -149,7 +149,7 @@ def test_a_write_past_the_store_has_no_metrics_and_does_not_pass() -> None:
     cluster.settle()
     assert served(cluster) == 1
     said = message(cluster, names.GATES_PASSED)
-    assert f"accuracy >= 0.9: found {gating.NOT_RECORDED}" in said
+    assert f"accuracy >= 0.9: found {gating.NOT_RECORDED.why}" in said
     assert "client.set_registered_model_alias('iris', 'champion', '2')" in said
 
 
@@ -234,7 +234,7 @@ def test_a_pin_that_does_not_pass_is_not_written_into_the_registry() -> None:
 
 
 def test_a_pin_that_lacks_metrics_says_how_to_have_them_recorded() -> None:
-    facts = gating.Facts(simulator.Cluster().version(2), unrecorded=gating.NEVER_MOVED)
+    facts = gating.Facts(simulator.Cluster().version(2), lack=gating.NEVER_MOVED)
     cluster = pinned(None)
     assert not isinstance(cluster.desire, worlds.Problem)
     cluster.is_pin_known = True

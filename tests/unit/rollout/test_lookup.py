@@ -1,5 +1,6 @@
 """What the registry says for a ModelAlias: a version with its source, or a reason with the nearest names."""
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -26,7 +27,7 @@ class Registry:
 
     def ask(self, **spec: Any) -> lookup.Answer:
         seen = catalog.Catalog()
-        for kind in (keys.CLAIM, keys.HEAD, keys.VERSION, keys.ARCHIVE):
+        for kind in (keys.CLAIM, keys.HEAD, keys.VERSION, keys.ARCHIVE, keys.POLICY):
             for record in self.records.list(keys.of_kind(kind)):
                 seen.put(record)
         return lookup.ask(seen, "models", ME, simulator.spec(**spec))
@@ -136,7 +137,7 @@ def test_gates_are_judged_by_what_was_recorded_when_the_alias_moved(registry: Re
 
 
 def test_what_was_moved_without_metrics_lacks_them_until_it_is_set_again(registry: Registry) -> None:
-    assert gating.NOT_RECORDED in verdict(registry.ask(gates=GATES)).results[0].value
+    assert gating.NOT_RECORDED.why in verdict(registry.ask(gates=GATES)).results[0].value
     registry.store.set_alias("iris", "champion", 1, guard=evidence(accuracy=0.9, accuracy_of_champion=0.9))
     assert verdict(registry.ask(gates=GATES)).passed
 
@@ -171,7 +172,7 @@ def test_an_alias_that_was_written_past_the_store_has_no_metrics_although_they_w
     head = registry.records.list(keys.of_kind(keys.HEAD))[0]
     data = {**head.data, "aliases": "champion=2\n"}
     registry.records.replace(backend.Record(head.name, head.labels, data, head.resource_version))
-    assert gating.NOT_RECORDED in verdict(registry.ask(gates=GATES)).results[0].value
+    assert gating.NOT_RECORDED.why in verdict(registry.ask(gates=GATES)).results[0].value
 
 
 def test_a_pin_is_judged_by_the_last_move_to_its_version_wherever_the_alias_is_now(registry: Registry) -> None:
@@ -180,7 +181,7 @@ def test_a_pin_is_judged_by_the_last_move_to_its_version_wherever_the_alias_is_n
     registry.store.set_alias("iris", "champion", 2, guard=evidence(accuracy=0.95, accuracy_of_champion=0.9))
     registry.store.set_alias("iris", "champion", 1)
     assert verdict(registry.ask(version=2, gates=GATES)).passed
-    assert gating.NEVER_MOVED in verdict(registry.ask(version=3, gates=GATES)).results[0].value
+    assert gating.NEVER_MOVED.why in verdict(registry.ask(version=3, gates=GATES)).results[0].value
 
 
 def test_a_move_that_is_in_an_archive_by_now_counts(registry: Registry) -> None:
@@ -192,6 +193,25 @@ def test_a_move_that_is_in_an_archive_by_now_counts(registry: Registry) -> None:
     assert head.archives > 0
     assert "champion" not in {entry.alias for entry in head.history}
     assert verdict(registry.ask(gates=GATES)).passed
+
+
+@pytest.mark.parametrize(("uid", "words"), [(ME, "move the alias again"), ("another-uid", "ModelAlias models/another")])
+def test_a_modelalias_whose_gates_are_not_the_stores_is_told_whose_are(
+    registry: Registry, uid: str, words: str
+) -> None:
+    head = registry.store.get_model("iris")
+    owner = entities.Pin(uid, "models", "another")
+    registry.store.put_policy(entities.Policy(head.uid, {"champion": (owner, entities.Gates(approval="Manual"))}))
+    assert words in verdict(registry.ask(gates=GATES)).results[0].value
+
+
+def test_the_moves_of_a_mirror_carry_no_metrics(registry: Registry) -> None:
+    head = dataclasses.replace(registry.store.get_model("iris"), mirror="http://mlflow")
+    facts = gating.gather(head, registry.store.get_version("iris", 1), "champion", head.history, pinned=False)
+    gates = entities.Gates((entities.MetricGate("accuracy", min=1.0),))
+    assert "(1) accuracy >= 1: found not recorded, because the model is a mirror of http://mlflow" in gating.failures(
+        gating.judge(gates, facts), "iris", "champion"
+    )
 
 
 def test_a_model_without_gates_is_asked_for_no_facts(registry: Registry) -> None:
