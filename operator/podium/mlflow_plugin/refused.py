@@ -28,9 +28,6 @@ def _refused(sentence: str) -> Callable[..., NoReturn]:
 class RefusedMethods:
     """To be inherited from before MLflow's AbstractStore."""
 
-    transition_model_version_stage = _refused(
-        "this registry has no stages, which MLflow deprecates: set an alias on the version instead"
-    )
     create_webhook = _refused(_WEBHOOKS)
     get_webhook = _refused(_WEBHOOKS)
     list_webhooks = _refused(_WEBHOOKS)

@@ -14,10 +14,8 @@ import os
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
-from mlflow import exceptions
 from mlflow.entities.model_registry import model_version_stages
 from mlflow.prompt import registry_utils
-from mlflow.protos import databricks_pb2
 from mlflow.store import model_registry as limits
 from mlflow.store.entities import paged_list
 from mlflow.store.model_registry import abstract_store
@@ -29,13 +27,14 @@ from podium.mlflow_plugin import (
     arguments,
     entities,
     guard,
+    latest,
     metrics,
+    opening,
     refused,
     search,
     server,
     sources,
     translate,
-    uri,
 )
 from podium.registry import entities as registry_entities
 from podium.registry import store
@@ -160,11 +159,12 @@ class RegistryStore(refused.RefusedMethods, abstract_store.AbstractStore):  # ty
 
     @translate.translated
     def get_latest_versions(self, name: str, stages: Sequence[str] | None = None) -> list[Any]:
-        """The latest ModelVersion of each of these stages, or of all: of the one that all versions are in."""
+        """The latest ModelVersion of each of these stages, or of all."""
         validation._validate_model_name(name)
         head = self._registry.get_model(name)
         wanted = [arguments.stage(stage) for stage in stages or model_version_stages.ALL_STAGES]
-        return [entities.designated_version(head, each) for each in self._latest(head) if each.stage in wanted]
+        found = latest.of_model(self._registry, head)
+        return [entities.designated_version(head, each) for each in found if each.stage in wanted]
 
     @translate.translated
     def set_registered_model_tag(self, name: str, tag: Any) -> None:
@@ -226,6 +226,25 @@ class RegistryStore(refused.RefusedMethods, abstract_store.AbstractStore):  # ty
         validation._validate_model_name(name)
         updated = self._registry.update_version(name, arguments.number(version), description)
         return entities.designated_version(self._registry.get_model(name), updated)
+
+    @translate.translated
+    def transition_model_version_stage(
+        self, name: str, version: Any, stage: str, archive_existing_versions: bool
+    ) -> Any:
+        """Move a version into a stage, and if so wished the others that are in it into "Archived"; the ModelVersion."""
+        canonical = arguments.stage(stage)
+        active = model_version_stages.DEFAULT_STAGES_FOR_GET_LATEST_VERSIONS
+        if archive_existing_versions and canonical not in active:
+            raise errors.InvalidInput(
+                f"Model version transition cannot archive existing model versions because '{stage}' is not an Active "
+                f"stage. Valid stages are {active}"
+            )
+        validation._validate_model_name(name)
+        number = arguments.number(version)
+        moved = self._registry.transition_stage(
+            name, number, canonical, archive_existing=bool(archive_existing_versions)
+        )
+        return entities.designated_version(self._registry.get_model(name), moved)
 
     @translate.translated
     def delete_model_version(self, name: str, version: Any) -> None:
@@ -301,9 +320,9 @@ class RegistryStore(refused.RefusedMethods, abstract_store.AbstractStore):  # ty
         validation._validate_model_alias_name(alias)
         head = self._registry.get_model(name)
         if alias.lower() == "latest":
-            if not (latest := self._latest(head)):
+            if not (found := latest.of_model(self._registry, head)):
                 raise errors.NotFound(f"Latest version not found for model {name}.", "version")
-            return entities.designated_version(head, latest[0])
+            return entities.designated_version(head, max(found, key=lambda version: version.number))
         if alias not in head.aliases:
             raise errors.NotFound(f"Registered model alias {alias} not found.", "alias")
         return entities.designated_version(head, self._registry.version_of(head, head.aliases[alias]))
@@ -337,62 +356,16 @@ class RegistryStore(refused.RefusedMethods, abstract_store.AbstractStore):  # ty
         return found
 
     def _model(self, head: registry_entities.Head) -> Any:
-        return entities.registered_model(head, self._latest(head))
+        return entities.registered_model(head, latest.of_model(self._registry, head))
 
     def _models(self, heads: Sequence[registry_entities.Head]) -> list[Any]:
         """One page of RegisteredModels."""
-        if len(heads) <= _FEW_MODELS:
-            return [self._model(head) for head in heads]
-        newest: dict[str, registry_entities.Version] = {}
-        for head, version in self._registry.list_all_versions():  # of each model the newest first
-            newest.setdefault(head.uid, version)
-        return [entities.registered_model(head, filter(None, [newest.get(head.uid)])) for head in heads]
-
-    def _latest(self, head: registry_entities.Head) -> list[registry_entities.Version]:
-        """The latest version of each stage: the one with the highest number, because stages are not offered."""
-        if not head.last_version:
-            return []
-        with contextlib.suppress(errors.NotFound):  # deleted
-            return [self._registry.version_of(head, head.last_version)]
-        with contextlib.suppress(errors.NotFound):  # the model was deleted meanwhile
-            return self._registry.list_versions(head.name)[:1]
-        return []
+        return list(map(entities.registered_model, heads, latest.of_models(self._registry, heads)))
 
 
 class ConfigMapModelRegistryStore(RegistryStore):
     """What MLflow builds for ``configmap://NAMESPACE[?context=NAME]``. Raises MlflowException for another URI."""
 
     def __init__(self, store_uri: str, tracking_uri: str | None = None) -> None:
-        opener = _Opener(_parsed(store_uri))
+        opener = opening.Opener(opening.parse(store_uri))
         super().__init__(store_uri, tracking_uri, opener, opener.identify)
-
-
-@dataclasses.dataclass(frozen=True)
-class _Opener:
-    """Opens the registry of a URI; a class, so that a store can be pickled."""
-
-    address: uri.RegistryUri
-
-    def __call__(self) -> store.Registry:
-        try:
-            from podium.kube import configmaps
-        except ImportError as error:
-            raise exceptions.MlflowException(
-                f"configmap:// registries need the Kubernetes client: pip install 'podium[mlflow]' ({error})",
-                databricks_pb2.NOT_IMPLEMENTED,
-            ) from error
-        return store.Registry(configmaps.open_backend(self.address.namespace, context=self.address.context))
-
-    def identify(self) -> registry_entities.Actor:
-        """Whom the API server takes this process for; where it tells nobody, the operating system's user."""
-        from podium.kube import whoami
-
-        try:
-            return whoami.of_context(self.address.context)
-        except errors.Forbidden:
-            return actor.of_operating_system()
-
-
-@translate.translated
-def _parsed(store_uri: str) -> uri.RegistryUri:
-    return uri.parse(store_uri)

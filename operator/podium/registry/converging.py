@@ -125,7 +125,9 @@ def _shown(head: entities.Head, version: entities.Version) -> entities.Version:
     if version.number in head.deleting:
         version = transitions.redact(version, version.updated_ms)
     updated = version.updated_ms if version.deleted else max(version.updated_ms, head.renamed_ms)
-    return dataclasses.replace(version, model_uid="", updated_ms=updated, operation_id="", made_ms=0, writes=())
+    return dataclasses.replace(
+        version, model_uid="", updated_ms=updated, operation_id="", made_ms=0, staging=0, writes=()
+    )
 
 
 def check_possible(head: entities.Head, order: Order) -> None:
@@ -178,6 +180,7 @@ def exact(want: entities.Version | None, found: entities.Version, now_ms: int) -
         approvals=want.approvals or (() if want.deleted else found.approvals),
         operation_id=found.operation_id,
         made_ms=found.made_ms,
+        staging=found.staging,
         writes=found.writes,
     )
 

@@ -12,6 +12,9 @@ Reason = Literal["set", "deleted", "version-deleted", "pinned", "mirrored", "res
 """Why an alias moved: set or deleted by a user, dropped with its version, set by a ModelAlias with spec.version, moved
 in the MLflow server that the model is a mirror of, or brought by an import or a restore."""
 
+STAGES = NO_STAGE, STAGING, PRODUCTION, ARCHIVED = "None", "Staging", "Production", "Archived"
+ACTIVE_STAGES = STAGING, PRODUCTION
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Actor:
@@ -164,6 +167,8 @@ class Head:
     """When the model got its name by a rename; no version counts as updated before that."""
     uses_stages: bool = False
     """Whether a version was ever in a stage other than "None"; else none has to be looked at to know."""
+    stagings: int = 0
+    """How many transitions between stages were ever decided, which is the last one's number."""
     mirror: str = ""
     """Address of the MLflow server that is the truth about this model; only the mirror writes to it then."""
     operations: tuple[tuple[str, int], ...] = ()
@@ -185,7 +190,9 @@ class Version:
     run_link: str | None = None
     description: str | None = None
     tags: Tags = dataclasses.field(default_factory=dict)
-    stage: str = "None"
+    stage: str = NO_STAGE
+    staging: int = 0
+    """Number of the transition that brought it into its stage; 0: it was made in it."""
     user_id: str | None = None
     status: str = "READY"
     status_message: str | None = None

@@ -6,6 +6,7 @@ done by whoever comes next:
     create a model      head, then the claim (decides; a claim whose head is gone or deleted is taken over)
     create a version    the version's object, then the head's lastVersion (decides)
     rename a model      the head: `renaming`; the new name's claim; the head: the name (decides); the old claim removed
+    change a stage      the head; the version; the others that are to be archived (each by itself, see staging.py)
     delete a version    the head: aliases dropped, `deleting` (decides); the tombstone; the head without `deleting`
     delete a model      the head: deleted (decides); claims, versions, archives, head removed
 """
@@ -22,6 +23,7 @@ from podium.registry import (
     mirroring,
     reading,
     removal,
+    staging,
     sweeping,
     transitions,
     validation,
@@ -29,7 +31,7 @@ from podium.registry import (
 )
 
 
-class Registry(listing.Listing, versions.Versions, holders.Holders, images.Images):
+class Registry(listing.Listing, versions.Versions, staging.Staging, holders.Holders, images.Images):
     """Synchronous and safe to use from several threads; raises kinds of errors.RegistryError only.
 
     The parts that it inherits: lists, single versions, what ModelAlias objects hold, whole models.

@@ -253,6 +253,29 @@ def shown(head: Head, version: Version) -> Version:
     return dataclasses.replace(version, updated_ms=head.renamed_ms)
 
 
+def begin_staging(head: Head, stage: str, now_ms: int) -> Head:
+    """A version is to come into a stage; `stagings` becomes the number of that, and `updated_ms` its time."""
+    return dataclasses.replace(
+        head,
+        uses_stages=head.uses_stages or stage != entities.NO_STAGE,
+        stagings=head.stagings + 1,
+        updated_ms=_later(head.updated_ms, now_ms),
+    )
+
+
+def stage(version: Version, stage: str, decided: Head) -> Version:
+    """The version in another stage, by the transition that was decided last in this head, unless a later one was."""
+    if version.staging >= decided.stagings:
+        return version
+    updated = _later(version.updated_ms, decided.updated_ms)
+    return dataclasses.replace(version, stage=stage, staging=decided.stagings, updated_ms=updated)
+
+
+def archive(version: Version, since: str, decided: Head) -> Version:
+    """The version in "Archived", if it is in the stage `since` by an earlier transition."""
+    return stage(version, entities.ARCHIVED, decided) if version.stage == since else version
+
+
 def set_version_tag(version: Version, key: str, value: str | None) -> Version:
     """One more tag, or another value."""
     return dataclasses.replace(version, tags={**version.tags, key: value})

@@ -24,7 +24,7 @@ OPERATION_ID_LIMIT = 256
 WHY_LIMIT = 2_000
 """Characters of somebody's reason for a move or a decision."""
 
-_NO_TEXTS = ("number", "tags", "created_ms", "updated_ms", "made_ms", "deleted", "approvals", "writes")
+_NO_TEXTS = ("number", "tags", "created_ms", "updated_ms", "made_ms", "staging", "deleted", "approvals", "writes")
 """Fields of a version."""
 _ALIAS = re.compile(r"[\w\-]+")
 _RESERVED_ALIAS = re.compile(r"[vV]\d+")
@@ -111,6 +111,14 @@ def check_number(number: int) -> None:
     """Raises InvalidInput unless the number is whole."""
     if isinstance(number, bool) or not isinstance(number, int):
         raise errors.InvalidInput(f"Parameter 'version' must be an integer, got {number!r}.")
+
+
+def check_stage(stage: str) -> None:
+    """Raises InvalidInput for what is no stage of MLflow's, in its canonical spelling."""
+    if stage not in entities.STAGES:
+        raise errors.InvalidInput(
+            f"Invalid Model Version stage: {_short(str(stage))}. Value must be one of {', '.join(entities.STAGES)}."
+        )
 
 
 def check_version(version: entities.Version) -> None:

@@ -41,7 +41,6 @@ AS_INHERITED = {
 }
 """What MLflow's base class does by the methods of this store, or by the tracking store, and says no to workspaces."""
 REFUSED: dict[str, tuple[Any, ...]] = {
-    "transition_model_version_stage": ("iris", 1, "Staging", False),
     "create_webhook": ("hook", "https://example.com", []),
     "get_webhook": ("1",),
     "list_webhooks": (),

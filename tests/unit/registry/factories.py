@@ -129,6 +129,7 @@ def heads(draw: st.DrawFn) -> entities.Head:
         renaming=draw(st.none() | ANY_TEXT),
         renamed_ms=draw(TIMES),
         uses_stages=draw(st.booleans()),
+        stagings=draw(NUMBERS),
         mirror=draw(ANY_TEXT),
         operations=draw(
             st.lists(st.tuples(st.from_regex(r"[a-z2-7]{16}", fullmatch=True), NUMBERS), max_size=3).map(tuple)
@@ -160,6 +161,7 @@ def versions(draw: st.DrawFn) -> entities.Version:
         deleted=draw(st.booleans()),
         operation_id=draw(ANY_TEXT),
         made_ms=draw(TIMES),
+        staging=draw(NUMBERS),
         approvals=draw(APPROVALS),
         writes=draw(WRITES),
     )

@@ -46,7 +46,15 @@ def versions(draw: st.DrawFn, number: int) -> entities.Version:
     if draw(st.sampled_from([False, False, True])):
         return entities.Version("", number, "", created_ms=made.created_ms, updated_ms=made.updated_ms, deleted=True)
     return dataclasses.replace(
-        made, model_uid="", number=number, tags=draw(TAGS), deleted=False, operation_id="", made_ms=0, writes=()
+        made,
+        model_uid="",
+        number=number,
+        tags=draw(TAGS),
+        deleted=False,
+        operation_id="",
+        made_ms=0,
+        staging=0,
+        writes=(),
     )
 
 

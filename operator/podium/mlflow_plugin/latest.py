@@ -1,0 +1,42 @@
+"""Latest: the latest version of each stage of a model, which MLflow shows with the model itself.
+
+As long as no version of a model was ever in a stage, that is one version: the one with the highest number.
+"""
+
+import contextlib
+from collections.abc import Iterable, Sequence
+
+from podium import errors
+from podium.registry import entities, store
+
+_FEW_MODELS = 10
+"""Up to so many models the latest versions are read model by model; above, all versions at once."""
+
+
+def by_stage(versions: Iterable[entities.Version]) -> list[entities.Version]:
+    """Of each stage the version with the highest number, in the order in which the stages' first versions were made."""
+    latest = {version.stage: version for version in sorted(versions, key=lambda version: version.number)}
+    return list(latest.values())
+
+
+def of_model(registry: store.Registry, head: entities.Head) -> list[entities.Version]:
+    """The latest version of each stage of this model."""
+    if not head.last_version:
+        return []
+    with contextlib.suppress(errors.NotFound):  # deleted
+        if not head.uses_stages:
+            return [registry.version_of(head, head.last_version)]
+    with contextlib.suppress(errors.NotFound):  # the model was deleted meanwhile
+        return by_stage(registry.list_versions(head.name))
+    return []
+
+
+def of_models(registry: store.Registry, heads: Sequence[entities.Head]) -> list[list[entities.Version]]:
+    """The same for each of many models."""
+    if len(heads) <= _FEW_MODELS:
+        return [of_model(registry, head) for head in heads]
+    versions: dict[str, list[entities.Version]] = {head.uid: [] for head in heads}
+    for head, version in registry.list_all_versions():
+        if head.uid in versions:
+            versions[head.uid].append(version)
+    return [by_stage(versions[head.uid]) for head in heads]
