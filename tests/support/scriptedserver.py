@@ -3,7 +3,9 @@
 import collections.abc
 import contextlib
 import http.server
+import socket
 import threading
+import time
 from typing import Any
 
 from kubernetes.client import configuration as configurations
@@ -21,6 +23,15 @@ class Server(http.server.ThreadingHTTPServer):
         self.answer: tuple[int, dict[str, str], bytes] | None = (200, {}, b"{}")
         self.requests: list[tuple[str, str, dict[str, str], bytes]] = []
         self.connections = 0
+        self.barrier: threading.Barrier | None = None
+        """Where requests wait for one another before they are answered."""
+        self._open: list[socket.socket] = []
+
+    def drop(self) -> None:
+        """Close every connection, and return when the other side can see it."""
+        for each in self._open:
+            each.shutdown(socket.SHUT_RDWR)
+        time.sleep(0.05)
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -30,12 +41,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def setup(self) -> None:
         super().setup()
         self.server.connections += 1
+        self.server._open.append(self.connection)
 
     def handle_any(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.server.requests.append(
             (self.command, self.path, {key.lower(): value for key, value in self.headers.items()}, body)
         )
+        if self.server.barrier:
+            self.server.barrier.wait(10)
         if self.server.answer is None:
             self.close_connection = True
             self.connection.close()

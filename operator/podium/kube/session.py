@@ -1,42 +1,36 @@
 """Synchronous calls to the API server with plain dicts: for the registry, whose callers (MLflow's stores) are threads.
 
-Address, TLS and tokens are those of the official client, whose typed classes are never touched: their models make a
-GET three times as dear. Connections are kept alive. Every failure is raised as an errors.Kube* with the server's own
-sentence, and every call has a time limit. Nothing is retried here: whoever calls knows whether it may be repeated.
+Address, TLS, tokens and proxies are those of the official client, whose typed classes are never touched: their models
+make a GET three times as dear. Connections are kept alive; they are wire's, or proxied's where a proxy is between.
+Every failure is raised as an errors.Kube* with the server's own sentence, and every call has a time limit. Nothing is
+retried here: whoever calls knows whether it may be repeated.
 """
 
+import functools
 import json
 import os
 import pathlib
 import threading
 import urllib.parse
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeVar
 
-import urllib3
-import urllib3.exceptions
 from kubernetes import config
 from kubernetes.client import configuration as configurations
 from kubernetes.client import rest
 
 from podium import errors
-from podium.kube import statuses
+from podium.kube import proxied, statuses, wire
 
+T = TypeVar("T")
 Manifest = dict[str, Any]
 
 CONNECT_SECONDS = 5.0
 CALL_SECONDS = 15.0
-CONNECTIONS = 16
+CONNECTIONS = 64
 """Connections that are kept; more calls at a time open more, which are closed after them."""
 
 _POD_NAMESPACE = pathlib.Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
-_UNTAKEN = (
-    urllib3.exceptions.NewConnectionError,
-    urllib3.exceptions.ConnectTimeoutError,
-    urllib3.exceptions.SSLError,
-    urllib3.exceptions.ProxyError,
-)
-"""Failures before the request was sent."""
 
 
 class Session:
@@ -48,7 +42,7 @@ class Session:
         self._configuration = configuration
         self._lock = threading.Lock()
         self._process = -1
-        self._pool = urllib3.PoolManager()
+        self._pool: wire.Connections | proxied.Connections | None = None
 
     @classmethod
     def connect(cls, context: str | None = None) -> "Session":
@@ -83,26 +77,35 @@ class Session:
 
         The body is JSON under every `content_type`, by which the API server tells patches apart.
         """
-        url = self._configuration.host + path
-        if query:
-            url += "?" + urllib.parse.urlencode(query)
-        try:
-            answer = self._connections().request(
-                method,
-                url,
-                body=None if body is None else json.dumps(body, separators=(",", ":")),
-                headers=self._headers(body is not None) | ({"Content-Type": content_type} if content_type else {}),
-                timeout=urllib3.Timeout(connect=min(CONNECT_SECONDS, seconds), read=seconds),
-                retries=False,  # urllib3 would repeat a PUT whose answer was lost
-                redirect=False,
-            )
-        except urllib3.exceptions.HTTPError as error:
-            text = f"{method} {path}: {error or type(error).__name__}"
-            is_untaken = isinstance(error, _UNTAKEN)
-            raise errors.KubeUnavailable(0, "Unreachable", text, is_untaken=is_untaken) from error
-        if answer.status >= 300:
-            raise statuses.refusal(answer.status, answer.data, answer.headers.get("Retry-After", ""))
-        return _parse(answer.data, f"{method} {path}")
+        target = f"{path}?{urllib.parse.urlencode(query)}" if query else path
+        content = None if body is None else json.dumps(body, separators=(",", ":")).encode()
+        headers = self._headers(body is not None) | ({"Content-Type": content_type} if content_type else {})
+        exchange = self._connections().send(method, target, content, headers, seconds)
+        return _object(exchange.answer(), f"{method} {path}")
+
+    def request_all(self, paths: Iterable[str], *, seconds: float = CALL_SECONDS) -> list[Manifest | errors.KubeError]:
+        """Objects by GETs that are under way at once, each or the error in its place."""
+        headers, connections = self._headers(False), self._connections()
+
+        def send(path: str) -> Callable[[], Manifest]:
+            exchange = connections.send("GET", path, None, headers, seconds)
+            return lambda: _object(exchange.answer(), f"GET {path}")
+
+        sent = [_caught(functools.partial(send, path)) for path in paths]
+        return [each if isinstance(each, errors.KubeError) else _caught(each) for each in sent]
+
+    def watch(self, path: str, *, query: Mapping[str, str], silence_seconds: float) -> Iterator[tuple[str, Manifest]]:
+        """The events of a watch until the server ends it: their type, and the object.
+
+        Raises errors.KubeError kinds: KubeUnavailable also when nothing comes for `silence_seconds`, KubeGone when the
+        resourceVersion has expired.
+        """
+        what, target = f"watch {path}", f"{path}?{urllib.parse.urlencode({**query, 'watch': 'true'})}"
+        for answer in self._connections().send("GET", target, None, self._headers(False), silence_seconds).lines():
+            event = _object(answer, what)
+            if event.get("type") == "ERROR":
+                raise statuses.from_status(event["object"])
+            yield event["type"], event["object"]
 
     def _headers(self, has_body: bool) -> dict[str, str]:
         headers = {"Accept": "application/json", "User-Agent": "podium-registry"}
@@ -113,14 +116,14 @@ class Session:
                 headers[setting["key"]] = setting["value"]
         return headers
 
-    def _connections(self) -> urllib3.PoolManager:
+    def _connections(self) -> wire.Connections | proxied.Connections:
         """The pool of this process: a connection that a fork shares would mix up two processes' answers."""
-        if self._process != os.getpid():
-            with self._lock:
-                if self._process != os.getpid():
-                    self._pool = rest.RESTClientObject(self._configuration).pool_manager
-                    self._process = os.getpid()
-        return self._pool
+        if (pool := self._pool) and self._process == os.getpid():
+            return pool
+        with self._lock:
+            if not self._pool or self._process != os.getpid():
+                self._pool, self._process = _pool(self._configuration), os.getpid()
+            return self._pool
 
 
 def own_namespace(context: str | None = None) -> str:
@@ -143,6 +146,26 @@ def own_namespace(context: str | None = None) -> str:
             0, "NoConfiguration", f"the kubeconfig has no context {context!r}", is_untaken=True
         )
     return str(chosen["context"].get("namespace") or "default")
+
+
+def _pool(configuration: configurations.Configuration) -> wire.Connections | proxied.Connections:
+    manager = rest.RESTClientObject(configuration).pool_manager
+    if manager.proxy is None:
+        return wire.Connections(configuration, CONNECTIONS, CONNECT_SECONDS)
+    return proxied.Connections(manager, configuration.host, CONNECT_SECONDS)
+
+
+def _caught(call: Callable[[], T]) -> T | errors.KubeError:
+    try:
+        return call()
+    except errors.KubeError as error:
+        return error
+
+
+def _object(answer: wire.Answer, what: str) -> Manifest:
+    if answer.status >= 300:
+        raise statuses.refusal(answer.status, answer.content, answer.retry_after)
+    return _parse(answer.content, what)
 
 
 def _parse(content: bytes, what: str) -> Manifest:

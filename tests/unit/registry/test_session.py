@@ -4,6 +4,7 @@ import collections.abc
 import json
 import os
 import pathlib
+import threading
 
 import pytest
 from kubernetes.client import configuration as configurations
@@ -122,6 +123,73 @@ def test_a_fork_opens_connections_of_its_own(server: Server) -> None:
     assert os.waitpid(child, 0)[1] == 0
     client.request("GET", "/api")
     assert server.connections == 2
+
+
+def test_several_gets_are_under_way_at_once_and_each_has_its_own_answer(server: Server) -> None:
+    server.barrier = threading.Barrier(2)
+    client = connected(server)
+    assert client.request_all(["/a", "/b"]) == [{}, {}]
+    assert sorted(path for _, path, _, _ in server.requests) == ["/a", "/b"]
+    server.barrier = None
+    server.answer = (404, {}, b'{"message": "nothing here"}')
+    [refused] = client.request_all(["/c"])
+    assert isinstance(refused, errors.KubeNotFound)
+    server.answer = None
+    assert [type(each) for each in client.request_all(["/d", "/e"])] == [errors.KubeUnavailable] * 2
+
+
+def test_a_connection_that_the_server_closed_meanwhile_is_not_used_again(server: Server) -> None:
+    client = connected(server)
+    server.answer = (200, {}, b"{}")
+    client.request("GET", "/api")
+    server.drop()
+    assert client.request("PUT", "/api", body={}) == {}
+    assert server.connections == 2
+
+
+EVENTS = [{"type": "ADDED", "object": {"kind": "ConfigMap"}}, {"type": "BOOKMARK", "object": {"kind": "ConfigMap"}}]
+
+
+def test_a_watch_gives_its_events_as_they_come(server: Server) -> None:
+    server.answer = (200, {}, "".join(json.dumps(event) + "\n" for event in EVENTS).encode())
+    found = list(connected(server).watch("/api", query={"resourceVersion": "7"}, silence_seconds=5))
+    assert found == [(event["type"], event["object"]) for event in EVENTS]
+    assert server.requests[0][1] == "/api?resourceVersion=7&watch=true"
+
+
+@pytest.mark.parametrize("is_event", [False, True], ids=["as the answer", "as an event"])
+def test_a_watch_whose_resource_version_expired_is_gone(server: Server, is_event: bool) -> None:
+    status = {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old resource version"}
+    event = json.dumps({"type": "ERROR", "object": status}).encode()
+    server.answer = (200, {}, event) if is_event else (410, {}, json.dumps(status).encode())
+    with pytest.raises(errors.KubeGone, match="too old"):
+        list(connected(server).watch("/api", query={}, silence_seconds=5))
+
+
+def test_a_watch_that_falls_silent_is_given_up(server: Server) -> None:
+    server.answer = (200, {"Content-Length": "1000"}, b'{"type": "ADDED", "object": {}}\n')
+    events = connected(server).watch("/api", query={}, silence_seconds=0.2)
+    assert next(events) == ("ADDED", {})
+    with pytest.raises(errors.KubeUnavailable, match="timed out"):
+        next(events)
+
+
+def test_a_proxy_of_the_configuration_is_gone_through(server: Server) -> None:
+    configuration = configurations.Configuration()
+    configuration.host = "http://api.example.com"
+    configuration.proxy = f"http://127.0.0.1:{server.server_port}"
+    client = session.Session(configuration)
+    server.answer = (200, {}, b'{"type": "ADDED", "object": {}}\n')
+    assert client.request("GET", "/api") == {"type": "ADDED", "object": {}}
+    assert list(client.watch("/api", query={}, silence_seconds=5)) == [("ADDED", {})]
+    assert server.requests[0][1] == "http://api.example.com/api"
+    server.answer = (404, {}, b'{"message": "nothing here"}')
+    with pytest.raises(errors.KubeNotFound, match="nothing here"):
+        client.request("GET", "/api")
+    configuration.proxy = "http://127.0.0.1:1"
+    with pytest.raises(errors.KubeUnavailable) as caught:
+        session.Session(configuration).request("GET", "/api")
+    assert caught.value.is_untaken
 
 
 def test_without_any_configuration_the_error_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
