@@ -131,8 +131,7 @@ def test_an_ingress_that_the_api_server_refuses_is_told_and_the_service_answers(
     site.apply("iris", served.name, ingress=ingress)
     message = site.stalled("iris", "Refused")
     assert "no name at all!" in message
-    found = site.namespace.get("ModelAlias", "iris")
-    assert support.served(found) == 1
+    found = site.namespace.wait("ModelAlias", "iris", "serves version 1", lambda found: support.served(found) == 1)
     assert support.conditions(found)["Serving"]["status"] == "True"
     site.apply("iris", served.name)
     site.wait_answers("iris", 1)
