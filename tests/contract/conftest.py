@@ -54,3 +54,12 @@ def records(request: pytest.FixtureRequest) -> backend.Backend:
 def registry(records: backend.Backend) -> store.Registry:
     """An empty registry."""
     return store.Registry(records)
+
+
+@pytest.fixture(scope="module")
+def own_namespace(api: session.Session) -> collections.abc.Iterator[str]:
+    """A namespace that no other test empties."""
+    name = f"mlflow-server-{secrets.token_hex(4)}"
+    api.request("POST", "/api/v1/namespaces", body={"metadata": {"name": name}})
+    yield name
+    api.request("DELETE", f"/api/v1/namespaces/{name}")

@@ -1,14 +1,7 @@
 """A tracking server with four workers on a registry of the real API server, and unmodified MLflow clients."""
 
 import collections.abc
-import contextlib
 import dataclasses
-import os
-import pathlib
-import secrets
-import signal
-import subprocess
-import sys
 import time
 from typing import Any
 
@@ -21,16 +14,13 @@ from sklearn import linear_model
 from localcluster import context
 from podium.kube import configmaps, session
 from podium.registry import store
-from tests.support import s3, workers
+from tests.support import s3, trackingserver, workers
 
 WORKERS = 4
 TRIES = 1000
 BUCKET = "artifacts"
-START_SECONDS = 240  # on two cores that others use too
 ROWS = [[0.0, 0.0], [1.0, 1.0], [2.0, 0.0], [3.0, 1.0]]
 CLASSES = [0, 1, 0, 1]
-REGISTRY_ASKED = "/api/2.0/mlflow/registered-models/search?max_results=1&filter=name%20%3D%20%27podium-readiness%27"
-"""As the chart's readiness probe."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,15 +40,6 @@ class Tracking:
 
 
 @pytest.fixture(scope="module")
-def own_namespace(api: session.Session) -> collections.abc.Iterator[str]:
-    """A namespace that no other test empties."""
-    name = f"mlflow-server-{secrets.token_hex(4)}"
-    api.request("POST", "/api/v1/namespaces", body={"metadata": {"name": name}})
-    yield name
-    api.request("DELETE", f"/api/v1/namespaces/{name}")
-
-
-@pytest.fixture(scope="module")
 def tracking(
     target: context.Target, api: session.Session, own_namespace: str, tmp_path_factory: pytest.TempPathFactory
 ) -> collections.abc.Iterator[Tracking]:
@@ -67,7 +48,7 @@ def tracking(
     port = s3.free_ports(1)[0]
     with (
         s3.seaweedfs(tmp_path_factory.mktemp("s3"), BUCKET) as endpoint,
-        running(
+        trackingserver.running(
             [
                 f"--registry-store-uri=configmap://{own_namespace}?context={target.context}",
                 f"--backend-store-uri=sqlite:///{folder}/mlflow.db",
@@ -87,42 +68,9 @@ def tracking(
             folder,
         ) as pid,
     ):
-        await_registry(port, folder / "output")
+        trackingserver.await_registry(port, folder / "output")
         registry = store.Registry(configmaps.ConfigMapBackend(api, own_namespace))
         yield Tracking(port, pid, own_namespace, endpoint, registry)
-
-
-@contextlib.contextmanager
-def running(options: list[str], environment: dict[str, str], folder: pathlib.Path) -> collections.abc.Iterator[int]:
-    """The server's process, stopped with its workers at the end; it knows nothing of this process's MLflow settings."""
-    inherited = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW", "AWS"))}
-    settings = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    with (folder / "output").open("wb") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "mlflow", "server", *options],
-            env=inherited | settings | environment,
-            cwd=folder,
-            stdout=out,
-            stderr=out,
-            start_new_session=True,
-        )
-    try:
-        yield process.pid
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def await_registry(port: int, output: pathlib.Path) -> None:
-    """Returns when the server's registry answers. Raises AssertionError with the server's output."""
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        with contextlib.suppress(httpx.HTTPError):
-            if httpx.get(f"http://127.0.0.1:{port}{REGISTRY_ASKED}", timeout=10).status_code == 200:
-                return
-        time.sleep(0.3)
-    raise AssertionError(f"the tracking server's registry did not answer:\n{output.read_text()[-4000:]}")
 
 
 @pytest.fixture
@@ -131,11 +79,8 @@ def client(tracking: Tracking, monkeypatch: pytest.MonkeyPatch) -> collections.a
     for name in ("MLFLOW_S3_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
-    before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(tracking.url)
-    yield mlflow.MlflowClient()
-    mlflow.set_registry_uri("")
-    mlflow.set_tracking_uri(before)
+    with trackingserver.used(tracking.url):
+        yield mlflow.MlflowClient()
 
 
 def log_model(name: str) -> Any:
@@ -227,7 +172,8 @@ def test_refusals_reach_the_client_at_once_with_their_sentences(client: Any) -> 
     ],
 )
 def test_a_host_that_is_not_allowed_is_refused(tracking: Tracking, host: str, status: int) -> None:
-    assert httpx.get(tracking.url + REGISTRY_ASKED, headers={"Host": host}, timeout=30).status_code == status
+    answer = httpx.get(tracking.url + trackingserver.REGISTRY_ASKED, headers={"Host": host}, timeout=30)
+    assert answer.status_code == status
 
 
 def test_a_read_through_another_worker_right_after_a_write_is_never_stale(
