@@ -15,13 +15,19 @@ from podium import names
 CLAIM, HEAD, VERSION, ARCHIVE, POLICY = "claim", "head", "version", "archive", "policy"
 """Values of names.REGISTRY_KIND_LABEL."""
 
+_CLAIM_PREFIX = "podium-claim-"
 _RANDOM_CHARACTERS = 16
 _READABLE_CHARACTERS = 24
 
 
 def claim_name(model_name: str) -> str:
     """Name of the ConfigMap that claims a model's name; `a` and `A`, or NFC and NFD, are different names."""
-    return f"podium-claim-{names.short_hash(model_name, 52)}"
+    return f"{_CLAIM_PREFIX}{names.short_hash(model_name, 52)}"
+
+
+def is_claim(object_name: str) -> bool:
+    """Whether a ConfigMap of this name is a claim, whatever its labels say."""
+    return object_name.startswith(_CLAIM_PREFIX)
 
 
 def make_uid(model_name: str, nonce: str) -> str:
