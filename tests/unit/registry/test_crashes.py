@@ -8,11 +8,13 @@ import pytest
 
 from podium import errors
 from podium.registry import backend as backend_protocol
-from podium.registry import catalog, codec, entities, keys, limits, memory, removal, store
+from podium.registry import catalog, checking, codec, entities, keys, limits, memory, removal, store
 from tests.unit.registry import factories
 
 JOE = factories.JOE
 CLAIM = entities.ServingClaim("u1", "prod", "iris", (2,))
+PIN = entities.Pin("u1", "prod", "iris")
+LATE_MS = 1_000_000 + 2 * removal.GRACE_MS
 
 
 def prepared() -> memory.MemoryBackend:
@@ -23,6 +25,8 @@ def prepared() -> memory.MemoryBackend:
     for number in (1, 2, 3):
         registry.create_version("iris", source=f"s3://models/{number}")
     registry.set_alias("iris", "champion", 1, JOE)
+    for number in (1, 2):
+        registry.transition_stage("iris", number, "Production")
     return backend
 
 
@@ -73,8 +77,27 @@ OPERATIONS = {
         lambda r: r.record_serving(uid_of(r), CLAIM), lambda r: r.get_model("iris").serving == {"u1": CLAIM}
     ),
     "pin": Operation(
-        lambda r: r.pin_alias(uid_of(r), "champion", 2, entities.Pin("u1", "prod", "iris"), JOE),
+        lambda r: r.pin_alias(uid_of(r), "champion", 2, PIN, JOE),
         lambda r: r.get_model("iris").aliases == {"champion": 2} and "champion" in r.get_model("iris").pins,
+    ),
+    "move a version into a stage": Operation(
+        lambda r: r.transition_stage("iris", 3, "Production", archive_existing=True),
+        lambda r: [v.stage for v in r.list_versions("iris")] == ["Production", "Archived", "Archived"],
+    ),
+    "rename to itself": Operation(
+        lambda r: r.rename_model("iris", "iris"),
+        lambda r: r.get_model("iris").renamed_ms == r.get_model("iris").updated_ms > 0,
+    ),
+    "describe": Operation(
+        lambda r: r.update_model("iris", "flowers"), lambda r: r.get_model("iris").description == "flowers"
+    ),
+    "decide about a version": Operation(
+        lambda r: r.decide("iris", 1, entities.Approval("approved", 1, JOE)),
+        lambda r: [approval.decision for approval in r.get_version("iris", 1).approvals][:1] == ["approved"],
+    ),
+    "gate": Operation(
+        lambda r: r.put_policy(entities.Policy(uid_of(r), {"champion": (PIN, entities.Gates(tags={"a": "b"}))})),
+        lambda r: "champion" in r.policy(r.get_model("iris")).gates,
     ),
     "tag a version": Operation(
         lambda r: r.set_version_tag("iris", 1, "a", "b"), lambda r: r.get_version("iris", 1).tags == {"a": "b"}
@@ -128,9 +151,10 @@ def test_a_killed_operation_stops_nobody_else(operation: Operation, write: int, 
 @pytest.mark.parametrize(("operation", "write", "is_taken"), CRASHES)
 def test_a_sweep_leaves_nothing_that_belongs_to_no_model(operation: Operation, write: int, is_taken: bool) -> None:
     backend = kill(operation, write, is_taken)
-    registry = store.Registry(backend, clock=factories.Clock(1_000_000 + 2 * removal.GRACE_MS))
+    registry = store.Registry(backend, clock=factories.Clock(LATE_MS))
     before = registry.list_models()
     registry.sweep()
+    assert checking.check(backend, LATE_MS) == []
     unmarked = {"deleting": (), "renaming": None, "writes": ()}
     assert [dataclasses.replace(h, **unmarked) for h in before] == [
         dataclasses.replace(h, **unmarked) for h in registry.list_models()
@@ -140,6 +164,7 @@ def test_a_sweep_leaves_nothing_that_belongs_to_no_model(operation: Operation, w
         assert (head.deleting, head.renaming) == ((), None)
         owned |= {keys.claim_name(head.name), head.uid}
         owned |= {keys.version_name(head.uid, number) for number in range(1, head.last_version + 1)}
+        owned |= {keys.policy_name(head.uid)} if registry.policy(head).gates else set()
     assert {record.name for record in backend.list({})} == owned
     assert registry.sweep() == []
 
@@ -276,7 +301,11 @@ def kill(operation: Operation, write: int, is_taken: bool) -> memory.MemoryBacke
 
 
 def check(backend: memory.MemoryBackend, registry: store.Registry) -> None:
-    """What holds at any time: one model a name, numbers unique, aliases on versions that are there, a full history."""
+    """What holds at any time: one model a name, numbers unique, aliases on versions that are there, a full history.
+
+    And what a check finds is only what a repair mends.
+    """
+    assert not any(finding.needs_person for finding in checking.check(backend, LATE_MS))
     heads = registry.list_models()
     assert heads == [registry.get_model(head.name) for head in heads]
     index = catalog.Catalog()
