@@ -77,6 +77,8 @@ COPY operator/podium/desired /src/operator/podium/desired
 COPY operator/podium/gates /src/operator/podium/gates
 COPY operator/podium/kube /src/operator/podium/kube
 COPY operator/podium/mlflow_plugin /src/operator/podium/mlflow_plugin
+COPY operator/podium/handlers/__init__.py operator/podium/handlers/logs.py /src/operator/podium/handlers/
+COPY operator/podium/sync /src/operator/podium/sync
 RUN --mount=type=cache,target=/cache \
     touch README.md && \
     uv pip install --python /opt/podium/bin/python3 --target /opt/app --no-deps --no-build-isolation /src && \

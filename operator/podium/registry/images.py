@@ -1,9 +1,12 @@
 """Images: the part of the registry that sees whole models, as mirror, export, import and restore do."""
 
-from podium.registry import access, converger, converging, entities, mirroring, validation
+import dataclasses
+import functools
+
+from podium.registry import converger, converging, entities, listing, mirroring, validation
 
 
-class Images(access.Access):
+class Images(listing.Listing):
     """Models in full."""
 
     def image(self, name: str) -> converging.ModelImage:
@@ -33,5 +36,22 @@ class Images(access.Access):
             mirroring.check_creation(self._backend, image.name)
         return self._converger().converge(converging.Order(image, actor, reason, mirror, evidence), is_dry=is_dry)
 
+    def mark_models(self, before: str, after: str) -> list[str]:
+        """Models that are a mirror of the server `before` are one of `after` from now on, or of none if that is "".
+
+        Their names. May be repeated after a crash.
+        """
+        marked = []
+        for head in self.list_models():
+            if head.mirror == before:
+                read = functools.partial(self._reader.head_of_uid, head.uid)
+                self._writer.change_head(read, functools.partial(_marked, before, after))
+                marked.append(head.name)
+        return marked
+
     def _converger(self) -> converger.Converger:
         return converger.Converger(self._backend, self._reader, self._writer, self._creation, self._clock)
+
+
+def _marked(before: str, after: str, head: entities.Head) -> entities.Head:
+    return dataclasses.replace(head, mirror=after) if head.mirror == before else head

@@ -19,7 +19,6 @@ from podium.registry import (
     holders,
     images,
     keys,
-    listing,
     mirroring,
     reading,
     removal,
@@ -31,7 +30,7 @@ from podium.registry import (
 )
 
 
-class Registry(listing.Listing, versions.Versions, staging.Staging, holders.Holders, images.Images):
+class Registry(images.Images, versions.Versions, staging.Staging, holders.Holders):
     """Synchronous and safe to use from several threads; raises kinds of errors.RegistryError only.
 
     The parts that it inherits: lists, single versions, what ModelAlias objects hold, whole models.

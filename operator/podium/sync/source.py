@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import requests
+import urllib3.exceptions
 from mlflow import exceptions
 from mlflow.entities import model_registry
 from mlflow.tracking._model_registry import client as registry_client
@@ -224,7 +225,7 @@ def _is_whole(model: Any, image: converging.ModelImage) -> bool:
 def _cause(error: exceptions.MlflowException) -> str:
     """What kind of failure it is, as errors.ServerFailed has it."""
     below: BaseException | None = error.__cause__ or error.__context__
-    if isinstance(below, requests.Timeout):
+    if isinstance(below, requests.Timeout) or isinstance(_last_failure(below), urllib3.exceptions.TimeoutError):
         return "TimedOut"
     if isinstance(below, requests.exceptions.RetryError):  # the statuses that MLflow's client would repeat
         status = re.search(r"too many (\d{3}) error responses", str(below))
@@ -234,6 +235,11 @@ def _cause(error: exceptions.MlflowException) -> str:
     if "not in a valid JSON format" in str(error):
         return "Unreadable"
     return _of_status(error.get_http_status_code())
+
+
+def _last_failure(error: BaseException | None) -> object:
+    """What the last of the client's tries failed of; it calls any of them a failed connection."""
+    return getattr(error.args[0] if error and error.args else None, "reason", None)
 
 
 def _of_status(status: int) -> str:

@@ -1,0 +1,91 @@
+"""The mirror's process: wiring, start and stop (`python -m podium.sync`). The death of any part ends it."""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+
+from podium import errors
+from podium.handlers import logs
+from podium.kube import client, configmaps, events, lease
+from podium.mlflow_plugin import guard, metrics
+from podium.registry import mirroring, store
+from podium.sync import board, follower, http, mirror, settings, source, telemetry, webhooks
+
+_log = logging.getLogger("podium.sync")
+
+
+class _Stopped(Exception):
+    """The process was told to end."""
+
+
+def main() -> int:
+    """Run until a stop signal (0), the loss of the Lease or the death of a part (1)."""
+    try:
+        chosen = settings.from_environment(os.environ)
+    except ValueError as error:
+        sys.stderr.write(f"podium-sync: {error}\n")
+        return 2
+    logs.configure(chosen.log_level)
+    try:
+        asyncio.run(run(chosen))
+    except errors.PodiumError as error:
+        _log.error("the mirror cannot begin: %s", error)
+        return 1
+    except BaseExceptionGroup as group:
+        _, rest = group.split(_Stopped)
+        if rest is None:
+            _log.info("stopped as told")
+            return 0
+        _log.error("the mirror ends", exc_info=rest)
+        return 1
+    return 0
+
+
+async def run(chosen: settings.Settings) -> None:
+    """The mirror. Raises a group of _Stopped, LeaseLost or what a part died of."""
+    api = await client.Client.connect()
+    counted = telemetry.Telemetry()
+    address = source.address(chosen.tracking_uri)
+    leadership = lease.Lease(api, chosen.namespace, mirroring.NAME, chosen.identity)
+    loop = follower.Follower(lambda: open_mirror(chosen), address, chosen.interval_seconds, leadership, counted)
+    door = webhooks.Door(chosen.webhook_secret) if chosen.webhook_secret else None
+    server = http.Server(chosen.http_port, counted, door, loop.hint, loop.problems, loop.failures)
+    wall = board.Board(api, chosen.namespace, events.Recorder(api))
+    runner = await server.start()
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(leadership.run(), name="lease")
+            group.create_task(loop.run(wall, chosen.former_address), name="mirror")
+            group.create_task(_stop_when_told(loop, leadership), name="signals")
+    finally:
+        await runner.cleanup()
+        await api.close()
+
+
+def open_mirror(chosen: settings.Settings) -> mirror.Mirror:
+    """The mirror of these settings; blocks while the server's store is opened."""
+    registry = store.Registry(configmaps.open_backend(chosen.namespace), mirrors=True)
+    address = source.address(chosen.tracking_uri)
+    if chosen.former_address and chosen.former_address != address:
+        registry.mark_models(chosen.former_address, address)
+    origin = source.Source(chosen.tracking_uri, destination=chosen.artifacts_destination)
+    guards = guard.Guards(registry, metrics.Metrics(chosen.tracking_uri))
+    return mirror.Mirror(registry, origin, address, trusts_empty=chosen.trusts_empty, evidence=guards.evidence)
+
+
+async def _stop_when_told(loop: follower.Follower, leadership: lease.Lease) -> None:
+    """The orderly end: the reading that is under way comes to an end, the Lease is released, then _Stopped."""
+    told = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, told.set)
+    await told.wait()
+    _log.info("told to stop")
+    await loop.stop()
+    await leadership.release()
+    raise _Stopped
+
+
+if __name__ == "__main__":
+    sys.exit(main())

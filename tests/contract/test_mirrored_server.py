@@ -1,0 +1,173 @@
+"""The mirror before a real MLflow server on PostgreSQL: what its answers, and their failures, lead to.
+
+A proxy between the two injects faults. The registry is in memory: what is promised of it holds of the API server's.
+"""
+
+import collections.abc
+import contextlib
+import pathlib
+from typing import Any
+
+import mlflow
+import pytest
+from mlflow.tracking._model_registry import client as registry_client
+
+from podium import errors
+from podium.registry import memory, store
+from podium.sync import mirror, source
+from tests.support import faultproxy, mlflowserver, postgres
+
+CALL_SECONDS = 3.0
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> collections.abc.Iterator[mlflowserver.Server]:
+    folder: pathlib.Path = tmp_path_factory.mktemp("mlflow")
+    with postgres.running(folder) as uri, mlflowserver.running(folder, postgres.database(uri, "mlflow")) as server:
+        yield server
+
+
+@pytest.fixture
+def proxy(server: mlflowserver.Server) -> collections.abc.Iterator[faultproxy.Proxy]:
+    with faultproxy.running(server.url) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def client(server: mlflowserver.Server) -> mlflow.MlflowClient:
+    """The truth: one model of two versions, another one, and a prompt."""
+    client = mlflow.MlflowClient(tracking_uri=server.url, registry_uri=server.url)
+    every = registry_client.ModelRegistryClient(server.url, server.url)
+    for name in source.Source(server.url).names():
+        every.delete_registered_model(name)
+    client.create_registered_model('it\'s "iris"', {"team": "a"}, "of flowers")
+    for number in (1, 2):
+        client.create_model_version('it\'s "iris"', f"s3://models/{number}", tags={"n": str(number)})
+    client.set_registered_model_alias('it\'s "iris"', "champion", "1")
+    client.create_registered_model("other")
+    client.register_prompt("greeting", "Hello {{name}}", tags={"a": "b"})
+    return client
+
+
+class Bench:
+    """A mirror of the server behind the proxy."""
+
+    def __init__(self, proxy: faultproxy.Proxy, truth: str) -> None:
+        self.registry = store.Registry(memory.MemoryBackend(), mirrors=True)
+        self.source = source.Source(proxy.url, call_seconds=CALL_SECONDS)
+        self.mirror = mirror.Mirror(self.registry, self.source, truth)
+        self.truth = source.Source(truth, call_seconds=CALL_SECONDS)  # the limit is the process's
+
+    def shown(self) -> dict[str, Any]:
+        """What is here, as the server would show it."""
+        found = {}
+        for head in self.registry.list_models():
+            image = self.registry.image(head.name)
+            live = tuple(version for version in image.versions if not version.deleted)
+            found[head.name] = (image.description, image.tags, image.aliases, image.created_ms, image.updated_ms, live)
+        return found
+
+    def expected(self) -> dict[str, Any]:
+        """What is there."""
+        images = [self.truth.image(name) for name in self.truth.names()]
+        return {i.name: (i.description, i.tags, i.aliases, i.created_ms, i.updated_ms, i.versions) for i in images}
+
+
+@pytest.fixture
+def bench(client: mlflow.MlflowClient, proxy: faultproxy.Proxy, server: mlflowserver.Server) -> Bench:
+    bench = Bench(proxy, server.url)
+    bench.mirror.follow_all()
+    assert bench.shown() == bench.expected()
+    return bench
+
+
+def test_everything_that_a_server_tells_is_mirrored_and_nothing_is_written_twice(
+    client: mlflow.MlflowClient, bench: Bench
+) -> None:
+    name = 'it\'s "iris"'
+    client.set_registered_model_alias(name, "champion", "2")
+    client.set_registered_model_alias(name, "old", "1")
+    client.create_model_version(name, "s3://models/3", description="third")
+    client.delete_model_version(name, "1")
+    client.update_model_version(name, "2", "second")
+    client.set_model_version_tag(name, "2", "k", "v")
+    client.delete_registered_model("other")
+    client.rename_registered_model(name, "flowers")
+    client.create_registered_model("new", description="")
+    client.set_prompt_alias("greeting", "live", 1)
+    uid = bench.registry.get_model(name).uid
+    bench.mirror.follow_all()
+    assert bench.shown() == bench.expected()
+    assert bench.registry.get_model("flowers").uid == uid
+    changes = bench.mirror.changes.copy()
+    bench.mirror.follow_all()
+    assert bench.mirror.changes == changes
+
+
+FAULTS: dict[str, tuple[faultproxy.Fault, str]] = {
+    "the connection is dropped": (faultproxy.dropped, "Unreachable"),
+    "it is slow": (faultproxy.slow(2 * CALL_SECONDS), "TimedOut"),
+    "401": (faultproxy.status(401), "Unauthorized"),
+    "403": (faultproxy.status(403), "Forbidden"),
+    "404 of a proxy": (faultproxy.status(404, b"no such page"), "Unreadable"),
+    "404 of a proxy in JSON": (faultproxy.status(404, b'{"error_code": 404, "message": "no route"}'), "Unreadable"),
+    "429": (faultproxy.status(429, **{"Retry-After": "60"}), "RateLimited"),
+    "500": (faultproxy.status(500), "ServerError"),
+    "503": (faultproxy.status(503), "ServerError"),
+    "a page that asks to log in": (faultproxy.status(200, b"<html>log in</html>"), "Unreadable"),
+    "an answer that ends in its middle": (faultproxy.cut, "Unreadable"),
+}
+CALLS = {
+    "at every call": "",
+    "at the list of models": "registered-models/search",
+    "at the list of versions": "model-versions/search",
+    "at a model": "registered-models/get",
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_server_that_fails_loses_nothing_and_deletes_nothing(
+    client: mlflow.MlflowClient, bench: Bench, proxy: faultproxy.Proxy, fault: str, call: str
+) -> None:
+    before = bench.shown()
+    client.delete_registered_model("other")
+    client.set_registered_model_alias('it\'s "iris"', "champion", "2")
+    failing, cause = FAULTS[fault]
+    proxy.fault = faultproxy.only(CALLS[call], failing)
+    try:
+        bench.mirror.follow_all()
+    except errors.ServerFailed as error:
+        causes = {error.cause}
+    else:
+        assert bench.mirror.problems  # refused for each model by itself
+        causes = {"Forbidden"}
+    assert causes == {cause} or (fault.startswith("an answer") and causes <= {"Unreadable", "Unreachable"})
+    assert {"other", "greeting"} <= bench.shown().keys()
+    assert bench.shown()["greeting"] == before["greeting"]
+    proxy.fault = faultproxy.passed
+    bench.mirror.follow_all()
+    assert bench.shown() == bench.expected()
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_an_empty_answer_with_a_good_status_is_not_believed(
+    client: mlflow.MlflowClient, bench: Bench, proxy: faultproxy.Proxy, call: str
+) -> None:
+    before = bench.shown()
+    proxy.fault = faultproxy.only(CALLS[call], faultproxy.status(200, b"{}"))
+    bench.mirror._seen.clear()  # as after VERIFY_EVERY passes
+    with contextlib.suppress(errors.ServerFailed):
+        bench.mirror.follow_all()
+    assert bench.shown() == before
+    proxy.fault = faultproxy.passed
+    bench.mirror.follow_all()
+    assert bench.shown() == before
+    assert bench.mirror.problems == {}
+
+
+def test_no_call_takes_minutes(client: mlflow.MlflowClient, bench: Bench, proxy: faultproxy.Proxy) -> None:
+    proxy.fault, proxy.calls = faultproxy.status(503), 0
+    with pytest.raises(errors.ServerFailed):
+        bench.mirror.follow_all()
+    assert proxy.calls == 1
