@@ -232,7 +232,7 @@ def _cause(error: exceptions.MlflowException) -> str:
         return _of_status(int(status[1])) if status else "ServerError"
     if isinstance(below, requests.ConnectionError):
         return "Unreachable"
-    if "not in a valid JSON format" in str(error):
+    if isinstance(below, requests.RequestException) or "not in a valid JSON format" in str(error):
         return "Unreadable"
     return _of_status(error.get_http_status_code())
 

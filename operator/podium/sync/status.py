@@ -85,6 +85,7 @@ def _conditions(stored: Mapping[str, str]) -> list[dict[str, Any]]:
         found = json.loads(stored.get(CONDITIONS) or "[]")
     except ValueError:  # somebody edited it: it is written anew
         return []
+    found = found if isinstance(found, list) else []
     return [
         each for each in found if isinstance(each, dict) and {"type", "status", "lastTransitionTime"} <= each.keys()
     ]
