@@ -1,6 +1,8 @@
 """Policies, evidence and decisions on both backends."""
 
 import dataclasses
+import itertools
+from concurrent import futures
 
 import pytest
 
@@ -156,6 +158,34 @@ def test_an_alias_with_gates_is_dropped_neither_by_itself_nor_with_its_version(
     registry.delete_version("iris", 2, JOE)
     registry.put_policy(entities.Policy(head.uid))
     registry.delete_version("iris", 1, JOE)
+
+
+def test_of_many_writers_none_gets_past_the_guard_and_each_move_is_recorded_once_with_its_evidence(
+    records: backend.Backend, head: entities.Head
+) -> None:
+    def guard(_: entities.Head, version: entities.Version) -> entities.Evidence:
+        if version.number == 2:
+            raise errors.GateRefused("version 2")
+        return entities.Evidence(metrics={"number": float(version.number)})
+
+    def move(number: int, index: int) -> bool:
+        registry = store.Registry(records, deadline_seconds=60)
+        try:
+            registry.set_alias("iris", "champion", number, JOE, why=f"{index}", guard=guard)
+        except errors.GateRefused:
+            return False
+        return True
+
+    registry = store.Registry(records)
+    registry.create_version("iris", source="s3://m/3")
+    with futures.ThreadPoolExecutor(8) as pool:
+        jobs = [(number, pool.submit(move, number, index)) for index in range(8) for number in (1, 2, 3)]
+        assert all(job.result() == (number != 2) for number, job in jobs)
+    moves = registry.history("iris")
+    assert [entry.sequence for entry in moves] == list(range(1, len(moves) + 1))
+    assert all(before.to_version == after.from_version for before, after in itertools.pairwise(moves))
+    assert all(entry.evidence.metrics == {"number": entry.to_version} for entry in moves)
+    assert len({(entry.to_version, entry.why) for entry in moves}) == len(moves)
 
 
 def test_decisions_are_kept_in_order_and_go_with_the_version(registry: store.Registry, head: entities.Head) -> None:

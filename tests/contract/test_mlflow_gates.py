@@ -303,11 +303,16 @@ def test_the_user_whom_the_trusted_proxy_names_is_recorded_as_verified(
     tracking: Tracking, client: Any, model: str
 ) -> None:
     number = version(client, model, GOOD)
-    for alias, headers in (("champion", {"X-Forwarded-User": "ann"}), ("other", {})):
+    for alias, headers in (
+        ("champion", {"X-Forwarded-User": "ann"}),
+        ("other", {}),
+        ("third", {"X-Forwarded-User": "ann", "X_Forwarded_User": "mallory"}),  # as a client may write beside a proxy
+    ):
         body = {"name": model, "alias": alias, "version": number}
         url = f"{tracking.url}/api/2.0/mlflow/registered-models/alias"
         httpx.post(url, json=body, headers=headers, timeout=30).raise_for_status()
     assert [entry.actor for entry in tracking.registry.history(model)] == [
         entities.Actor("ann", "trusted-proxy", verified=True),
         entities.Actor("", "mlflow-server"),
+        entities.Actor("ann,mallory", "trusted-proxy"),
     ]
