@@ -1,9 +1,18 @@
 """What a user reads whose alias move was refused."""
 
-import pytest
+import pathlib
+import re
 
-from podium.gates import sentences
+import pytest
+import yaml
+
+from podium.api import gates as gates_api
+from podium.gates import evaluate, sentences
 from podium.registry import entities
+from podium.rollout import gating
+from tests.unit.registry import factories
+
+DOCUMENT = pathlib.Path(__file__).parents[3] / "docs/gates.md"
 
 OWNER = entities.Pin("u1", "models", "iris")
 
@@ -35,6 +44,16 @@ def test_each_gate_that_fails_is_named_with_what_was_found_and_what_to_do() -> N
         "- approval Manual: found rejected by joe: too slow. Ask an approver to run: podium approve 'iris classifier' "
         "3 --why TEXT",
     ]
+
+
+def test_the_refusal_that_the_documents_show_is_what_their_gates_say() -> None:
+    text = DOCUMENT.read_text()
+    [gates] = [yaml.safe_load(block)["spec"]["gates"] for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)]
+    demanded = gating.of_spec(gates_api.Gates.model_validate(gates))
+    metrics = {"accuracy": 0.93, "latency_ms": 12.0, "f1_macro": 0.88, "f1_macro@champion": 0.91}
+    results = evaluate.evaluate(demanded, factories.version(number=7), metrics, {}, ())
+    [shown] = re.findall(r"```text\n(.*?)\n```", text, re.DOTALL)
+    assert sentences.refusal("iris-classifier", 7, "champion", results, OWNER) == shown
 
 
 @pytest.mark.parametrize(
