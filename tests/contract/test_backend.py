@@ -27,6 +27,12 @@ def test_what_is_not_there_is_none(records: backend.Backend) -> None:
     assert records.get("missing") is None
 
 
+def test_several_reads_at_once_are_as_each_by_itself(records: backend.Backend) -> None:
+    made = [records.create(dataclasses.replace(RECORD, name=name)) for name in ("a", "b")]
+    assert records.get_many(["b", "missing", "a", "b"]) == [made[1], None, made[0], made[1]]
+    assert records.get_many([]) == []
+
+
 def test_a_name_is_taken_once(records: backend.Backend) -> None:
     created = records.create(RECORD)
     with pytest.raises(errors.AlreadyExists):

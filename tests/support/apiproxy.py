@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import json
 import ssl
+import threading
 from typing import Any
 
 import aiohttp
@@ -191,3 +192,45 @@ def status(code: int, reason: str, message: str) -> dict[str, Any]:
 def _abort(request: web.Request) -> None:
     if request.transport is not None:
         request.transport.abort()
+
+
+@contextlib.contextmanager
+def in_a_thread(upstream: configurations.Configuration) -> collections.abc.Iterator["Threaded"]:
+    """A proxy for synchronous clients, in a loop of its own."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    proxy = ApiProxy(upstream)
+    running = proxy.running()
+    asyncio.run_coroutine_threadsafe(running.__aenter__(), loop).result(10)
+    try:
+        yield Threaded(proxy, loop)
+    finally:
+        asyncio.run_coroutine_threadsafe(running.__aexit__(None, None, None), loop).result(10)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+
+
+@dataclasses.dataclass
+class Threaded:
+    """A proxy whose loop runs in another thread."""
+
+    proxy: ApiProxy
+    loop: asyncio.AbstractEventLoop
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return str(self.proxy.configuration.host)
+
+    def call(self, action: collections.abc.Callable[[], object]) -> None:
+        """Do something in the proxy's loop, such as `proxy.cut`."""
+
+        async def act() -> None:
+            action()
+
+        asyncio.run_coroutine_threadsafe(act(), self.loop).result(10)
+
+    def silence(self) -> None:
+        """Hold back what the open watches would say."""
+        self.call(lambda: [stream.hold() for stream in self.proxy.streams])

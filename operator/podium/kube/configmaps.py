@@ -7,7 +7,7 @@ its content is unique and can be recognised; a compare-and-swap, because it can 
 import random
 import time
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from podium import errors, names
@@ -27,8 +27,13 @@ def open_backend(namespace: str, context: str | None = None) -> "ConfigMapBacken
 
     Makes no call. Raises Unavailable when there is no configuration.
     """
+    return ConfigMapBackend(connect(context), namespace)
+
+
+def connect(context: str | None = None) -> session.Session:
+    """A connection by a context of the kubeconfig or the configuration in force. Raises Unavailable."""
     try:
-        return ConfigMapBackend(session.Session.connect(context), namespace)
+        return session.Session.connect(context)
     except errors.KubeUnavailable as error:
         raise errors.Unavailable(str(error)) from error
 
@@ -37,21 +42,42 @@ class ConfigMapBackend:
     """The ConfigMaps of one namespace; implements backend.Backend."""
 
     def __init__(
-        self, connection: session.Session, namespace: str, *, deadline_seconds: float = DEADLINE_SECONDS
+        self,
+        connection: session.Session,
+        namespace: str,
+        *,
+        deadline_seconds: float = DEADLINE_SECONDS,
+        on_record: Callable[[backend.Record], None] | None = None,
     ) -> None:
-        self._session, self._namespace = connection, namespace
-        self._deadline_seconds = deadline_seconds
+        """`on_record` is told of each ConfigMap that a get, a creation or a swap was answered with."""
+        self._session, self._namespace, self._path = connection, namespace, path_of(namespace)
+        self._deadline_seconds, self._on_record = deadline_seconds, on_record or _no_record
 
     def get(self, name: str) -> backend.Record | None:
         """See backend.Backend. A GET without resourceVersion: the API server answers with the latest."""
         call = _Call("get", self._namespace, self._deadline_seconds)
         while True:
             try:
-                return record_of(self._session.request("GET", self._path(name), seconds=call.seconds()))
+                return self._seen(self._session.request("GET", self._path_to(name), seconds=call.seconds()))
             except errors.KubeNotFound:
                 return None
             except errors.KubeError as error:
                 call.retry_or_raise(error)
+
+    def get_many(self, names: Iterable[str]) -> list[backend.Record | None]:
+        """See backend.Backend. The GETs are under way at once; one that fails is made again as `get`."""
+        names = tuple(names)
+        answers = self._session.request_all(
+            map(self._path_to, names), seconds=min(session.CALL_SECONDS, self._deadline_seconds)
+        )
+        return [
+            None
+            if isinstance(answer, errors.KubeNotFound)
+            else self.get(name)
+            if isinstance(answer, errors.KubeError)
+            else self._seen(answer)
+            for name, answer in zip(names, answers, strict=True)
+        ]
 
     def list(self, labels: Mapping[str, str]) -> backend.Records:
         """See backend.Backend. One request: a list in pages may expire half-way, and is not faster."""
@@ -59,7 +85,7 @@ class ConfigMapBackend:
         query = {"labelSelector": ",".join(f"{key}={value}" for key, value in labels.items())}
         while True:
             try:
-                answer = self._session.request("GET", self._path(), query=query, seconds=call.seconds())
+                answer = self._session.request("GET", self._path, query=query, seconds=call.seconds())
             except errors.KubeError as error:
                 call.retry_or_raise(error)
             else:
@@ -70,7 +96,7 @@ class ConfigMapBackend:
         call = _Call("create", self._namespace, self._deadline_seconds)
         while True:
             try:
-                return self._send(call, "POST", self._path(), record)
+                return self._send(call, "POST", self._path, record)
             except errors.KubeConflict as error:
                 if call.is_unsure and (stored := self.get(record.name)) and stored.data == record.data:
                     return stored
@@ -88,7 +114,7 @@ class ConfigMapBackend:
         call = _Call("update", self._namespace, self._deadline_seconds)
         while True:
             try:
-                return self._send(call, "PUT", self._path(record.name), record)
+                return self._send(call, "PUT", self._path_to(record.name), record)
             except (errors.KubeConflict, errors.KubeNotFound) as error:
                 if call.is_unsure and (stored := self.get(record.name)) and stored.data == record.data:
                     return stored
@@ -102,7 +128,7 @@ class ConfigMapBackend:
         body: session.Manifest = {"preconditions": {"resourceVersion": resource_version}}
         while True:
             try:
-                self._session.request("DELETE", self._path(name), body=body, seconds=call.seconds())
+                self._session.request("DELETE", self._path_to(name), body=body, seconds=call.seconds())
                 return
             except errors.KubeNotFound:
                 return
@@ -113,13 +139,17 @@ class ConfigMapBackend:
 
     def _send(self, call: "_Call", method: str, path: str, record: backend.Record) -> backend.Record:
         query = {"fieldManager": names.REGISTRY_MANAGER}
-        return record_of(
+        return self._seen(
             self._session.request(method, path, query=query, body=_manifest(record), seconds=call.seconds())
         )
 
-    def _path(self, name: str = "") -> str:
-        path = f"/api/v1/namespaces/{urllib.parse.quote(self._namespace, safe='')}/configmaps"
-        return f"{path}/{urllib.parse.quote(name, safe='')}" if name else path
+    def _seen(self, manifest: session.Manifest) -> backend.Record:
+        record = record_of(manifest)
+        self._on_record(record)
+        return record
+
+    def _path_to(self, name: str) -> str:
+        return f"{self._path}/{urllib.parse.quote(name, safe='')}"
 
 
 class _Call:
@@ -168,6 +198,11 @@ class _Call:
         return errors.InvalidInput(f"the API server does not take the ConfigMap: {error}")
 
 
+def path_of(namespace: str) -> str:
+    """The API server's path of the ConfigMaps in a namespace."""
+    return f"/api/v1/namespaces/{urllib.parse.quote(namespace, safe='')}/configmaps"
+
+
 def record_of(manifest: session.Manifest) -> backend.Record:
     """The record of a ConfigMap as the API server gives it."""
     metadata: dict[str, Any] = manifest["metadata"]
@@ -178,6 +213,10 @@ def record_of(manifest: session.Manifest) -> backend.Record:
         metadata["resourceVersion"],
         {key: metadata[key] for key in _KEPT_METADATA if key in metadata},
     )
+
+
+def _no_record(_: backend.Record) -> None:
+    pass
 
 
 def _manifest(record: backend.Record) -> session.Manifest:

@@ -63,6 +63,11 @@ class Session:
             ) from error
         return cls(configuration)
 
+    @property
+    def address(self) -> str:
+        """The API server's URL."""
+        return str(self._configuration.host)
+
     def request(
         self,
         method: str,

@@ -37,7 +37,7 @@ from podium.mlflow_plugin import (
     translate,
 )
 from podium.registry import entities as registry_entities
-from podium.registry import store
+from podium.registry import store, transitions
 
 _FEW_MODELS = 10
 """Up to so many are read one by one; above, all at once."""
@@ -318,22 +318,19 @@ class RegistryStore(refused.RefusedMethods, abstract_store.AbstractStore):  # ty
         """The ModelVersion that the alias designates; of "latest", the one with the highest number."""
         validation._validate_model_name(name)
         validation._validate_model_alias_name(alias)
-        head = self._registry.get_model(name)
         if alias.lower() == "latest":
+            head = self._registry.get_model(name)
             if not (found := latest.of_model(self._registry, head)):
                 raise errors.NotFound(f"Latest version not found for model {name}.", "version")
             return entities.designated_version(head, max(found, key=lambda version: version.number))
-        if alias not in head.aliases:
-            raise errors.NotFound(f"Registered model alias {alias} not found.", "alias")
-        return entities.designated_version(head, self._registry.version_of(head, head.aliases[alias]))
+        return entities.designated_version(*self._registry.read(name, lambda head: transitions.designated(head, alias)))
 
     # Parts of the above
 
     def _version(self, name: str, version: Any) -> tuple[registry_entities.Head, registry_entities.Version]:
         validation._validate_model_name(name)
         number = arguments.number(version)
-        head = self._registry.get_model(name)
-        return head, self._registry.version_of(head, number)
+        return self._registry.read(name, lambda _: number)
 
     def _heads(self, names: Collection[str] | None) -> list[registry_entities.Head]:
         """Models by name: all, or at least those with these names, which need not be there."""
@@ -350,9 +347,9 @@ class RegistryStore(refused.RefusedMethods, abstract_store.AbstractStore):  # ty
         if names is None or len(names) > _FEW_MODELS:
             return self._registry.list_all_versions()
         found: list[search.VersionOf] = []
-        for head in self._heads(names):
-            with contextlib.suppress(errors.NotFound):  # deleted meanwhile
-                found += [(head, version) for version in self._registry.list_versions(head.name)]
+        for name in sorted(names):
+            with contextlib.suppress(errors.NotFound, errors.InvalidInput):
+                found += self._registry.list_model_versions(name)
         return found
 
     def _model(self, head: registry_entities.Head) -> Any:

@@ -76,10 +76,6 @@ class Access:
         if not self._mirrors:
             transitions.check_not_mirrored(head)
 
-    def _version(self, name: str, number: int) -> reading.Stored[entities.Version]:
-        validation.check_number(number)
-        return self._reader.version(self.get_model(name), number)
-
     def _change_version(
         self,
         name: str,
@@ -91,11 +87,13 @@ class Access:
         """With `is_ours`, the change is of what the registry alone knows, also about a mirrored version."""
 
         def read() -> reading.Stored[entities.Version]:
-            validation.check_number(number)
-            head = self.get_model(name)
+            head, version = self._reader.model_with(name, lambda _: number)
             if not is_ours:
-                self._check_mirror(head)
-            return self._reader.version(head, number)
+                self._check_mirror(head.entity)
+            return version
+
+        validation.check_model_name(name)
+        validation.check_number(number)
 
         return self._writer.change_version(read, step)
 

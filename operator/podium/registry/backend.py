@@ -6,7 +6,7 @@ named here. memory.MemoryBackend and kube.configmaps.ConfigMapBackend pass one c
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 
@@ -42,6 +42,9 @@ class Backend(Protocol):
 
     def get(self, name: str) -> Record | None:
         """The ConfigMap with this name, or None."""
+
+    def get_many(self, names: Iterable[str]) -> "list[Record | None]":
+        """As `get` for each of these names, in their order; at the same time where that is faster."""
 
     def create(self, record: Record) -> Record:
         """Make a new ConfigMap and return it as stored. Raises errors.AlreadyExists."""

@@ -97,11 +97,11 @@ class Catalog:
         with self._lock:
             return [pair for head in self._sorted_models() for pair in self._sorted_versions(head)]
 
-    def corrupt(self) -> list[errors.CorruptRegistry]:
-        """What does not parse."""
+    def fault(self, name: str) -> errors.CorruptRegistry | None:
+        """What is wrong with a ConfigMap, if it does not parse."""
         with self._lock:
-            every = [each for index in self._indices.values() for each in index.values()]
-        return [each for each in every if isinstance(each, errors.CorruptRegistry)]
+            found = next((index[name] for index in self._indices.values() if name in index), None)
+        return found if isinstance(found, errors.CorruptRegistry) else None
 
     def find(self, name: str) -> entities.Head:
         """The model with this name. Raises NotFound with the nearest names, and CorruptRegistry."""

@@ -2,7 +2,7 @@
 
 import dataclasses
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from podium import errors
 from podium.registry import backend
@@ -20,6 +20,10 @@ class MemoryBackend:
         """See backend.Backend."""
         with self._lock:
             return self._records.get(name)
+
+    def get_many(self, names: Iterable[str]) -> "list[backend.Record | None]":
+        """See backend.Backend."""
+        return [self.get(name) for name in names]
 
     def create(self, record: backend.Record) -> backend.Record:
         """See backend.Backend."""

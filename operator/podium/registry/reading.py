@@ -1,7 +1,8 @@
 """Consistent reads of single objects: from a model's name to its head, and from a head to a version.
 
 A claim may be remembered, because a wrong one shows itself: its head is not there, or has another name. A name whose
-claim was believed costs one GET, any other name two or three.
+claim was believed costs one GET, any other name two or three. A version is read together with its head where a head
+that was read earlier says which one it will be; the new head decides whether it was the right one.
 """
 
 import contextlib
@@ -32,6 +33,8 @@ class Reader:
     def __init__(self, records: backend.Backend) -> None:
         self._backend = records
         self._uids: dict[str, str] = {}
+        self._known: dict[str, entities.Head] = {}
+        """Heads that were read earlier, by uid: their aliases and last versions alone."""
 
     def model(self, name: str) -> Stored[entities.Head]:
         """The head of the model with this name. Raises NotFound."""
@@ -44,6 +47,41 @@ class Reader:
             raise errors.NotFound(transitions.missing_model(name))
         self.remember(name, claim.entity.uid)
         return head
+
+    def model_with(
+        self, name: str, choose: Callable[[entities.Head], int]
+    ) -> tuple[Stored[entities.Head], Stored[entities.Version]]:
+        """A model and the version of it that `choose` names, which raises NotFound for none. Raises NotFound.
+
+        Only a version that was committed before is read together with the head: what had its number earlier may be a
+        creation that failed.
+        """
+        if guess := self._guess(name, choose):
+            return self._both(name, *guess, choose)
+        head = self.model(name)
+        return head, self.version(head.entity, choose(head.entity))
+
+    def _guess(self, name: str, choose: Callable[[entities.Head], int]) -> tuple[str, int] | None:
+        """The uid and the number that will be asked for, by what was read earlier."""
+        known = self._known.get(self._uids.get(name, ""))
+        with contextlib.suppress(errors.NotFound):
+            if known:
+                number = choose(known)
+                transitions.check_committed(known, number)
+                return known.uid, number
+        return None
+
+    def _both(
+        self, name: str, uid: str, guess: int, choose: Callable[[entities.Head], int]
+    ) -> tuple[Stored[entities.Head], Stored[entities.Version]]:
+        found, version = self._backend.get_many([uid, keys.version_name(uid, guess)])
+        head = self._decoded_head(found)
+        if head is None or head.entity.name != name or head.entity.is_deleted:
+            head = self.model(name)
+        number = choose(head.entity)
+        if (head.entity.uid, number) != (uid, guess):
+            return head, self.version(head.entity, number)
+        return head, self._there(head.entity, number, version)
 
     def remember(self, name: str, uid: str) -> None:
         """Believe from now on that the name's claim points to this uid."""
@@ -58,8 +96,7 @@ class Reader:
 
     def head(self, uid: str) -> Stored[entities.Head] | None:
         """The head with this uid, even of a model whose deletion is decided."""
-        record = self._backend.get(uid)
-        return Stored(record, codec.decode_head(record)) if record else None
+        return self._decoded_head(self._backend.get(uid))
 
     def head_of_uid(self, uid: str) -> Stored[entities.Head]:
         """The head of the model with this uid. Raises NotFound."""
@@ -86,10 +123,26 @@ class Reader:
     def version(self, head: entities.Head, number: int) -> Stored[entities.Version]:
         """A version that is there, by a head that was read before. Raises NotFound."""
         transitions.check_committed(head, number)
-        stored = self.version_object(head.uid, number)
-        if stored is None or stored.entity.deleted:
+        return self._there(head, number, self._backend.get(keys.version_name(head.uid, number)))
+
+    def _there(self, head: entities.Head, number: int, record: backend.Record | None) -> Stored[entities.Version]:
+        """The version of that number, by the ConfigMap that was found in its place. Raises NotFound."""
+        transitions.check_committed(head, number)
+        version = codec.decode_version(record) if record else None
+        if record is None or version is None or version.deleted:
             raise errors.NotFound(transitions.missing_version(head, number), "version")
-        return dataclasses.replace(stored, entity=transitions.shown(head, stored.entity))
+        return Stored(record, transitions.shown(head, version))
+
+    def _decoded_head(self, record: backend.Record | None) -> Stored[entities.Head] | None:
+        if record is None:
+            return None
+        head = codec.decode_head(record)
+        if len(self._known) >= _REMEMBERED_CLAIMS:
+            self._known = {}
+        self._known[head.uid] = entities.Head(
+            head.uid, head.name, aliases=head.aliases, last_version=head.last_version, uses_stages=head.uses_stages
+        )
+        return Stored(record, head)
 
     def _agreeing(self, uid: str, name: str) -> Stored[entities.Head] | None:
         head = self.head(uid)

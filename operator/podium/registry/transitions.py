@@ -48,6 +48,13 @@ def check_committed(head: Head, number: int) -> None:
         raise errors.NotFound(missing_version(head, number), "version")
 
 
+def designated(head: Head, alias: str) -> int:
+    """The number of the version that the alias designates. Raises NotFound."""
+    if alias not in head.aliases:
+        raise errors.NotFound(f"Registered model alias {alias} not found.", "alias")
+    return head.aliases[alias]
+
+
 def describe(head: Head, description: str | None, now_ms: int) -> Head:
     """Another description; like MLflow, an equal one counts as an update too."""
     return dataclasses.replace(head, description=description, updated_ms=_later(head.updated_ms, now_ms))

@@ -1,6 +1,7 @@
 """Versions: the part of the registry that makes, reads, changes and deletes single versions of a model."""
 
 import contextlib
+from collections.abc import Callable
 
 from podium import errors
 from podium.registry import access, entities, reading, transitions, validation
@@ -46,7 +47,17 @@ class Versions(access.Access):
 
     def get_version(self, name: str, number: int) -> entities.Version:
         """One version, by consistent reads. Raises NotFound."""
-        return self._version(name, number).entity
+        validation.check_number(number)
+        return self.read(name, lambda _: number)[1]
+
+    def read(self, name: str, choose: Callable[[entities.Head], int]) -> tuple[entities.Head, entities.Version]:
+        """A model and the version that `choose` names by it, which may be asked twice; mostly by one round trip.
+
+        Raises NotFound, also what `choose` raises.
+        """
+        validation.check_model_name(name)
+        head, version = self._reader.model_with(name, choose)
+        return head.entity, version.entity
 
     def version_of(self, head: entities.Head, number: int) -> entities.Version:
         """One version of a model that was just read. Raises NotFound."""
@@ -56,10 +67,7 @@ class Versions(access.Access):
     def get_version_by_alias(self, name: str, alias: str) -> entities.Version:
         """The version that the alias designates. Raises NotFound."""
         validation.check_alias(alias)
-        head = self.get_model(name)
-        if alias not in head.aliases:
-            raise errors.NotFound(f"Registered model alias {alias} not found.", "alias")
-        return self._reader.version(head, head.aliases[alias]).entity
+        return self.read(name, lambda head: transitions.designated(head, alias))[1]
 
     def update_version(self, name: str, number: int, description: str | None) -> entities.Version:
         """Another description of a version. Raises NotFound."""

@@ -3,7 +3,7 @@
 import string
 import threading
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hypothesis import strategies as st
@@ -238,6 +238,9 @@ class DyingBackend:
 
     def get(self, name: str) -> backend.Record | None:
         return self._store.get(name)
+
+    def get_many(self, names: Iterable[str]) -> "list[backend.Record | None]":
+        return self._store.get_many(names)
 
     def list(self, labels: Mapping[str, str]) -> "list[backend.Record]":
         return self._store.list(labels)

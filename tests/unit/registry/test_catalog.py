@@ -231,4 +231,4 @@ def test_what_another_catalog_knows_is_taken_over_as_it_is() -> None:
     [head] = index.models()
     assert head is other.models()[0]
     assert [version.number for _, version in index.versions()] == [2, 1]
-    assert [error.object_name for error in index.corrupt()] == ["broken"]
+    assert [bool(index.fault(name)) for name in ("broken", UID, "?")] == [True, False, False]
