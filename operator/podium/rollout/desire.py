@@ -7,6 +7,7 @@ from podium import names
 from podium.api import gates as gates_api
 from podium.api import model_alias
 from podium.desired import intent, labels
+from podium.gates import sentences
 from podium.rollout import gating
 from podium.rollout import world as worlds
 
@@ -61,6 +62,10 @@ def _judged(world: worlds.World, wanted: Target, gates: gates_api.Gates, facts: 
 
 
 def _why_barred(world: worlds.World, wanted: Target, verdict: gating.Verdict) -> str:
+    if verdict.only_awaits_approval:
+        others = ", and meets its other gates" if len(verdict.results) > 1 else ""
+        remedy = sentences.remedy(world.spec.model, wanted.ref.version, verdict.failed[0])
+        return f"version {wanted.ref.version} awaits approval, without traffic{others}. {remedy}"
     of_all = f"{len(verdict.failed)} of {len(verdict.results)} gate{'s' if len(verdict.results) > 1 else ''}"
     told = gating.failures(verdict, world.spec.model, world.spec.alias)
     release = "; the pin keeps others from moving it: remove spec.version meanwhile"

@@ -121,11 +121,11 @@ def gather(
 
 
 def _lack(head: entities.Head, owner: entities.Pin | None) -> Lack | None:
-    """Why the store records no metrics for these gates, whoever moves the alias."""
+    """Why these gates find no metrics, unless it is as always."""
     if head.mirror:
         return Lack(
-            f"not recorded, because the model is a mirror of {head.mirror} and no metrics come with its moves",
-            "Gate a mirrored model by tags or approval, and remove this gate",
+            f"not recorded when the alias moved in {head.mirror}",
+            "Log it there, then move {alias!r} away and back, or remove this gate",
         )
     if owner:
         return Lack(

@@ -117,6 +117,10 @@ def test_a_version_that_only_awaits_approval_is_neither_stalled_nor_reconciling_
     assert cluster.condition(names.STALLED) is None
     assert cluster.condition(names.RECONCILING) is None
     assert [(each.reason, each.warning) for each in cluster.said] == [(names.AWAITING_APPROVAL, False)]
+    assert message(cluster, names.READY) == (
+        "version 2 awaits approval, without traffic, and meets its other gates. Ask an approver to run: podium approve "
+        "iris 2 --why TEXT"
+    )
     assert cluster.pass_once().again_after is None
     cluster.decide_about(2, "approved")
     cluster.settle()

@@ -205,12 +205,13 @@ def test_a_modelalias_whose_gates_are_not_the_stores_is_told_whose_are(
     assert words in verdict(registry.ask(gates=GATES)).results[0].value
 
 
-def test_the_moves_of_a_mirror_carry_no_metrics(registry: Registry) -> None:
+def test_a_move_in_a_mirrored_server_that_has_no_metrics_is_told_where_to_make_it_again(registry: Registry) -> None:
     head = dataclasses.replace(registry.store.get_model("iris"), mirror="http://mlflow")
     facts = gating.gather(head, registry.store.get_version("iris", 1), "champion", head.history, pinned=False)
     gates = entities.Gates((entities.MetricGate("accuracy", min=1.0),))
-    assert "(1) accuracy >= 1: found not recorded, because the model is a mirror of http://mlflow" in gating.failures(
-        gating.judge(gates, facts), "iris", "champion"
+    assert gating.failures(gating.judge(gates, facts), "iris", "champion") == (
+        "(1) accuracy >= 1: found not recorded when the alias moved in http://mlflow. Log it there, then move "
+        "'champion' away and back, or remove this gate"
     )
 
 
