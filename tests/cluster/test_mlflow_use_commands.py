@@ -1,0 +1,117 @@
+"""MLflow's own commands on the registry, each as a process that knows nothing but the tracking server's address."""
+
+import collections.abc
+import contextlib
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import typing
+import uuid
+
+import httpx
+import mlflow
+import pytest
+
+from podium import names
+from podium.registry import store
+from tests.support import cluster as support
+from tests.support import installed, s3, training
+
+SECONDS = 120
+
+
+class Registered(typing.NamedTuple):
+    """A model in the registry, and what a user's shell has to know."""
+
+    name: str
+    environment: dict[str, str]
+
+    def run(self, *arguments: str, cwd: pathlib.Path) -> str:
+        """What `mlflow` with these arguments printed."""
+        done = subprocess.run(
+            [sys.executable, "-m", "mlflow", *arguments],
+            env=self.environment,
+            cwd=cwd,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+        assert done.returncode == 0, f"{arguments}\n{done.stdout[-2000:]}\n{done.stderr[-3000:]}"
+        return done.stdout
+
+
+@pytest.fixture(scope="module")
+def registered(
+    podium: installed.Podium, registry: store.Registry, api: support.Api
+) -> collections.abc.Iterator[Registered]:
+    """Version 1 of a model, under the alias `champion`."""
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "MLFLOW_"))}
+    name = f"commands {uuid.uuid4().hex[:8]}"
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(podium.tracking_uri)
+    training.log(training.good(), registered_as=name)
+    mlflow.MlflowClient().set_registered_model_alias(name, "champion", 1)
+    mlflow.set_tracking_uri(before)
+    activated = {"PATH": f"{pathlib.Path(sys.executable).parent}:{inherited['PATH']}"}  # MLflow looks for uvicorn on it
+    yield Registered(name, inherited | podium.mlflow_environment | activated)
+    uid = registry.get_model(name).uid
+    api.delete_all("ConfigMap", podium.registry_namespace, f"{names.REGISTRY_UID_LABEL}={uid}")
+
+
+@contextlib.contextmanager
+def serving(
+    registered: Registered, uri: str, port: int, output: pathlib.Path
+) -> collections.abc.Iterator[subprocess.Popen[bytes]]:
+    """`mlflow models serve`, ended with its children after the block."""
+    command = [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", uri, "--env-manager", "local"]
+    with output.open("wb") as out:
+        process = subprocess.Popen(
+            [*command, "--host", "127.0.0.1", "--port", str(port), "--workers", "1"],
+            env=registered.environment,
+            cwd=output.parent,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+        )
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def test_mlflow_models_serve_serves_an_alias(registered: Registered, tmp_path: pathlib.Path) -> None:
+    port, output = s3.free_ports(1)[0], tmp_path / "output"
+
+    def has_begun() -> bool:
+        with contextlib.suppress(httpx.HTTPError):
+            return httpx.get(f"http://127.0.0.1:{port}/ping", timeout=5).status_code == 200
+        return process.poll() is not None
+
+    with serving(registered, f"models:/{registered.name}@champion", port, output) as process:
+        support.wait_for("the scoring server", has_begun, SECONDS, lambda: output.read_text()[-3000:])
+        assert process.poll() is None, output.read_text()[-3000:]
+        url = f"http://127.0.0.1:{port}/invocations"
+        answer = httpx.post(url, json={"inputs": training.ROWS.tolist()}, timeout=30)
+    assert answer.json() == {"predictions": training.CLASSES}
+
+
+def test_mlflow_models_generate_dockerfile_writes_the_model_of_an_alias(
+    registered: Registered, tmp_path: pathlib.Path
+) -> None:
+    uri = f"models:/{registered.name}@champion"
+    registered.run("models", "generate-dockerfile", "--model-uri", uri, "--output-directory", "image", cwd=tmp_path)
+    assert "ENTRYPOINT" in (tmp_path / "image/Dockerfile").read_text()
+    assert list((tmp_path / "image").rglob("MLmodel"))
+
+
+def test_mlflow_artifacts_download_brings_a_version_through_the_server(
+    registered: Registered, tmp_path: pathlib.Path
+) -> None:
+    uri = f"models:/{registered.name}@champion"
+    registered.run("artifacts", "download", "--artifact-uri", uri, "--dst-path", "model", cwd=tmp_path)
+    assert (tmp_path / "model/MLmodel").is_file()
