@@ -21,9 +21,10 @@ class Verdict:
     """What is true of the deployment as it is written now."""
 
     is_ready: bool
-    is_stalled: bool
+    is_stuck: bool
+    """Nothing goes on until a person acts: it is Stalled, paused, or awaits an approval."""
     message: str
-    """What a person should know: the cause where it is stalled, else what is awaited."""
+    """What a person should know: the cause where it is stuck, else what is awaited."""
 
 
 def judge(obj: Manifest) -> Verdict:
@@ -37,9 +38,11 @@ def judge(obj: Manifest) -> Verdict:
     ready, stalled = said.get(names.READY), said.get(names.STALLED)
     if ready and ready["status"] == "True":
         return Verdict(True, False, ready["message"])
-    if stalled and stalled["status"] == "True":
-        return Verdict(False, True, f"{stalled['reason']}: {stalled['message']}")
-    return Verdict(False, False, f"{ready['reason']}: {ready['message']}" if ready else _SILENT)
+    cause = stalled or ready
+    if cause is None:
+        return Verdict(False, False, _SILENT)
+    is_stuck = stalled is not None or names.RECONCILING not in said
+    return Verdict(False, is_stuck, f"{cause['reason']}: {cause['message']}")
 
 
 def is_deployment(obj: Manifest) -> bool:

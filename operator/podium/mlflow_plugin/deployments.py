@@ -22,7 +22,7 @@ Manifest = dict[str, Any]
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 POLL_SECONDS = 0.5
-STALLED_SECONDS = 3.0
+STUCK_SECONDS = 3.0
 """How long an object has to say that somebody must act: its first look at a registry may be older than the object."""
 _TRIES = 5
 _KINDS = (resources.MODEL_ALIASES, resources.MODEL_VERSIONS)
@@ -223,13 +223,13 @@ class PodiumDeploymentClient(base.BaseDeploymentClient):  # type: ignore[misc]  
 
     def _wait(self, obj: Manifest, seconds: float) -> Manifest:
         """The object once it is ready. Raises MlflowException when it is not in time, or somebody must act first."""
-        name, end, stalled_since = obj["metadata"]["name"], time.monotonic() + seconds, None
+        name, end, stuck_since = obj["metadata"]["name"], time.monotonic() + seconds, None
         while seconds:
             verdict, now = deployment_status.judge(obj), time.monotonic()
             if verdict.is_ready:
                 break
-            stalled_since = (stalled_since or now) if verdict.is_stalled else None
-            if (stalled_since and now - stalled_since >= STALLED_SECONDS) or now > end:
+            stuck_since = (stuck_since or now) if verdict.is_stuck else None
+            if (stuck_since and now - stuck_since >= STUCK_SECONDS) or now > end:
                 raise _unready(obj, verdict, seconds)
             time.sleep(POLL_SECONDS)
             obj = self._get(name)
@@ -310,7 +310,7 @@ def _conflict(error: errors.KubeConflict) -> str:
 
 def _unready(obj: Manifest, verdict: deployment_status.Verdict, seconds: float) -> exceptions.MlflowException:
     name, kind = obj["metadata"]["name"], obj["kind"]
-    if verdict.is_stalled:
+    if verdict.is_stuck:
         return exceptions.MlflowException(
             f"{kind} {name} is there, but cannot be served as it is. {verdict.message}. It goes on by itself once that "
             f"is mended; mlflow deployments delete removes it",

@@ -32,9 +32,14 @@ def condition(kind: str, value: str = "True", *, generation: int = 2, reason: st
             id="stalled",
         ),
         pytest.param(
-            [condition("Ready", "False", reason="Preparing")],
+            [condition("Ready", "False", reason="Preparing"), condition("Reconciling")],
             status.Verdict(False, False, "Preparing: why"),
             id="on its way",
+        ),
+        pytest.param(
+            [condition("Ready", "False", reason="AwaitingApproval")],
+            status.Verdict(False, True, "AwaitingApproval: why"),
+            id="nothing goes on until somebody approves",
         ),
         pytest.param(
             [condition("Ready"), condition("Stalled")], status.Verdict(True, False, "why"), id="served all the same"
@@ -48,7 +53,7 @@ def test_a_verdict_is_what_the_conditions_say(conditions: list[dict[str, Any]], 
 @pytest.mark.parametrize("conditions", [[], [condition("Ready", generation=1)], [condition("Stalled", generation=1)]])
 def test_what_was_said_of_an_earlier_generation_does_not_count(conditions: list[dict[str, Any]]) -> None:
     verdict = status.judge(obj(conditions=conditions))
-    assert (verdict.is_ready, verdict.is_stalled) == (False, False)
+    assert (verdict.is_ready, verdict.is_stuck) == (False, False)
     assert "whether Podium's operator runs" in verdict.message
 
 
