@@ -4,10 +4,7 @@ import ast
 import collections.abc
 import dataclasses
 import json
-import os
 import pathlib
-import subprocess
-import sys
 import time
 import typing
 
@@ -19,11 +16,10 @@ from mlflow import deployments, exceptions
 from podium import errors
 from podium.registry import store
 from tests.support import cluster as support
-from tests.support import installed, models
+from tests.support import commands, installed, models
 from tests.support import site as sites
 
 ROWS = [[5.1, 3.5, 1.4, 0.2]]
-SECONDS = 120
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,18 +32,14 @@ class User:
 
     def run(self, *arguments: str, status: int = 0) -> str:
         """What the command printed; its error output where it is to fail."""
-        command = [sys.executable, "-m", "mlflow", "deployments", *arguments, "--target", self.target]
-        done = subprocess.run(
-            command,
-            env={**os.environ, **self.environment, "MLFLOW_DISABLE_TELEMETRY": "true"},
+        return commands.mlflow(
+            "deployments",
+            *arguments,
+            f"--target={self.target}",
+            environment=commands.environment(self.environment),
             cwd=self.folder,
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            check=False,
+            status=status,
         )
-        assert done.returncode == status, f"{command}: {done.returncode}\n{done.stdout}\n{done.stderr[-3000:]}"
-        return done.stderr if status else done.stdout
 
     def get(self, name: str) -> dict[str, str]:
         """The lines of `get` by their key."""

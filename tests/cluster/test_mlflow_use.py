@@ -11,9 +11,8 @@ import pytest
 from mlflow import exceptions
 from sklearn import linear_model, metrics
 
-from podium import errors, names
+from podium import errors
 from podium.registry import store
-from tests.support import cluster as support
 from tests.support import installed, training
 
 
@@ -32,7 +31,7 @@ Name = collections.abc.Callable[[], str]
 
 
 @pytest.fixture
-def name(podium: installed.Podium, registry: store.Registry, api: support.Api) -> collections.abc.Iterator[Name]:
+def name(registry: store.Registry) -> collections.abc.Iterator[Name]:
     """Gives names of models that are gone after the test."""
     given: list[str] = []
 
@@ -43,8 +42,7 @@ def name(podium: installed.Podium, registry: store.Registry, api: support.Api) -
     yield give
     for each in given:
         with contextlib.suppress(errors.NotFound):
-            uid = registry.get_model(each).uid
-            api.delete_all("ConfigMap", podium.registry_namespace, f"{names.REGISTRY_UID_LABEL}={uid}")
+            registry.delete_model(each)
 
 
 def test_the_best_of_two_runs_is_registered_described_and_tagged(

@@ -14,12 +14,9 @@ import httpx
 import mlflow
 import pytest
 
-from podium import names
 from podium.registry import store
 from tests.support import cluster as support
-from tests.support import installed, s3, training
-
-SECONDS = 120
+from tests.support import commands, installed, s3, training
 
 
 class Registered(typing.NamedTuple):
@@ -30,35 +27,20 @@ class Registered(typing.NamedTuple):
 
     def run(self, *arguments: str, cwd: pathlib.Path) -> str:
         """What `mlflow` with these arguments printed."""
-        done = subprocess.run(
-            [sys.executable, "-m", "mlflow", *arguments],
-            env=self.environment,
-            cwd=cwd,
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            check=False,
-        )
-        assert done.returncode == 0, f"{arguments}\n{done.stdout[-2000:]}\n{done.stderr[-3000:]}"
-        return done.stdout
+        return commands.mlflow(*arguments, environment=self.environment, cwd=cwd)
 
 
 @pytest.fixture(scope="module")
-def registered(
-    podium: installed.Podium, registry: store.Registry, api: support.Api
-) -> collections.abc.Iterator[Registered]:
+def registered(podium: installed.Podium, registry: store.Registry) -> collections.abc.Iterator[Registered]:
     """Version 1 of a model, under the alias `champion`."""
-    inherited = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "MLFLOW_"))}
     name = f"commands {uuid.uuid4().hex[:8]}"
     before = mlflow.get_tracking_uri()
     mlflow.set_tracking_uri(podium.tracking_uri)
     training.log(training.good(), registered_as=name)
     mlflow.MlflowClient().set_registered_model_alias(name, "champion", 1)
     mlflow.set_tracking_uri(before)
-    activated = {"PATH": f"{pathlib.Path(sys.executable).parent}:{inherited['PATH']}"}  # MLflow looks for uvicorn on it
-    yield Registered(name, inherited | podium.mlflow_environment | activated)
-    uid = registry.get_model(name).uid
-    api.delete_all("ConfigMap", podium.registry_namespace, f"{names.REGISTRY_UID_LABEL}={uid}")
+    yield Registered(name, commands.environment(podium.mlflow_environment))
+    registry.delete_model(name)
 
 
 @contextlib.contextmanager
@@ -93,7 +75,7 @@ def test_mlflow_models_serve_serves_an_alias(registered: Registered, tmp_path: p
         return process.poll() is not None
 
     with serving(registered, f"models:/{registered.name}@champion", port, output) as process:
-        support.wait_for("the scoring server", has_begun, SECONDS, lambda: output.read_text()[-3000:])
+        support.wait_for("the scoring server", has_begun, commands.SECONDS, lambda: output.read_text()[-3000:])
         assert process.poll() is None, output.read_text()[-3000:]
         url = f"http://127.0.0.1:{port}/invocations"
         answer = httpx.post(url, json={"inputs": training.ROWS.tolist()}, timeout=30)
