@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from podium import names, settings
+from podium.sync import settings as sync_settings
 from tests.support import helm
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -32,6 +33,14 @@ WITH_INGRESS = [
     "tracking.ingress.host=mlflow.example.com",
 ]
 ON_POSTGRESQL = [*TRACKING, "--set", "tracking.replicas=2", "--set", "tracking.backendStoreSecret.name=database"]
+SYNC = ["--set", "sync.enabled=true", "--set", "sync.trackingUri=http://mlflow.team:5000"]
+SYNC_IN_FULL = [
+    *("--set", "sync.enabled=true", "--set", "sync.trackingUriSecret.name=database"),
+    *("--set", "sync.webhook.secretName=hook", "--set", "sync.credentialsSecretName=login"),
+    *("--set", "sync.registryNamespace=mirror", "--set", "registry.namespaces={models,mirror}"),
+    *("--set", "sync.artifactsDestination=s3://bucket/path", "--set", "sync.trustEmpty=true"),
+    *("--set", "sync.formerAddress=http://old", "--set", "sync.interval=5"),
+]
 VARIANTS = {
     "the defaults": EVERYWHERE,
     "two namespaces": NAMESPACED,
@@ -40,6 +49,8 @@ VARIANTS = {
     "nothing that is optional": NOTHING_OPTIONAL,
     "a tracking server behind an ingress": WITH_INGRESS,
     "two tracking servers on PostgreSQL": ON_POSTGRESQL,
+    "a mirror": SYNC,
+    "a mirror with all that it takes": SYNC_IN_FULL,
 }
 
 
@@ -300,3 +311,64 @@ def test_the_notes_say_the_next_command() -> None:
     notes = helm.run("install", "podium", str(helm.CHART), "--namespace", helm.NAMESPACE, "--dry-run=client")
     assert "kubectl apply -f" in notes
     assert "kubectl get modelaliases" in notes
+
+
+def sync_variables(objects: list[dict[str, Any]]) -> dict[str, str]:
+    """What the mirror's process is given; what comes from a Secret is its name."""
+    [deployment] = [each for each in of_kind(objects, "Deployment") if each["metadata"]["name"] == "podium-sync"]
+    variables = deployment["spec"]["template"]["spec"]["containers"][0]["env"]
+    sources = [each.get("valueFrom", {}) for each in variables]
+    secrets = [f"secret://{each['secretKeyRef']['name']}" if "secretKeyRef" in each else "pod" for each in sources]
+    return {each["name"]: each.get("value", secret) for each, secret in zip(variables, secrets, strict=True)}
+
+
+def test_the_mirror_starts_from_the_environment_that_the_chart_gives() -> None:
+    given = sync_variables(helm.template(*SYNC))
+    assert sync_settings.from_environment(given) == sync_settings.Settings(
+        "http://mlflow.team:5000", helm.NAMESPACE, "pod"
+    )
+    given = sync_variables(helm.template(*SYNC_IN_FULL))
+    assert sync_settings.from_environment(given) == sync_settings.Settings(
+        "secret://database", "mirror", "pod", 5.0, "secret://hook", "s3://bucket/path", True, "http://old"
+    )
+    read = pathlib.Path(sync_settings.__file__).read_text()
+    assert [name for name in given if name not in read and not name.startswith("MLFLOW_")] == []
+
+
+def test_the_mirror_may_do_nothing_outside_its_registry_and_writes_no_lease_but_its_own() -> None:
+    objects = helm.template(*SYNC_IN_FULL)
+    [binding] = [
+        each
+        for each in of_kind(objects, "RoleBinding", "ClusterRoleBinding")
+        if {"kind": "ServiceAccount", "name": "podium-sync", "namespace": helm.NAMESPACE} in each["subjects"]
+    ]
+    assert (binding["kind"], binding["metadata"]["namespace"]) == ("RoleBinding", "mirror")
+    [role] = [each for each in of_kind(objects, "Role") if each["metadata"]["name"] == binding["roleRef"]["name"]]
+    allowed = {
+        (resource, verb, tuple(rule.get("resourceNames", [])))
+        for rule in role["rules"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+    assert allowed == {
+        *(("configmaps", verb, ()) for verb in ("get", "list", "create", "update", "delete")),
+        *(("registries", verb, ()) for verb in ("publish", "mirror")),
+        ("leases", "create", ()),
+        *(("leases", verb, ("podium-mirror",)) for verb in ("get", "update")),
+        *(("events", verb, ()) for verb in ("get", "create", "update")),
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--set", "sync.enabled=true"], "sync.trackingUri: write the address of the MLflow server"),
+        ([*SYNC, "--set", "sync.trackingUri=http://joe:secret@mlflow:5000"], "holds a user or a password"),
+        ([*SYNC, "--set", "sync.trackingUri=mlflow"], "trackingUri"),
+        ([*SYNC, "--set", "sync.interval=0"], "interval"),
+        ([*SYNC, "--set", "sync.webhook.secret=x"], "secret"),
+    ],
+)
+def test_a_mirror_that_could_not_work_is_refused(options: list[str], sentence: str) -> None:
+    with pytest.raises(helm.Refused, match=sentence):
+        helm.template(*options)
