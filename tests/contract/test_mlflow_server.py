@@ -151,10 +151,6 @@ def test_refusals_reach_the_client_at_once_with_their_sentences(client: Any) -> 
         (lambda: client.search_registered_models("tags.a = 'b' OR name = 'c'"), "INVALID_PARAMETER_VALUE"),
         (lambda: client.search_registered_models("tags.a IS NULL"), "INVALID_PARAMETER_VALUE"),
         (lambda: client.search_registered_models(order_by=["name", "name"]), "INVALID_PARAMETER_VALUE"),
-        (
-            lambda: client.create_webhook("hook", "https://example.com/", ["registered_model.created"]),
-            "NOT_IMPLEMENTED",
-        ),
     ):
         with pytest.raises(exceptions.MlflowException) as caught:
             call()

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from mlflow.entities import model_registry
-from mlflow.utils import workspace_utils
 
+from podium.mlflow_plugin import workspaces
 from podium.registry import entities
 
 
@@ -18,7 +18,7 @@ def registered_model(head: entities.Head, latest: Iterable[entities.Version]) ->
         latest_versions=[model_version(head.name, version) for version in latest],
         tags=[model_registry.RegisteredModelTag(key, value) for key, value in head.tags.items()],
         aliases=[model_registry.RegisteredModelAlias(alias, number) for alias, number in sorted(head.aliases.items())],
-        workspace=workspace_utils.DEFAULT_WORKSPACE_NAME,
+        workspace=workspaces.DEFAULT,
     )
 
 
@@ -39,7 +39,7 @@ def model_version(name: str, version: entities.Version, aliases: Iterable[str] =
         tags=[model_registry.ModelVersionTag(key, value) for key, value in version.tags.items()],
         run_link=version.run_link,
         aliases=list(aliases),
-        workspace=workspace_utils.DEFAULT_WORKSPACE_NAME,
+        workspace=workspaces.DEFAULT,
     )
 
 

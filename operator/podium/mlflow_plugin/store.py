@@ -30,11 +30,12 @@ from podium.mlflow_plugin import (
     latest,
     metrics,
     opening,
-    refused,
     search,
     server,
     sources,
     translate,
+    webhooks,
+    workspaces,
 )
 from podium.registry import entities as registry_entities
 from podium.registry import store, transitions
@@ -55,7 +56,7 @@ class _Opened:
     """Who this process is, asked once."""
 
 
-class RegistryStore(refused.RefusedMethods, abstract_store.AbstractStore):  # type: ignore[misc]  # MLflow has no types
+class RegistryStore(webhooks.WebhookMethods, abstract_store.AbstractStore):  # type: ignore[misc]  # MLflow has no types
     """MLflow's registry interface over the Registry that `open_registry` gives.
 
     It is opened at the first call and once for each process, because MLflow builds stores before it forks.
@@ -82,6 +83,7 @@ class RegistryStore(refused.RefusedMethods, abstract_store.AbstractStore):  # ty
         return self._open().registry
 
     def _open(self) -> _Opened:
+        workspaces.check_default()
         opened = self._opened
         if opened is None or opened.pid != os.getpid():
             registry = self._open_registry()
@@ -249,8 +251,9 @@ class RegistryStore(refused.RefusedMethods, abstract_store.AbstractStore):  # ty
     @translate.translated
     def delete_model_version(self, name: str, version: Any) -> None:
         """Delete a version and the aliases that designate it; RESOURCE_CONFLICT while a ModelAlias serves it."""
+        number = arguments.number(version)
         validation._validate_model_name(name)
-        self._registry.delete_version(name, arguments.number(version), self._actor())
+        self._registry.delete_version(name, number, self._actor())
 
     @translate.translated
     def get_model_version_download_uri(self, name: str, version: Any) -> str:
@@ -348,7 +351,7 @@ class RegistryStore(refused.RefusedMethods, abstract_store.AbstractStore):  # ty
             return self._registry.list_all_versions()
         found: list[search.VersionOf] = []
         for name in sorted(names):
-            with contextlib.suppress(errors.NotFound, errors.InvalidInput):
+            with contextlib.suppress(errors.NotFound, errors.InvalidInput):  # no model can have that name, so none has
                 found += self._registry.list_model_versions(name)
         return found
 

@@ -89,7 +89,7 @@ class Registry(images.Images, versions.Versions, staging.Staging, holders.Holder
 
     def delete_model_tag(self, name: str, key: str) -> entities.Head:
         """Delete a tag; one that is not there is fine. Raises NotFound for the model."""
-        validation.check_tag_key(key)
+        validation.check_tag_name(key)
         return self._change_model(name, lambda head: transitions.delete_tag(head, key))
 
     def history(self, name: str) -> list[entities.HistoryEntry]:

@@ -78,8 +78,8 @@ def check_new_alias(alias: str) -> None:
         raise errors.InvalidInput(f"Alias name {alias!r} is reserved: 'latest' and v<number> mean versions in MLflow.")
 
 
-def check_tag_key(key: str) -> None:
-    """Raises InvalidInput for what can be no tag's key."""
+def check_tag_name(key: str) -> None:
+    """Raises InvalidInput for what can be no tag's key, whatever its length (which does not hinder a deletion)."""
     if key is None:
         raise errors.InvalidInput("Missing value for required parameter 'key'.")
     check_text("Tag key", key)
@@ -89,6 +89,11 @@ def check_tag_key(key: str) -> None:
             f"Invalid tag key {_short(key)}: keys may only contain alphanumerics, underscores, dashes, periods, "
             "spaces, colons and slashes, and must not resolve to others as paths do."
         )
+
+
+def check_tag_key(key: str) -> None:
+    """Raises InvalidInput for what can be no new tag's key."""
+    check_tag_name(key)
     if len(key) > TAG_KEY_LIMIT:
         raise errors.InvalidInput(f"'key' exceeds the maximum length of {TAG_KEY_LIMIT} characters")
 

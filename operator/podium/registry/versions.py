@@ -83,7 +83,7 @@ class Versions(access.Access):
 
     def delete_version_tag(self, name: str, number: int, key: str) -> entities.Version:
         """Delete a tag of a version; one that is not there is fine. Raises NotFound for the version."""
-        validation.check_tag_key(key)
+        validation.check_tag_name(key)
         return self._change_version(name, number, lambda version: transitions.delete_version_tag(version, key))
 
     def decide(self, name: str, number: int, approval: entities.Approval) -> entities.Version:

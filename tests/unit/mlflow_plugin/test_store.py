@@ -11,6 +11,7 @@ from mlflow import exceptions
 from mlflow.entities import model_registry
 from mlflow.prompt import constants
 from mlflow.store.model_registry import abstract_store
+from mlflow.utils import workspace_context
 
 from podium import errors
 from podium.mlflow_plugin import store
@@ -40,7 +41,7 @@ AS_INHERITED = {
     "supports_workspaces",
 }
 """What MLflow's base class does by the methods of this store, or by the tracking store, and says no to workspaces."""
-REFUSED: dict[str, tuple[Any, ...]] = {
+WEBHOOK_CALLS: dict[str, tuple[Any, ...]] = {
     "create_webhook": ("hook", "https://example.com", []),
     "get_webhook": ("1",),
     "list_webhooks": (),
@@ -89,10 +90,10 @@ def test_no_abstract_method_is_inherited() -> None:
     assert not abstract & AS_INHERITED
 
 
-@pytest.mark.parametrize("name", REFUSED)
-def test_what_is_not_offered_yet_says_so_and_is_not_repeated_by_clients(plugin: Any, name: str) -> None:
-    with pytest.raises(exceptions.MlflowException, match=r"this registry .*(yet|instead)") as caught:
-        getattr(plugin, name)(*REFUSED[name])
+@pytest.mark.parametrize("name", WEBHOOK_CALLS)
+def test_without_a_database_webhooks_are_refused_in_a_way_that_clients_do_not_repeat(plugin: Any, name: str) -> None:
+    with pytest.raises(exceptions.MlflowException, match="--backend-store-uri") as caught:
+        getattr(plugin, name)(*WEBHOOK_CALLS[name])
     assert (caught.value.error_code, caught.value.get_http_status_code()) == ("NOT_IMPLEMENTED", 501)
 
 
@@ -107,6 +108,18 @@ def test_an_argument_that_is_not_offered_is_refused_and_not_ignored(plugin: Any,
     with pytest.raises(exceptions.MlflowException) as caught:
         call(plugin)
     assert caught.value.error_code == "NOT_IMPLEMENTED"
+
+
+def test_a_call_for_another_workspace_is_refused_and_not_served_from_this_one(plugin: Any) -> None:
+    for name, is_fine in (("default", True), ("team-b", False)):
+        with workspace_context.WorkspaceContext(name):
+            if is_fine:
+                assert plugin.get_registered_model("iris").workspace == "default"
+                continue
+            with pytest.raises(exceptions.MlflowException, match="team-b") as caught:
+                plugin.get_registered_model("iris")
+            assert caught.value.error_code == "NOT_IMPLEMENTED"
+    assert not plugin.supports_workspaces
 
 
 def test_the_tracking_server_finds_no_webhook_after_a_write(plugin: Any) -> None:
