@@ -55,7 +55,8 @@ COPY pyproject.toml /src/
 COPY operator/podium /src/operator/podium
 RUN --mount=type=cache,target=/cache \
     touch README.md && \
-    uv pip install --python /opt/podium/bin/python3 --target /opt/app --no-deps --no-build-isolation /src
+    uv pip install --python /opt/podium/bin/python3 --target /opt/app --no-deps --no-build-isolation /src && \
+    rm /opt/app/bin/podium
 
 FROM tools AS server-app
 COPY pyproject.toml /src/
@@ -79,10 +80,11 @@ COPY operator/podium/kube /src/operator/podium/kube
 COPY operator/podium/mlflow_plugin /src/operator/podium/mlflow_plugin
 COPY operator/podium/handlers/__init__.py operator/podium/handlers/logs.py /src/operator/podium/handlers/
 COPY operator/podium/sync /src/operator/podium/sync
+COPY operator/podium/cli /src/operator/podium/cli
 RUN --mount=type=cache,target=/cache \
     touch README.md && \
     uv pip install --python /opt/podium/bin/python3 --target /opt/app --no-deps --no-build-isolation /src && \
-    rm -r /opt/app/bin
+    rm /opt/app/bin/podium-operator
 
 FROM ${BASE} AS runtime
 # USER is asked for by libraries that want the user's name: the user of a pod may be any number, with no name anywhere.

@@ -138,6 +138,8 @@ ENV_TERMINATION_LOG = "PODIUM_TERMINATION_LOG"
 """Where last words go instead of to TERMINATION_LOG, outside of a pod."""
 ENV_TRUSTED_USER_HEADER = "PODIUM_TRUSTED_USER_HEADER"
 """Of a tracking server: the header in which its proxy says who asks."""
+ENV_NAMESPACE = "PODIUM_NAMESPACE"
+"""Namespace of the registry that the command `podium` works on where none is chosen, as in a tracking server's pod."""
 TERMINATION_LOG_LIMIT = 4096
 """Bytes that the kubelet reads of a termination message."""
 

@@ -272,14 +272,26 @@ def test_a_value_that_cannot_be_honoured_is_refused_by_name(value: str, told: st
 def test_the_tracking_server_trusts_a_header_only_where_a_value_says_so(
     options: list[str], expected: list[str]
 ) -> None:
+    environment = tracking_container(*options)["env"]
+    found = [each["value"] for each in environment if each["name"] == names.ENV_TRUSTED_USER_HEADER]
+    assert found == expected
+
+
+def tracking_container(*options: str) -> Any:
+    """The container of the tracking server."""
     [deployment] = [
         each
         for each in of_kind(helm.template(*TRACKING, *options), "Deployment")
         if each["metadata"]["name"] == "podium-tracking"
     ]
     [container] = deployment["spec"]["template"]["spec"]["containers"]
-    found = [each["value"] for each in container["env"] if each["name"] == names.ENV_TRUSTED_USER_HEADER]
-    assert found == expected
+    return container
+
+
+def test_the_command_in_the_tracking_servers_pod_works_on_that_servers_registry() -> None:
+    container = tracking_container("--set", "registry.namespaces={models}")
+    [given] = [each["value"] for each in container["env"] if each["name"] == names.ENV_NAMESPACE]
+    assert f"--registry-store-uri=configmap://{given}" in container["args"]
 
 
 def test_every_object_schema_says_which_names_it_knows() -> None:

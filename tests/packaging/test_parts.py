@@ -16,7 +16,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 STARTED = {
     "operator": ("main", "handlers", "kube", "desired", "rollout", "registry", "api"),
     "server": ("puller", "serving"),
-    "tracking": ("mlflow_plugin", "registry", "sync"),
+    "tracking": ("mlflow_plugin", "registry", "sync", "cli"),
 }
 """The modules and folders that each image's programs begin with; the others are there because these import them."""
 LOCKS = {"operator": "operator", "server": "serving", "tracking": "tracking"}

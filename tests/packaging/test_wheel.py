@@ -36,10 +36,13 @@ def test_the_folder_operator_is_no_package_because_it_would_hide_the_standard_li
     assert not (ROOT / "operator/__init__.py").exists()
 
 
-def test_mlflow_finds_the_registry_store_and_the_shell_the_operator(wheel: zipfile.ZipFile) -> None:
+def test_mlflow_finds_the_registry_store_and_the_shell_the_operator_and_the_command(wheel: zipfile.ZipFile) -> None:
     entry_points = configparser.ConfigParser()
     entry_points.read_string(metadata(wheel, "entry_points.txt"))
-    assert entry_points["console_scripts"]["podium-operator"] == "podium.main:main"
+    assert dict(entry_points["console_scripts"]) == {
+        "podium": "podium.cli.main:main",
+        "podium-operator": "podium.main:main",
+    }
     assert dict(entry_points["mlflow.model_registry_store"]) == {
         "configmap": "podium.mlflow_plugin.store:ConfigMapModelRegistryStore"
     }
@@ -51,6 +54,6 @@ def test_mlflow_finds_the_registry_store_and_the_shell_the_operator(wheel: zipfi
 
 def test_each_part_has_its_own_extra_and_the_package_alone_needs_pydantic_only(wheel: zipfile.ZipFile) -> None:
     declared = email.message_from_string(metadata(wheel, "METADATA"))
-    assert set(declared.get_all("Provides-Extra", [])) == {"operator", "mlflow", "tracking", "serving"}
+    assert set(declared.get_all("Provides-Extra", [])) == {"operator", "mlflow", "cli", "tracking", "serving"}
     always = [each for each in declared.get_all("Requires-Dist", []) if "extra ==" not in each]
     assert [each[: len("pydantic")] for each in always] == ["pydantic"]

@@ -172,7 +172,17 @@ def _records(image: converging.ModelImage) -> Iterator[dict[str, Any]]:
     for version in image.versions:
         yield {"record": "version", "model": image.name, **_version_to_json(version)}
     for entry in image.history:
-        yield {"record": "move", "model": image.name, **_readable(codec.entry_to_json(entry))}
+        yield move(image.name, entry)
+
+
+def move(model_name: str, entry: entities.HistoryEntry) -> dict[str, Any]:
+    """One move of an alias, as a line of an export holds it."""
+    return {"record": "move", "model": model_name, **_readable(codec.entry_to_json(entry))}
+
+
+def decision(approval: entities.Approval) -> dict[str, Any]:
+    """One decision, as a version's line holds it."""
+    return _readable(codec.approval_to_json(approval))
 
 
 def _version_to_json(version: entities.Version) -> dict[str, Any]:
@@ -181,7 +191,7 @@ def _version_to_json(version: entities.Version) -> dict[str, Any]:
         for key, field, kind in _VERSION
         if (value := getattr(version, field)) != getattr(_DEFAULT, field)
     }
-    approvals = [_readable(codec.approval_to_json(approval)) for approval in version.approvals]
+    approvals = [decision(approval) for approval in version.approvals]
     return {
         "version": version.number,
         **said,

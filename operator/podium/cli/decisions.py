@@ -1,0 +1,103 @@
+"""`podium approve` and `podium reject`: a person's decision about a version, and what it means for its gates."""
+
+import dataclasses
+from collections.abc import Iterable
+from typing import Any, Literal
+
+import click
+
+from podium.cli import options, output, place
+from podium.gates import evaluate
+from podium.registry import entities, exchange
+
+_LATER = "is read from MLflow when the alias moves"
+
+
+@dataclasses.dataclass(frozen=True)
+class Prospect:
+    """What one alias's gates say of a version by what the registry knows."""
+
+    alias: str
+    owner: entities.Pin
+    results: tuple[entities.GateResult, ...]
+
+
+def _command(name: str, decision: Literal["approved", "rejected"], text: str) -> click.Command:
+    @click.command(name, help=text)
+    @click.argument("model")
+    @click.argument("version", type=click.IntRange(min=1))
+    @click.option("--why", required=True, metavar="TEXT", help="The reason, in your words; it stays in the history.")
+    @options.output
+    @options.where
+    @click.pass_obj
+    def command(work: options.Work, model: str, version: int, why: str) -> None:
+        if not why.strip():
+            raise click.BadParameter("write why, in a few words", param_hint="'--why'")
+        _decide(work, model, version, decision, why)
+
+    return command
+
+
+approve = _command(
+    "approve",
+    "approved",
+    "Record that you approve VERSION of MODEL, and why.\n\nAn alias whose ModelAlias asks for approval Manual takes a "
+    "version only if the last decision about it is an approval.",
+)
+reject = _command(
+    "reject",
+    "rejected",
+    "Record that you reject VERSION of MODEL, and why.\n\nAliases that designate it already stay where they are.",
+)
+
+
+def _decide(work: options.Work, model: str, number: int, decision: Literal["approved", "rejected"], why: str) -> None:
+    opened = work.open()
+    head = opened.model(model)
+    actor = opened.identify()
+    approval = entities.Approval(decision, opened.clock(), actor, why)
+    version = opened.registry.decide(model, number, approval)
+    found = prospects(opened.registry.policy(head), head, version, opened.registry.history(model))
+    if work.is_json:
+        aliases = [_to_json(prospect) for prospect in found]
+        decided = {"model": model, "version": number, **exchange.decision(approval)}
+        output.show_json({**decided, "aliases": aliases})
+        return
+    output.tell(f"version {number} of {place.shortened(model)!r} is {decision} by {output.who(actor)}")
+    if found:
+        rows = [[each.alias, _outcome(result), result.gate, result.value] for each in found for result in each.results]
+        output.show_table(("ALIAS", "RESULT", "GATE", "FOUND"), rows)
+
+
+def prospects(
+    policy: entities.Policy,
+    head: entities.Head,
+    version: entities.Version,
+    history: Iterable[entities.HistoryEntry],
+) -> list[Prospect]:
+    """What each alias's gates say of the version.
+
+    The registry knows a metric only if it was recorded when that alias moved to the version; of others it is said that
+    they are read later.
+    """
+    recorded = {entry.alias: entry.evidence.metrics for entry in history if entry.to_version == version.number}
+    found = []
+    for alias, (owner, gates) in sorted(policy.gates.items()):
+        metrics = recorded.get(alias, {})
+        absent = {other for _, other in evaluate.needed(gates) if other and other not in head.aliases}
+        keys = [evaluate.key(metric, other) for metric, other in evaluate.needed(gates)]
+        problems = {key: _LATER for key in keys if key not in metrics}
+        found.append(Prospect(alias, owner, evaluate.evaluate(gates, version, metrics, problems, absent)))
+    return found
+
+
+def _outcome(result: entities.GateResult) -> str:
+    if result.passed:
+        return "passes"
+    return "later" if result.value.endswith(_LATER) else "FAILS"
+
+
+def _to_json(prospect: Prospect) -> dict[str, Any]:
+    gates = [{"gate": each.gate, "result": _outcome(each).lower(), "found": each.value} for each in prospect.results]
+    owner = f"{prospect.owner.namespace}/{prospect.owner.name}"
+    return {"alias": prospect.alias, "modelAlias": owner, "gates": gates}

@@ -1,0 +1,77 @@
+"""`podium history`: every move of a model's aliases and every decision about its versions."""
+
+import dataclasses
+from typing import Any
+
+import click
+
+from podium import errors
+from podium.cli import options, output, place
+from podium.registry import entities, exchange
+
+_TITLES = ("TIME (UTC)", "ALIAS", "VERSION", "WHAT", "BY", "WHY")
+
+
+@dataclasses.dataclass(frozen=True)
+class Decision:
+    """A decision with the version that it is about."""
+
+    version: int
+    approval: entities.Approval
+
+
+@click.command()
+@click.argument("model")
+@click.option("--alias", metavar="NAME", help="Only the moves of this alias.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the N newest.")
+@options.output
+@options.where
+@click.pass_obj
+def history(work: options.Work, model: str, alias: str | None, limit: int | None) -> None:
+    """Show who moved which alias of MODEL, when, why, and what its gates found; oldest first.
+
+    Decisions about versions (approve, reject) stand between the moves.
+    """
+    opened = work.open()
+    head = opened.model(model)
+    moves = [move for move in opened.registry.history(model) if alias in (None, move.alias)]
+    if alias is not None and not moves and alias not in head.aliases:
+        near = place.nearest(alias, {*head.aliases, *(move.alias for move in opened.registry.history(model))})
+        hint = f"; did you mean {near}?" if near else ""
+        raise errors.NotFound(
+            f"{place.shortened(model)!r} never had an alias {place.shortened(alias)!r}{hint}", "alias"
+        )
+    events = sorted([*moves, *(_decisions(opened, model) if alias is None else ())], key=_time)
+    events = events[-limit:] if limit else events
+    if work.is_json:
+        output.show_json([_to_json(model, event) for event in events])
+    elif events:
+        output.show_table(_TITLES, [row for event in events for row in _rows(event)])
+    else:
+        output.tell(f"no alias of {place.shortened(model)!r} has moved yet, and nothing was decided about its versions")
+
+
+def _decisions(opened: place.Opened, model: str) -> list[Decision]:
+    versions = opened.registry.list_versions(model)
+    return [Decision(version.number, approval) for version in versions for approval in version.approvals]
+
+
+def _time(event: entities.HistoryEntry | Decision) -> int:
+    return event.approval.time_ms if isinstance(event, Decision) else event.time_ms
+
+
+def _to_json(model: str, event: entities.HistoryEntry | Decision) -> dict[str, Any]:
+    if isinstance(event, Decision):
+        return {"record": "decision", "model": model, "version": event.version, **exchange.decision(event.approval)}
+    return exchange.move(model, event)
+
+
+def _rows(event: entities.HistoryEntry | Decision) -> list[list[str]]:
+    if isinstance(event, Decision):
+        made = event.approval
+        what = [str(event.version), made.decision, output.who(made.actor), made.why]
+        return [[output.moment(made.time_ms), "-", *what]]
+    versions = f"{event.from_version or 'none'} -> {event.to_version or 'none'}"
+    row = [output.moment(event.time_ms), event.alias, versions, event.reason, output.who(event.actor), event.why]
+    gates = [[f"{'passed' if gate.passed else 'FAILED'}  {gate.gate}: {gate.value}"] for gate in event.evidence.gates]
+    return [row, *gates]

@@ -1,0 +1,42 @@
+"""The command `podium`: what a registry's history tells, decisions about versions, and the registry as a whole.
+
+It speaks to the API server itself, with the rights of whoever runs it. Exit codes: 0, 1 for what was refused or failed
+(one sentence on the error stream), 2 for a command line that cannot be meant.
+"""
+
+from typing import Any
+
+import click
+
+from podium import errors
+from podium.cli import decisions, history, options, place, registry
+
+
+class _Sentences(click.Group):
+    """A group whose commands' errors become one sentence each."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except errors.PodiumError as error:
+            raise click.ClickException(str(error)) from error
+        except OSError as error:
+            raise click.ClickException(f"{error.filename or 'a file'}: {error.strerror or error}") from error
+
+
+@click.group(cls=_Sentences, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="podium", message="%(prog)s %(version)s")
+@options.where
+def podium() -> None:
+    """The model registry in a Kubernetes namespace: its history, decisions about versions, moving in and out."""
+
+
+podium.add_command(history.history)
+podium.add_command(decisions.approve)
+podium.add_command(decisions.reject)
+podium.add_command(registry.registry)
+
+
+def main() -> None:
+    """The program: on the cluster."""
+    podium(prog_name="podium", obj=options.Work(place.Cluster()))

@@ -1,0 +1,98 @@
+"""Output: tables for people, JSON for programs, progress on the error stream."""
+
+import json
+import sys
+import time
+import unicodedata
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import click
+
+from podium.registry import entities, times
+
+_TERMINAL_SECONDS = 0.1
+_LOG_SECONDS = 5.0
+
+
+def show_json(value: Any) -> None:
+    """One JSON document."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def show_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Columns as wide as what is in them; the last one takes what it needs."""
+    for line in table(titles, rows):
+        click.echo(line)
+
+
+def table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """The lines of a table; a row with one cell alone is a line of its own below the row before."""
+    cells = [[plain(cell) for cell in row] for row in rows]
+    full = [list(titles), *(row for row in cells if len(row) > 1)]
+    widths = [max(map(_width, column)) for column in zip(*full, strict=True)]
+    for row in [list(titles), *cells]:
+        if len(row) == 1:
+            yield f"    {row[0]}"
+        else:
+            padded = [cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)]
+            yield "  ".join(padded).rstrip()
+
+
+def plain(text: str) -> str:
+    """A text that a terminal shows as it is: what is not printable (line breaks, escapes) in escaped form."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def moment(time_ms: int) -> str:
+    """A time in UTC to the second, as a table shows it."""
+    text = times.text(time_ms)
+    return text[:19].replace("T", " ") if isinstance(text, str) else str(text)
+
+
+def who(actor: entities.Actor) -> str:
+    """Who did it, and how far that is known."""
+    via = ", ".join(part for part in (actor.via, "" if actor.verified else "unverified") if part)
+    return f"{actor.user or 'unknown'} ({via})" if via else actor.user or "unknown"
+
+
+def tell(text: str) -> None:
+    """A line on the error stream, beside what a program reads."""
+    click.echo(text, err=True)
+
+
+class Progress:
+    """How far a long command is, on the error stream: a line that changes on a terminal, else one now and then."""
+
+    def __init__(self, doing: str, total: int) -> None:
+        self._doing, self._total, self._done = doing, total, 0
+        self._is_terminal = sys.stderr.isatty()
+        self._told = time.monotonic()
+        self._is_shown = False
+
+    def step(self) -> None:
+        """One more is done."""
+        self._done += 1
+        now = time.monotonic()
+        if now - self._told >= (_TERMINAL_SECONDS if self._is_terminal else _LOG_SECONDS):
+            self._told = now
+            line = f"{self._doing}: {self._done} of {self._total} models"
+            click.echo(f"\r{line}" if self._is_terminal else line, err=True, nl=not self._is_terminal)
+            self._is_shown = self._is_terminal
+
+    def close(self) -> None:
+        """Leave the terminal's line clean for what follows."""
+        if self._is_shown:
+            click.echo("\r\033[K", err=True, nl=False)
+            self._is_shown = False
+
+
+def _width(text: str) -> int:
+    """Columns of a terminal that a text takes."""
+    return sum(_columns(character) for character in text)
+
+
+def _columns(character: str) -> int:
+    if unicodedata.combining(character) or unicodedata.category(character) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1

@@ -1,0 +1,32 @@
+"""A registry in memory, with a model of some history."""
+
+import pytest
+
+from podium.registry import entities
+from tests.unit.cli.memoryplace import ANN, Memory
+from tests.unit.registry import factories
+
+EVIDENCE = entities.Evidence(
+    (entities.GateResult("accuracy >= 0.9", True, "0.93"), entities.GateResult("tag ok = yes", False, "missing")),
+    {"accuracy": 0.93},
+)
+
+
+@pytest.fixture
+def place() -> Memory:
+    return Memory()
+
+
+@pytest.fixture
+def iris(place: Memory) -> Memory:
+    """Model iris of two versions; champion was moved from 1 to 2, staging was deleted, 1 was rejected."""
+    registry = place.registry
+    registry.create_model("iris", "of flowers", {"team": "a"})
+    for number in (1, 2):
+        registry.create_version("iris", source=f"s3://models/iris/{number}")
+    registry.set_alias("iris", "champion", 1, factories.JOE)
+    registry.set_alias("iris", "staging", 2, entities.Actor("bob", "x-forwarded-user"))
+    registry.decide("iris", 1, entities.Approval("rejected", place.clock(), ANN, "too\nslow"))
+    registry.set_alias("iris", "champion", 2, factories.JOE, why="better", guard=lambda head, version: EVIDENCE)
+    registry.delete_alias("iris", "staging", entities.Actor())
+    return place
