@@ -36,7 +36,7 @@ def names_of(found: list[converging.ModelImage]) -> list[str]:
     return [each.name for each in found]
 
 
-ANY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+ANY = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 """Images of all shapes are large, and the first one of a process takes seconds."""
 SETS = st.lists(images.images(), max_size=3, unique_by=lambda each: each.name)
 
