@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 import click
 
 from podium import errors
-from podium.cli import exporting, moving, options, output, place
+from podium.cli import checks, exporting, moving, options, output, place
 from podium.registry import converging, exchange
 
 _TITLES = ("MODEL", "ACTION", "VERSIONS", "ALIAS MOVES")
@@ -24,6 +24,7 @@ def registry() -> None:
     """Check, export, restore and import a whole registry."""
 
 
+registry.add_command(checks.check)
 registry.add_command(exporting.export)
 
 
