@@ -5,7 +5,6 @@ MLflow shows them. Where run and logged model disagree neither is believed. MLfl
 largest float, and a NaN of a logged model as 0, so that the run's NaN counts before anything else.
 """
 
-import contextlib
 import dataclasses
 import math
 import re
@@ -17,9 +16,9 @@ from typing import Any
 import mlflow
 from mlflow import exceptions
 from mlflow.protos import databricks_pb2
-from mlflow.store.artifact.utils import models
 
 from podium import errors
+from podium.mlflow_plugin import sources
 from podium.registry import entities
 
 _UNKNOWN = {
@@ -72,7 +71,7 @@ class Metrics:
             run = self._ask(version, lambda client: client.get_run(version.run_id))
             logged = run.data.metrics.items() if run else ()
             yield Origin(_title("run", version.run_id, run), {name: (value,) for name, value in logged})
-        if model_id := model_id_of(version):
+        if model_id := sources.model_id_of(version):
             model = self._ask(version, lambda client: client.get_logged_model(model_id))
             yield Origin(_title("logged model", model_id, model), latest(model.metrics or () if model else ()))
 
@@ -96,16 +95,6 @@ class Metrics:
         return (
             f"the alias was not moved: its gates ask for metrics of version {version.number}, and the tracking {where}"
         )
-
-
-def model_id_of(version: entities.Version) -> str | None:
-    """The logged model that the version was made of, if there is one."""
-    if version.model_id or urllib.parse.urlsplit(version.source).scheme != "models":
-        return version.model_id
-    with contextlib.suppress(exceptions.MlflowException):
-        model_id: str | None = models._parse_model_uri(version.source).model_id
-        return model_id
-    return None
 
 
 def latest(logged: Collection[Any]) -> dict[str, set[float]]:

@@ -12,6 +12,7 @@ So a puller that can read the destination needs no tracking server. Whoever down
 which goes through the proxy as long as there is one: clients need no rights to the store behind it.
 """
 
+import contextlib
 import dataclasses
 import posixpath
 import urllib.parse
@@ -72,7 +73,7 @@ class Sources:
         if parsed.version is None:
             raise errors.InvalidInput(f"source {source!r} names no version: write models:/<name>/<version>")
         origin = self._registry.get_version(parsed.name, int(parsed.version))
-        return Resolved(origin.artifact_uri, model_id=origin.model_id)
+        return Resolved(origin.artifact_uri, model_id=model_id_of(origin))
 
     def _in_run(self, source: str) -> tuple[str, str | None]:
         """The artifact of a runs:/ URI: the logged model of this name, with its id, else what lies at this path."""
@@ -91,6 +92,16 @@ class Sources:
 
     def _real(self, uri: str) -> str:
         return real_location(uri, self._tracking_uri, self._destination)
+
+
+def model_id_of(version: entities.Version) -> str | None:
+    """The logged model that the version was made of, if there is one."""
+    if version.model_id or urllib.parse.urlsplit(version.source).scheme != "models":
+        return version.model_id
+    with contextlib.suppress(exceptions.MlflowException):
+        model_id: str | None = models._parse_model_uri(version.source).model_id
+        return model_id
+    return None
 
 
 def _parsed(parse: Callable[[str], Any], source: str) -> Any:

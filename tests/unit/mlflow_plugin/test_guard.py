@@ -76,11 +76,6 @@ class Setting:
         return self.registry.history("iris")[-1]
 
 
-@pytest.fixture(scope="session")
-def tracking_uri(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return f"sqlite:///{tmp_path_factory.mktemp('tracking')}/mlflow.db"
-
-
 @pytest.fixture
 def setting(tracking_uri: str) -> Setting:
     records = Counting()

@@ -19,11 +19,6 @@ from tests.unit.registry import factories
 UNKNOWN = "0" * 32
 
 
-@pytest.fixture(scope="session")
-def tracking_uri(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return f"sqlite:///{tmp_path_factory.mktemp('tracking')}/mlflow.db"
-
-
 @pytest.fixture
 def client(tracking_uri: str) -> Any:
     return mlflow.MlflowClient(tracking_uri=tracking_uri)

@@ -1,6 +1,5 @@
 """From a source to the place where the artifact is, and back to what clients download."""
 
-import pathlib
 from typing import Any
 
 import mlflow
@@ -67,10 +66,10 @@ def test_clients_download_through_the_proxy_while_there_is_one(
 
 
 class Logged:
-    """A tracking store in a file, with a run that logged a model."""
+    """A run that logged a model."""
 
-    def __init__(self, folder: pathlib.Path) -> None:
-        self.uri = f"sqlite:///{folder}/mlflow.db"
+    def __init__(self, uri: str) -> None:
+        self.uri = uri
         self.client: Any = mlflow.MlflowClient(tracking_uri=self.uri)
         experiment = self.client.create_experiment("e", artifact_location="mlflow-artifacts:/1")
         self.run = self.client.create_run(experiment).info
@@ -80,8 +79,8 @@ class Logged:
 
 
 @pytest.fixture(scope="module")
-def logged(tmp_path_factory: pytest.TempPathFactory) -> Logged:
-    return Logged(tmp_path_factory.mktemp("tracking"))
+def logged(tracking_uri: str) -> Logged:
+    return Logged(tracking_uri)
 
 
 @pytest.fixture
@@ -92,22 +91,30 @@ def registry() -> store.Registry:
 def test_a_logged_model_is_where_the_tracking_server_keeps_it(logged: Logged, registry: store.Registry) -> None:
     resolved = sources.Sources(registry, logged.uri, DESTINATION).resolve(f"models:/{logged.model.model_id}")
     assert resolved.location == logged.model.artifact_location.replace("mlflow-artifacts:", DESTINATION)
-    assert resolved.run_id == logged.run.run_id
+    assert (resolved.run_id, resolved.model_id) == (logged.run.run_id, logged.model.model_id)
 
 
 def test_a_runs_model_is_found_by_its_name_and_anything_else_by_its_path(
     logged: Logged, registry: store.Registry
 ) -> None:
     found = sources.Sources(registry, logged.uri, DESTINATION)
-    model, other = (found.resolve(f"runs:/{logged.run.run_id}/{name}").location for name in ("iris", "plots/a"))
-    assert model == logged.model.artifact_location.replace("mlflow-artifacts:", DESTINATION)
-    assert other == logged.run.artifact_uri.replace("mlflow-artifacts:", DESTINATION) + "/plots/a"
+    model, other = (found.resolve(f"runs:/{logged.run.run_id}/{name}") for name in ("iris", "plots/a"))
+    assert model.location == logged.model.artifact_location.replace("mlflow-artifacts:", DESTINATION)
+    assert other.location == logged.run.artifact_uri.replace("mlflow-artifacts:", DESTINATION) + "/plots/a"
+    assert (model.model_id, other.model_id) == (logged.model.model_id, None)
 
 
 def test_a_version_of_another_model_is_where_that_version_is(registry: store.Registry) -> None:
     registry.create_model("iris")
     registry.create_version("iris", source="models:/m-1", location="s3://b/real")
-    assert sources.Sources(registry, None, None).resolve("models:/iris/1").location == "s3://b/real"
+    registry.create_version("iris", source="s3://b/plain", model_id="m-2")
+    registry.create_version("iris", source="s3://b/plain")
+    found = [sources.Sources(registry, None, None).resolve(f"models:/iris/{number}") for number in (1, 2, 3)]
+    assert [(each.location, each.model_id) for each in found] == [
+        ("s3://b/real", "m-1"),
+        ("s3://b/plain", "m-2"),
+        ("s3://b/plain", None),
+    ]
 
 
 @pytest.mark.parametrize(
