@@ -1,0 +1,146 @@
+"""Whatever turns operations take, they end as if one came after the other, and readers see legal states meanwhile."""
+
+import functools
+import itertools
+from collections.abc import Iterable, Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from podium.registry import catalog, checking, memory, removal, store
+from tests.unit.registry import factories, turns
+
+JOBS: dict[str, turns.Job] = {
+    "rename iris to lily": lambda r: r.rename_model("iris", "lily"),
+    "rename iris to daisy": lambda r: r.rename_model("iris", "daisy"),
+    "rename rose to lily": lambda r: r.rename_model("rose", "lily"),
+    "rename rose to iris": lambda r: r.rename_model("rose", "iris"),
+    "rename lily to iris": lambda r: r.rename_model("lily", "iris"),
+    "create lily": lambda r: r.create_model("lily"),
+    "create iris": lambda r: r.create_model("iris"),
+    "delete iris": lambda r: r.delete_model("iris"),
+    "delete lily": lambda r: r.delete_model("lily"),
+    "create a version of iris": lambda r: r.create_version("iris", source="s3://models/new"),
+    "delete version 1": lambda r: r.delete_version("iris", 1),
+    "set alias on 1": lambda r: r.set_alias("iris", "champion", 1),
+    "delete the alias": lambda r: r.delete_alias("iris", "champion"),
+    "version 1 to production": lambda r: r.transition_stage("iris", 1, "Production", archive_existing=True),
+}
+PAIRS = [
+    ("rename iris to lily", "rename iris to daisy"),
+    ("rename iris to lily", "rename rose to lily"),
+    ("rename iris to lily", "rename rose to iris"),
+    ("rename iris to lily", "rename lily to iris"),
+    ("rename iris to lily", "create lily"),
+    ("rename iris to lily", "create iris"),
+    ("rename iris to lily", "delete iris"),
+    ("rename iris to lily", "delete lily"),
+    ("rename iris to lily", "create a version of iris"),
+    ("rename iris to lily", "delete version 1"),
+    ("rename iris to lily", "version 1 to production"),
+    ("create lily", "rename rose to lily"),
+    ("create iris", "delete iris"),
+    ("create a version of iris", "delete iris"),
+    ("delete version 1", "set alias on 1"),
+    ("delete version 1", "create a version of iris"),
+    ("set alias on 1", "delete the alias"),
+    ("version 1 to production", "delete version 1"),
+]
+LATE_MS = 2_000_000 + 2 * removal.GRACE_MS
+
+
+class Garden:
+    """A registry with models `iris` of two versions and `rose` of none."""
+
+    def __init__(self) -> None:
+        self.records = memory.MemoryBackend()
+        registry = store.Registry(self.records, clock=factories.Clock())
+        self.first = {registry.create_model(name).uid: name for name in ("iris", "rose")}
+        for number in (1, 2):
+            registry.create_version("iris", source=f"s3://models/{number}")
+        registry.set_alias("iris", "champion", 2)
+        registry.transition_stage("iris", 2, "Production")
+
+    def run(self, names: Sequence[str], schedule: Iterable[int]) -> tuple[object, ...]:
+        """The outcomes, and what the registry is at the end; readers look at it after each turn."""
+        jobs = [JOBS.get(name, sweep) for name in names]
+        outcomes = turns.run(self.records, jobs, schedule, self.look)
+        state = self.state()
+        self.clean()
+        return (*(outcome for name, outcome in zip(names, outcomes, strict=True) if name in JOBS), *state)
+
+    def look(self) -> None:
+        """No reader sees two models of one name, or one under two names, or none of one that nobody has deleted."""
+        registry = store.Registry(self.records)
+        heads = registry.list_models()
+        assert len({head.name for head in heads}) == len({head.uid for head in heads}) == len(heads)
+        assert [registry.get_model(head.name).uid for head in heads] == [head.uid for head in heads]
+        gone = self.first.keys() - {head.uid for head in heads}
+        for uid in gone:
+            record = self.records.get(uid)
+            assert record is None or record.data.get("deleted") == "true"
+        index = catalog.Catalog()
+        for record in self.records.list({}):
+            index.put(record)
+        assert sorted(head.name for head in index.heads()) == [head.name for head in heads]
+
+    def state(self) -> list[object]:
+        registry = store.Registry(self.records)
+        return [
+            (
+                head.name,
+                self.first.get(head.uid, "new"),
+                sorted(head.aliases.items()),
+                [(version.number, version.stage) for version in registry.list_versions(head.name)],
+                [(move.alias, move.from_version, move.to_version) for move in registry.history(head.name)],
+            )
+            for head in registry.list_models()
+        ]
+
+    def clean(self) -> None:
+        """Nothing that is left needs a person; what a sweep leaves needs nobody."""
+        assert not any(finding.needs_person for finding in checking.check(self.records, LATE_MS))
+        before = self.state()
+        store.Registry(self.records, clock=factories.Clock(LATE_MS)).sweep()
+        assert checking.check(self.records, LATE_MS) == []
+        assert self.state() == before
+
+
+def sweep(registry: store.Registry) -> object:
+    return registry.sweep()
+
+
+@functools.cache
+def one_after_the_other(names: tuple[str, ...]) -> list[tuple[object, ...]]:
+    """What becomes of the jobs in each order of doing them one by one."""
+    found = []
+    for order in itertools.permutations(range(len(names))):
+        schedule = itertools.chain.from_iterable([position] * 1_000 for position in order)
+        found.append(Garden().run(names, schedule))
+    return found
+
+
+def calls_of(name: str) -> int:
+    """How many calls of the backend the operation makes alone."""
+    count = itertools.count()
+    turns.run(Garden().records, [JOBS[name]], [], lambda: next(count))
+    return next(count)
+
+
+@pytest.mark.parametrize("names", [*PAIRS, *(pair[::-1] for pair in PAIRS)], ids=" | ".join)
+def test_two_operations_of_which_each_interrupts_the_other_once_end_as_one_after_the_other(
+    names: tuple[str, str],
+) -> None:
+    legal = one_after_the_other(names)
+    for first, second in itertools.product(range(calls_of(names[0]) + 1), range(1, calls_of(names[1]) + 1)):
+        schedule = [0] * first + [1] * second + [0] * 1_000
+        assert Garden().run(names, schedule) in legal, schedule[: first + second]
+
+
+@given(st.lists(st.sampled_from(sorted(JOBS)), min_size=2, max_size=3, unique=True), st.lists(st.integers(0, 3)))
+@settings(max_examples=300, deadline=None)
+def test_operations_in_any_turns_beside_a_sweep_end_as_one_after_the_other(
+    names: list[str], schedule: list[int]
+) -> None:
+    assert Garden().run([*names, "sweep"], schedule) in one_after_the_other(tuple(names))
