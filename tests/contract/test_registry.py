@@ -2,12 +2,13 @@
 
 import collections
 import itertools
+import random
 from concurrent import futures
 
 import pytest
 
 from podium import errors
-from podium.registry import backend, catalog, entities, keys, store
+from podium.registry import backend, catalog, checking, entities, keys, store
 
 JOE = entities.Actor("joe", "basic", True)
 NAMES = {
@@ -120,6 +121,53 @@ def test_what_a_modelalias_holds_cannot_be_taken_away(registry: store.Registry) 
     assert registry.list_models() == []
 
 
+@pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
+def test_a_renamed_model_is_the_same_under_its_new_name_alone(
+    registry: store.Registry, records: backend.Backend, name: str
+) -> None:
+    old = registry.create_model("iris", "flowers", {"a": "b"})
+    registry.create_version("iris", source="s3://m/1")
+    registry.set_alias("iris", "champion", 1)
+    new = registry.rename_model("iris", name)
+    assert (new.uid, new.name, new.description, new.tags) == (old.uid, name, "flowers", {"a": "b"})
+    assert new.updated_ms == registry.get_version(name, 1).updated_ms >= old.updated_ms
+    assert registry.get_version_by_alias(name, "champion").model_uid == old.uid
+    assert [head.name for head in registry.list_models()] == [name]
+    with pytest.raises(errors.NotFound):
+        store.Registry(records).get_model("iris")
+    with pytest.raises(errors.NotFound):
+        registry.rename_model("iris", "other")
+    registry.create_model("iris")
+    with pytest.raises(errors.AlreadyExists):
+        registry.rename_model("iris", name)
+    with pytest.raises(errors.AlreadyExists):
+        registry.create_model(name)
+    registry.delete_model(name)
+    assert registry.rename_model("iris", name).uid != old.uid
+    assert checking.check(records, 10**13) == []
+
+
+def test_versions_move_between_stages_and_others_are_archived(
+    registry: store.Registry, records: backend.Backend
+) -> None:
+    registry.create_model("iris")
+    for number in (1, 2, 3):
+        registry.create_version("iris", source=f"s3://m/{number}")
+        registry.transition_stage("iris", number, "Production")
+    registry.transition_stage("iris", 2, "Production", archive_existing=True)
+    stages = {version.number: version.stage for version in registry.list_versions("iris")}
+    assert stages == {1: "Archived", 2: "Production", 3: "Archived"}
+    assert len({version.updated_ms for version in registry.list_versions("iris")}) == 1
+    for refused in ("Archived", "None"):
+        with pytest.raises(errors.InvalidInput):
+            registry.transition_stage("iris", 1, refused, archive_existing=True)
+    with pytest.raises(errors.InvalidInput):
+        registry.transition_stage("iris", 1, "production")
+    with pytest.raises(errors.NotFound):
+        registry.transition_stage("iris", 4, "Staging")
+    assert store.Registry(records).get_model("iris").uses_stages
+
+
 def test_what_changes_nothing_writes_nothing(registry: store.Registry, records: backend.Backend) -> None:
     head = registry.create_model("iris")
     registry.create_version("iris", source="s3://m/1")
@@ -211,6 +259,61 @@ def test_deletions_against_alias_moves_leave_no_alias_on_a_deleted_version(recor
     assert (head.aliases, head.deleting) == ({}, ())
     assert [version.number for version in registry.list_versions("iris")] == [12]
     assert [move.sequence for move in registry.history("iris")] == list(range(1, head.history_total + 1))
+
+
+def test_renames_creations_and_deletions_of_few_names_at_a_time_leave_each_model_one_name(
+    records: backend.Backend,
+) -> None:
+    names = ["a", "b", "c", "d"]
+    uids = {store.Registry(records).create_model(name).uid for name in names[:2]}
+    for uid in uids:
+        head = next(head for head in store.Registry(records).list_models() if head.uid == uid)
+        store.Registry(records).create_version(head.name, source=f"s3://m/{uid}")
+
+    def work(worker: int) -> list[type[Exception] | None]:
+        choice = random.Random(worker)
+        registry = store.Registry(records, deadline_seconds=60)
+        found: list[type[Exception] | None] = []
+        for _ in range(12):
+            name, other = choice.choice(names), choice.choice(names)
+            try:
+                if choice.random() < 0.7:
+                    registry.rename_model(name, other)
+                elif name not in ("a", "b"):
+                    registry.create_model(f"{name}{worker}")
+                    registry.rename_model(f"{name}{worker}", f"{other}{worker}")
+                    registry.delete_model(f"{other}{worker}")
+                found.append(None)
+            except errors.RegistryError as error:
+                found.append(type(error))
+        return found
+
+    with futures.ThreadPoolExecutor(8) as pool:
+        outcomes = list(itertools.chain.from_iterable(pool.map(work, range(8))))
+    assert set(outcomes) <= {None, errors.NotFound, errors.AlreadyExists}
+    registry = store.Registry(records)
+    heads = registry.list_models()
+    assert {head.uid for head in heads} == uids
+    assert {registry.get_version(head.name, 1).source for head in heads} == {f"s3://m/{uid}" for uid in uids}
+    assert checking.check(records, 10**13) == []
+
+
+def test_transitions_into_one_stage_at_a_time_leave_the_latest_there(records: backend.Backend) -> None:
+    registry = store.Registry(records, deadline_seconds=60)
+    registry.create_model("iris")
+    for number in range(1, 9):
+        registry.create_version("iris", source=f"s3://m/{number}")
+
+    def move(number: int) -> None:
+        other = store.Registry(records, deadline_seconds=60)
+        other.transition_stage("iris", number, "Production", archive_existing=True)
+
+    with futures.ThreadPoolExecutor(8) as pool:
+        list(pool.map(move, range(1, 9)))
+    versions = registry.list_versions("iris")
+    assert 8 in [version.staging for version in versions if version.stage == "Production"]
+    assert {version.stage for version in versions} <= {"Production", "Archived"}
+    assert registry.get_model("iris").stagings == 8
 
 
 def test_a_creation_against_a_deletion_leaves_no_orphan(records: backend.Backend) -> None:

@@ -195,6 +195,10 @@ OPERATIONS: dict[str, Callable[[store.Registry], object]] = {
     "create a version": lambda r: r.create_version("iris", source="s3://models/new"),
     "pin": lambda r: r.pin_alias(r.get_model("iris").uid, "champion", 2, entities.Pin("u", "n", "a"), JOE),
     "create a model": lambda r: r.create_model("new"),
+    "rename a model": lambda r: r.rename_model("iris", "lily"),
+    "rename it to itself": lambda r: r.rename_model("iris", "iris"),
+    "move a version into a stage": lambda r: r.transition_stage("iris", 1, "Staging", archive_existing=True),
+    "decide about a version": lambda r: r.decide("iris", 1, entities.Approval("approved", 1, JOE)),
     "delete a model": lambda r: r.delete_model("iris"),
 }
 
@@ -232,6 +236,7 @@ class _Losing:
         names = [head.name for head in store.Registry(records).list_models()]
         if "iris" in names:
             store.Registry(records).set_model_tag("iris", "follower", str(len(self._session.calls)))
+            store.Registry(records).set_version_tag("iris", 2, "follower", str(len(self._session.calls)))
 
 
 def prepared(session: FakeSession) -> store.Registry:
@@ -240,6 +245,7 @@ def prepared(session: FakeSession) -> store.Registry:
     for number in (1, 2):
         registry.create_version("iris", source=f"s3://models/{number}")
     registry.set_alias("iris", "champion", 1, JOE)
+    registry.transition_stage("iris", 2, "Staging")
     return registry
 
 
@@ -253,7 +259,8 @@ def facts(registry: store.Registry) -> object:
             head.name,
             head.last_version,
             head.aliases,
-            [version.source for version in registry.list_versions(head.name)],
+            [(version.source, version.stage, version.approvals) for version in registry.list_versions(head.name)],
+            head.stagings,
             [(move.sequence, move.alias, move.from_version, move.to_version) for move in registry.history(head.name)],
         )
         for head in registry.list_models()

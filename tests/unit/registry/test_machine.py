@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from podium import errors
-from podium.registry import entities, store
+from podium.registry import checking, entities, store
 from tests.unit.registry import factories
 
 NAMES = st.sampled_from(["iris", "Iris", "e\u0301", "\u00e9", " a\n", "붓꽃"])
@@ -34,6 +34,7 @@ class Expected:
     moves: list[tuple[str, int | None, int | None, str]] = dataclasses.field(default_factory=list)
     serving: dict[str, set[int]] = dataclasses.field(default_factory=dict)
     pins: dict[str, str] = dataclasses.field(default_factory=dict)
+    stages: dict[int, str] = dataclasses.field(default_factory=dict)
 
     def move(self, alias: str, number: int | None, reason: str) -> None:
         if self.aliases.get(alias) == number:
@@ -86,6 +87,35 @@ class RegistryMachine(RuleBasedStateMachine):
             self.registry.delete_model(name)
             del self.models[name]
 
+    @rule(name=NAMES, new_name=NAMES)
+    def rename_model(self, name: str, new_name: str) -> None:
+        known = self.models.get(name)
+        is_free = known is not None and not known.serving and not known.pins and new_name not in self.models
+        with self.refused_unless(
+            known is not None and (is_free or name == new_name), errors.NotFound, errors.AlreadyExists, errors.InUse
+        ):
+            head = self.registry.rename_model(name, new_name)
+            assert head.updated_ms == head.renamed_ms
+            self.models[new_name] = self.models.pop(name)
+
+    @rule(
+        name=NAMES,
+        number=NUMBERS,
+        stage=st.sampled_from([*entities.STAGES, "nonsense"]),
+        archive_existing=st.booleans(),
+    )
+    def transition_stage(self, name: str, number: int, stage: str, archive_existing: bool) -> None:
+        known = self.models.get(name)
+        is_stage = stage in (entities.ACTIVE_STAGES if archive_existing else entities.STAGES)
+        is_there = known is not None and number in known.versions
+        with self.refused_unless(is_there and is_stage, errors.NotFound, errors.InvalidInput):
+            version = self.registry.transition_stage(name, number, stage, archive_existing=archive_existing)
+            assert (version.number, version.stage) == (number, stage)
+            assert known
+            if archive_existing:
+                known.stages = {n: "Archived" if each == stage else each for n, each in known.stages.items()}
+            known.stages[number] = stage
+
     @rule(name=NAMES, description=TEXTS)
     def update_model(self, name: str, description: str | None) -> None:
         with self.refused_unless(name in self.models, errors.NotFound):
@@ -115,6 +145,7 @@ class RegistryMachine(RuleBasedStateMachine):
             known.last += 1
             assert (version.number, version.source) == (known.last, source)
             known.versions[known.last] = source
+            known.stages[known.last] = "None"
 
     @rule(name=NAMES, number=NUMBERS)
     def delete_version(self, name: str, number: int) -> None:
@@ -125,6 +156,7 @@ class RegistryMachine(RuleBasedStateMachine):
             self.registry.delete_version(name, number, factories.JOE)
             assert known
             del known.versions[number]
+            del known.stages[number]
             for alias in sorted(alias for alias, designated in known.aliases.items() if designated == number):
                 known.move(alias, None, "version-deleted")
 
@@ -178,10 +210,12 @@ class RegistryMachine(RuleBasedStateMachine):
     @rule()
     def sweep(self) -> None:
         assert self.registry.sweep() == []
+        assert checking.check(self.records, 10**13) == []
 
-    @rule()
-    def another_process_takes_over(self) -> None:
-        self.registry = store.Registry(self.records, clock=factories.Clock(2_000_000))
+    @rule(now_ms=st.sampled_from([0, 1_000_000, 2_000_000]), is_running=st.booleans())
+    def another_process_takes_over(self, now_ms: int, is_running: bool) -> None:
+        clock = factories.Clock(now_ms) if is_running else lambda: now_ms
+        self.registry = store.Registry(self.records, clock=clock)
 
     @invariant()
     def all_models_are_as_expected(self) -> None:
@@ -198,11 +232,17 @@ class RegistryMachine(RuleBasedStateMachine):
     @invariant()
     def all_versions_and_moves_are_as_expected(self) -> None:
         for name, known in self.models.items():
-            found = {version.number: version.source for version in self.registry.list_versions(name)}
-            assert found == known.versions
+            versions = self.registry.list_versions(name)
+            assert {version.number: version.source for version in versions} == known.versions
+            assert {version.number: version.stage for version in versions} == known.stages
+            head = self.registry.get_model(name)
+            assert all(version.updated_ms >= head.renamed_ms for version in versions)
+            assert head.uses_stages or set(known.stages.values()) <= {"None"}
             history = self.registry.history(name)
             assert [(e.alias, e.from_version, e.to_version, e.reason) for e in history] == known.moves
             assert [e.sequence for e in history] == list(range(1, len(known.moves) + 1))
+            assert [e.time_ms for e in history] == sorted(e.time_ms for e in history)
+            assert head.updated_ms >= max([head.created_ms, *(version.created_ms for version in versions)])
             for alias, number in known.aliases.items():
                 assert self.registry.get_version_by_alias(name, alias).number == number
 

@@ -221,3 +221,51 @@ def test_trimming_takes_what_the_archive_holds_and_nothing_else() -> None:
     head = factories.head(history=history, history_total=5)
     after = transitions.trim(head, entities.Archive(factories.UID, 1, history[:3]))
     assert (after.history, after.history_total, after.archives) == (history[3:], 5, 1)
+
+
+def test_a_rename_updates_the_model_and_each_version_that_is_seen_of_it() -> None:
+    head = transitions.rename(transitions.begin_rename(factories.head(), "lily"), "lily", NOW)
+    assert (head.name, head.renaming, head.renamed_ms, head.updated_ms) == ("lily", None, NOW, NOW)
+    assert transitions.shown(head, factories.version()).updated_ms == NOW
+    later = factories.version(updated_ms=NOW + 1)
+    assert transitions.shown(head, later) == later
+
+
+@pytest.mark.parametrize("held", [{"serving": {"u1": CLAIM}}, {"pins": {"champion": PIN}}], ids=["served", "pinned"])
+def test_a_model_that_a_modelalias_uses_is_not_renamed(held: dict[str, object]) -> None:
+    with pytest.raises(errors.InUse, match="ModelAlias prod/iris"):
+        transitions.begin_rename(factories.head(**held), "lily")
+
+
+def test_only_the_rename_that_is_under_way_is_ended() -> None:
+    head = transitions.begin_rename(factories.head(), "lily")
+    assert transitions.end_rename(head, "rose") == head
+    assert transitions.end_rename(head, "lily") == factories.head()
+
+
+def test_of_two_transitions_the_later_decides_the_stage_whichever_is_written_last() -> None:
+    first = transitions.begin_staging(factories.head(), "Staging", NOW)
+    second = transitions.begin_staging(first, "Production", NOW - 1)
+    version = transitions.stage(factories.version(), "Production", second)
+    assert transitions.stage(version, "Staging", first) == version
+    assert (version.stage, version.updated_ms, second.updated_ms) == ("Production", NOW, NOW)
+
+
+def test_what_came_into_a_stage_after_a_transition_is_not_archived_by_it() -> None:
+    first = transitions.begin_staging(factories.head(), "Production", NOW)
+    second = transitions.begin_staging(first, "Production", NOW)
+    earlier = transitions.stage(factories.version(), "Production", first)
+    later = transitions.stage(factories.version(number=2), "Production", second)
+    assert transitions.archive(later, "Production", first) == later
+    assert transitions.archive(earlier, "Production", second).stage == "Archived"
+    assert transitions.archive(earlier, "Staging", second) == earlier
+
+
+def test_a_head_uses_stages_from_the_first_one_that_is_none() -> None:
+    unstaged = transitions.begin_staging(factories.head(), "None", NOW)
+    staged = transitions.begin_staging(unstaged, "Archived", NOW)
+    assert [head.uses_stages for head in (unstaged, staged, transitions.begin_staging(staged, "None", NOW))] == [
+        False,
+        True,
+        True,
+    ]
