@@ -8,6 +8,7 @@ import pytest
 from localcluster import context
 from podium import errors
 from podium.kube import configmaps, session
+from podium.mlflow_plugin import opening, server, uri
 from podium.registry import codec, entities, keys, store
 
 JOE = entities.Actor("joe", "basic", True)
@@ -112,3 +113,16 @@ def test_the_factory_connects_by_the_kubeconfig_in_force(
     assert created in records.list(keys.labels(keys.HEAD, "factory-uid"))
     with pytest.raises(errors.Unavailable, match="no-such-context"):
         configmaps.open_backend(namespace, "no-such-context")
+
+
+def test_searches_come_from_a_watch_in_a_tracking_server_alone(
+    target: context.Target, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(target.kubeconfig))
+    opener = opening.Opener(uri.parse(f"configmap://{namespace}?context={target.context}"))
+    head = store.Registry(configmaps.open_backend(namespace, target.context)).create_model("watched")
+    assert opener()._caught_up() is None
+    monkeypatch.setenv(server.BACKEND_STORE, "sqlite://")
+    watched = opener()._caught_up()
+    assert watched
+    assert head in watched.models()

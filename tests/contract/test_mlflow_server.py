@@ -190,6 +190,10 @@ def test_a_read_through_another_worker_right_after_a_write_is_never_stale(
             versions = int(made["model_version"]["version"])
             read = reader.call("GET", "model-versions/get", {"name": name, "version": str(versions)})
             expected = f"s3://b/{attempt}"
+            query = {"filter": f"name = '{name}'", "order_by": "version_number DESC", "max_results": "1"}
+            [newest] = reader.call("GET", "model-versions/search", query)["model_versions"]
+            if newest["source"] != expected:
+                stale.append((attempt, expected, newest["source"]))
         else:
             expected = str(1 + attempt % versions) if versions > 1 else str(1)
             alias = {"name": name, "alias": f"alias-{attempt % 7}", "version": expected}

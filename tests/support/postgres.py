@@ -25,10 +25,11 @@ _SETTINGS = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "ma
 
 
 @contextlib.contextmanager
-def running(folder: pathlib.Path) -> Iterator[str]:
+def running(folder: pathlib.Path, **settings: str) -> Iterator[str]:
     """An empty server; yields the SQLAlchemy URI to which `database` adds a database. Its log is in `folder`.
 
-    Everything is durable (fsync, full_page_writes and synchronous_commit are on). It refuses to run as root: then it
+    Everything is durable (fsync, full_page_writes and synchronous_commit are on) unless `settings` of
+    postgresql.conf say otherwise. It refuses to run as root: then it
     runs as `postgres`, who has an account by the package, and its files are in a folder of that account.
     """
     with tempfile.TemporaryDirectory(prefix="podium-postgres-") as data:
@@ -36,7 +37,7 @@ def running(folder: pathlib.Path) -> Iterator[str]:
         port = s3.free_ports(1)[0]
         initialized = [_program("initdb"), "--auth=trust", f"--username={USER}", "--encoding=UTF8", "--locale=C.UTF-8"]
         subprocess.run([*initialized, f"--pgdata={data}"], **account, cwd=data, check=True, capture_output=True)
-        options = [option for item in _SETTINGS.items() for option in ("-c", "=".join(item))]
+        options = [option for item in (_SETTINGS | settings).items() for option in ("-c", "=".join(item))]
         log = folder / "postgres.log"
         with log.open("wb") as out:
             command = [_program("postgres"), "-D", data, "-p", str(port), *options]

@@ -1,12 +1,13 @@
 """Opening the registry that a URI names, on the API server."""
 
 import dataclasses
+import os
 
 from mlflow import exceptions
 from mlflow.protos import databricks_pb2
 
 from podium import errors
-from podium.mlflow_plugin import actor, translate, uri
+from podium.mlflow_plugin import actor, server, translate, uri
 from podium.registry import entities, store
 
 
@@ -17,14 +18,20 @@ class Opener:
     address: uri.RegistryUri
 
     def __call__(self) -> store.Registry:
-        """The registry, with connections of its own. Raises MlflowException without the Kubernetes client."""
+        """The registry, with connections of its own; in a tracking server's worker with a watch.
+
+        Raises MlflowException without the Kubernetes client.
+        """
         try:
-            from podium.kube import configmaps
+            from podium.kube import configmaps, watchcache
         except ImportError as error:
             raise exceptions.MlflowException(
                 f"configmap:// registries need the Kubernetes client: pip install 'podium[mlflow]' ({error})",
                 databricks_pb2.NOT_IMPLEMENTED,
             ) from error
+        if server.is_running(os.environ):
+            records, catalog = watchcache.open_watched(self.address.namespace, self.address.context)
+            return store.Registry(records, catalog=catalog)
         return store.Registry(configmaps.open_backend(self.address.namespace, context=self.address.context))
 
     def identify(self) -> entities.Actor:

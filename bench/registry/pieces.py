@@ -1,0 +1,43 @@
+"""What a read by alias is made of: each piece measured by itself, one client."""
+
+import statistics
+import time
+from collections.abc import Callable
+
+from bench.registry import load
+
+from podium.kube import configmaps, session
+from podium.registry import codec, keys, store
+
+TIMES = 400
+
+
+def of_a_read(api: session.Session, namespace: str) -> list[tuple[str, float]]:
+    """Names of the pieces and their median in milliseconds."""
+    records = configmaps.ConfigMapBackend(api, namespace)
+    registry = store.Registry(records)
+    name = load.model_name(1)
+    head = registry.get_model(name)
+    number = head.aliases["champion"]
+    names = [head.uid, keys.version_name(head.uid, number)]
+    pair = records.get_many(names)
+    assert pair[0]
+    assert pair[1]
+    head_record, version_record = pair[0], pair[1]
+    pieces: list[tuple[str, Callable[[], object]]] = [
+        ("one GET with its JSON (API server, TLS, client)", lambda: records.get(names[0])),
+        ("two GETs under way at once", lambda: records.get_many(names)),
+        ("decode a head", lambda: codec.decode_head(head_record)),
+        ("decode a version", lambda: codec.decode_version(version_record)),
+        ("the read as a whole, Registry.get_version_by_alias", lambda: registry.get_version_by_alias(name, "champion")),
+    ]
+    return [(what, _median_ms(call)) for what, call in pieces]
+
+
+def _median_ms(call: Callable[[], object]) -> float:
+    taken = []
+    for _ in range(TIMES):
+        begun = time.perf_counter()
+        call()
+        taken.append(time.perf_counter() - begun)
+    return statistics.median(taken) * 1000
