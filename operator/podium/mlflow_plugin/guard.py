@@ -4,7 +4,7 @@ The policy is read in each try of the compare-and-swap (one GET; without gates f
 for a call. The operator judges again by what is recorded here; this is the early answer, and the record.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 from podium import errors
@@ -83,10 +83,16 @@ class Guards:
 
     def _before(self, head: entities.Head, alias: str) -> int | None:
         """What the alias designated before its last move."""
-        for entry in reversed(self._registry.history(head.name)):
+        for entry in self._newest_first(head):
             if entry.alias == alias and entry.from_version != entry.to_version:
                 return entry.from_version
         return None
+
+    def _newest_first(self, head: entities.Head) -> Iterator[entities.HistoryEntry]:
+        """The moves in the head, and only then, some of them again, those in archives."""
+        yield from reversed(head.history)
+        if head.archives:
+            yield from reversed(self._registry.history(head.name))
 
 
 def _by_alias(gates: entities.Gates) -> dict[str | None, tuple[str, ...]]:

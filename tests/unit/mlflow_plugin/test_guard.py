@@ -165,6 +165,19 @@ def test_setting_an_alias_again_is_held_against_the_version_that_it_left(setting
     assert setting.registry.history("iris") == recorded
 
 
+def test_the_version_that_it_left_is_found_in_archives_too(setting: Setting) -> None:
+    first, second = (setting.version(accuracy=value) for value in (0.9, 0.5))
+    setting.move(first)
+    setting.move(second)
+    for number in range(250):
+        setting.registry.set_alias("iris", "busy", 1 + number % 2)
+    head = setting.registry.get_model("iris")
+    assert head.archives
+    assert "champion" not in {entry.alias for entry in head.history}
+    setting.demand("champion", NOT_WORSE)
+    assert "found 0.5; champion has 0.9" in setting.refused(second)
+
+
 @pytest.mark.parametrize(
     ("value", "told"),
     [
