@@ -42,7 +42,7 @@ class Opened:
         elif near := nearest(name, there):
             hint = f"did you mean {near}?"
         else:
-            hint = f"it holds {len(there)} others"
+            hint = f"it holds {len(there)} other model{'s' if len(there) > 1 else ''}"
         return errors.NotFound(f"no registered model {shortened(name)!r} in namespace {self.namespace!r}; {hint}")
 
 
@@ -74,13 +74,18 @@ class Cluster:
     """Registries in a Kubernetes cluster; implements Place."""
 
     def open(self, namespace: str | None, context: str | None) -> Opened:
-        """See Place. Raises KubeUnavailable, Unavailable, and InvalidInput for a registry URI that is none."""
+        """See Place. Raises Unavailable, and InvalidInput for a registry URI that is none."""
         from podium.kube import configmaps, session, whoami  # what takes half a second, not for --help
 
         if namespace is None and context is None:
             namespace, context = default(os.environ)
-        namespace = namespace or session.own_namespace(context)
-        records = configmaps.open_backend(namespace, context)
+        try:
+            namespace = namespace or session.own_namespace(context)
+            records = configmaps.open_backend(namespace, context)
+        except (errors.KubeUnavailable, errors.Unavailable) as error:
+            raise errors.Unavailable(
+                f"{error}; set KUBECONFIG to the path of a kubeconfig, or choose one of its contexts with --context"
+            ) from error
         identify = functools.cache(functools.partial(whoami.of_context, context))
         return Opened(namespace, records, store.Registry(records), identify)
 
@@ -94,9 +99,11 @@ class Cluster:
 def nearest(name: str, there: Iterable[str]) -> str:
     """Those of the names that somebody may have meant, to be shown; "" for none."""
     by_folded: dict[str, list[str]] = {}
-    for each in there:
+    for each in sorted(there):
         by_folded.setdefault(each.casefold()[:_SHOWN_CHARACTERS], []).append(each)
-    near = difflib.get_close_matches(name.casefold()[:_SHOWN_CHARACTERS], by_folded, _NEAREST)
+    wanted = name.casefold()[:_SHOWN_CHARACTERS]
+    near = difflib.get_close_matches(wanted, by_folded, _NEAREST)
+    near += [folded for folded in by_folded if wanted in folded and folded not in near]
     found = [each for folded in near for each in by_folded[folded]][:_NEAREST]
     return " or ".join(repr(shortened(each)) for each in found)
 

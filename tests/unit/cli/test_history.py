@@ -65,7 +65,7 @@ def test_a_model_without_a_past_says_so(place: Memory) -> None:
     [
         ("irsi", "Error: no registered model 'irsi' in namespace 'models'; did you mean 'iris'?\n"),
         ("IRIS", "Error: no registered model 'IRIS' in namespace 'models'; did you mean 'iris'?\n"),
-        ("churn", "Error: no registered model 'churn' in namespace 'models'; it holds 1 others\n"),
+        ("churn", "Error: no registered model 'churn' in namespace 'models'; it holds 1 other model\n"),
     ],
 )
 def test_an_unknown_model_is_told_with_the_nearest_names(iris: Memory, name: str, sentence: str) -> None:

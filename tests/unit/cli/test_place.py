@@ -33,11 +33,12 @@ def test_a_registry_uri_that_cannot_be_meant_is_told() -> None:
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("champoin", "'champion' or 'Champion'"),
+        ("champoin", "'Champion' or 'champion'"),
         ("stagin", "'staging'"),
-        ("CHAMPION", "'champion' or 'Champion'"),
+        ("CHAMPION", "'Champion' or 'champion'"),
+        ("champ", "'Champion' or 'champion'"),
         ("x", ""),
-        ("chämpion", "'champion' or 'Champion'"),
+        ("chämpion", "'Champion' or 'champion'"),
         ("l" * 3_000, f"'{'l' * 60}…'"),
     ],
 )
