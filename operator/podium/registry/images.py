@@ -49,6 +49,18 @@ class Images(listing.Listing):
                 marked.append(head.name)
         return marked
 
+    def promote(self) -> list[str]:
+        """A mirror stands for itself from now on: its models, and new ones, are written to by whoever may.
+
+        The names of the models. The mirror has to be stopped before: it would mark the registry again, though it
+        changes none of these models any more. May be repeated after a crash.
+        """
+        promoted = []
+        for address in sorted({head.mirror for head in self.list_models() if head.mirror}):
+            promoted += self.mark_models(address, "")
+        mirroring.remove(self._backend)
+        return sorted(promoted)
+
     def _converger(self) -> converger.Converger:
         return converger.Converger(self._backend, self._reader, self._writer, self._creation, self._clock)
 

@@ -3,6 +3,8 @@
 The mirror writes what it last saw into the same ConfigMap; a registry only reads whether, and of whom, it is a mirror.
 """
 
+import contextlib
+
 from podium import errors, names
 from podium.registry import backend
 
@@ -29,3 +31,10 @@ def check_creation(records: backend.Backend, model_name: str) -> None:
             f"this registry is a mirror of the MLflow server {found}: create {model_name[:60]!r} there, and it "
             "appears here"
         )
+
+
+def remove(records: backend.Backend) -> None:
+    """The registry is no mirror any more."""
+    while record := records.get(NAME):
+        with contextlib.suppress(backend.Stale):  # the mirror has just written into it
+            records.delete(NAME, record.resource_version)

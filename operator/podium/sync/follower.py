@@ -72,7 +72,8 @@ class Follower:
 
     def failures(self) -> list[str]:
         """What keeps the mirror from being equal to the server."""
-        return [verdict.message for verdict in status.verdicts(self.state) if verdict.status is False]
+        ready = status.verdicts(self.state)[0]
+        return [ready.message] if ready.status is False else []
 
     async def stop(self) -> None:
         """Read nothing more; returns when nothing is read any more, or after STOP_SECONDS."""

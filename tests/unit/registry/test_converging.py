@@ -323,3 +323,25 @@ def test_decisions_made_here_about_a_mirrored_version_survive() -> None:
     assert not mirror(target, images.image())
     mirror(target, images.image(versions=(images.version(1, description="other"), images.version(3))))
     assert target.get_version("iris", 1).approvals == (approved,)
+
+
+def test_a_promoted_registry_stands_for_itself_and_a_mirror_that_still_runs_changes_nothing() -> None:
+    backend = memory.MemoryBackend()
+    backend.create(mirroring.mark(images.MIRROR))
+    mirror(registry(backend, mirrors=True), images.image())
+    target = registry(backend)
+    assert target.promote() == ["iris"]
+    assert target.promote() == []
+    target.set_alias("iris", "champion", 3)
+    target.create_model("new")
+    with pytest.raises(errors.AlreadyExists, match="is no mirror"):
+        mirror(registry(backend, mirrors=True), images.image())
+    assert target.get_model("iris").aliases == {"champion": 3}
+
+
+def test_models_follow_a_server_to_its_new_address() -> None:
+    backend = memory.MemoryBackend()
+    target = registry(backend, mirrors=True)
+    mirror(target, images.image())
+    assert target.mark_models(images.MIRROR, "https://new") == ["iris"]
+    assert not target.converge(images.image(), actor=images.SYNC, reason="mirrored", mirror="https://new")
