@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 import click
 
 from podium import errors
-from podium.cli import checks, exporting, moving, options, output, place
+from podium.cli import checks, exporting, moving, options, output, place, promoting
 from podium.registry import converging, exchange
 
 _TITLES = ("MODEL", "ACTION", "VERSIONS", "ALIAS MOVES")
@@ -26,6 +26,7 @@ def registry() -> None:
 
 registry.add_command(checks.check)
 registry.add_command(exporting.export)
+registry.add_command(promoting.promote)
 
 
 @registry.command()

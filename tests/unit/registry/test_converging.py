@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from podium import errors
-from podium.registry import converging, entities, keys, limits, memory, mirroring, removal, store
+from podium.registry import checking, converging, entities, keys, limits, memory, mirroring, removal, store
 from tests.unit.registry import factories, images
 
 CLAIM = entities.ServingClaim("u1", "prod", "iris", (1,))
@@ -93,6 +93,8 @@ def test_a_mirror_that_died_at_any_write_is_finished_by_the_next_run(
         aliases[entry.alias] = entry.to_version
     assert {alias: number for alias, number in aliases.items() if number} == second.aliases
     assert not mirror(target, second)
+    target.sweep()
+    assert checking.check(backend, 10_000_000) == []
 
 
 @given(images.images(), st.integers(1, 14), st.booleans())
@@ -109,6 +111,7 @@ def test_a_restore_that_died_at_any_write_is_finished_by_the_next_run(
     restore(target, image)
     assert target.image(image.name) == image
     assert registry(backend, now_ms=10_000_000).sweep() == []  # (a head that never got its claim went before)
+    assert checking.check(backend, 10_000_000) == []
 
 
 def check_legal(backend: memory.MemoryBackend) -> None:
