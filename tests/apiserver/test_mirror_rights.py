@@ -1,0 +1,134 @@
+"""The mirror's process with the rights that the chart gives it, and no others, under the chart's admission policy."""
+
+import collections.abc
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+from typing import Any
+
+import mlflow
+import pytest
+import yaml
+
+from localcluster import context
+from podium import errors
+from podium.registry import store
+from tests.apiserver import test_registry_access as access
+from tests.support import cluster, helm, s3
+
+
+@pytest.fixture(scope="module")
+def site(target: context.Target, api: cluster.Api, namespace: str) -> collections.abc.Iterator[access.Site]:
+    """The chart's rights and its admission policy in a namespace of this module."""
+    templates = ("registry/admission", "sync/serviceaccount", "sync/rbac")
+    options = [f"--namespace={namespace}", "--set=sync.enabled=true", "--set=sync.trackingUri=http://mlflow:5000"]
+    objects = helm.template(*options, *(f"--show-only=templates/{each}.yaml" for each in templates), release=namespace)
+    manifests = yaml.safe_dump_all(objects)
+    access.kubectl(target, "apply", "-f", "-", text=manifests)
+    access.grant(target, namespace, "stranger", access.everything())
+    made = access.Site(target, api, namespace)
+    access.wait_until_in_force(made)
+    yield made
+    access.kubectl(target, "delete", "--ignore-not-found", "-f", "-", text=manifests)
+
+
+@pytest.fixture(scope="module")
+def kubeconfig(site: access.Site, target: context.Target, tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """Of the mirror's ServiceAccount."""
+    account = f"{site.namespace}-podium-sync"
+    body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 3600}}
+    path = f"/api/v1/namespaces/{site.namespace}/serviceaccounts/{account}/token"
+    token = site.session("").request("POST", path, body=body)["status"]["token"]
+    found: dict[str, Any] = yaml.safe_load(pathlib.Path(target.kubeconfig).read_text())
+    current = next(each for each in found["contexts"] if each["name"] == target.context)
+    current["context"]["user"] = "mirror"
+    found |= {"current-context": target.context, "users": [{"name": "mirror", "user": {"token": token}}]}
+    written = tmp_path_factory.mktemp("mirror") / "kubeconfig"
+    written.write_text(yaml.safe_dump(found))
+    return written
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> mlflow.MlflowClient:
+    """The truth, in a database that needs no server."""
+    uri = f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/mlflow.db"
+    client = mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
+    for name in ("iris", "doomed"):
+        client.create_registered_model(name)
+        client.create_model_version(name, "s3://models/1", await_creation_for=0)
+    return client
+
+
+@pytest.fixture(scope="module")
+def process(
+    site: access.Site, kubeconfig: pathlib.Path, client: mlflow.MlflowClient
+) -> collections.abc.Iterator[subprocess.Popen[bytes]]:
+    """A running mirror."""
+    env = {
+        **os.environ,
+        "KUBECONFIG": str(kubeconfig),
+        "PODIUM_SYNC_TRACKING_URI": client.tracking_uri,
+        "PODIUM_SYNC_NAMESPACE": site.namespace,
+        "PODIUM_SYNC_INTERVAL_SECONDS": "1",
+        "PODIUM_HTTP_PORT": str(s3.free_ports(1)[0]),
+        "POD_NAME": "mirror-1",
+    }
+    log = kubeconfig.parent / "log"
+    with log.open("wb") as out:
+        running = subprocess.Popen([sys.executable, "-m", "podium.sync"], env=env, stdout=out, stderr=out)
+    try:
+        cluster.wait_for("the mirror to be Ready", lambda: is_ready(site), 120, lambda _: log.read_text()[-3000:])
+        yield running
+    finally:
+        running.kill()
+        running.wait()
+
+
+def is_ready(site: access.Site) -> bool:
+    """Whether the mirror says that it is."""
+    try:
+        data = site.read("podium-mirror").get("data", {})
+    except errors.KubeNotFound:
+        return False
+    return any(
+        each["type"] == "Ready" and each["status"] == "True" for each in json.loads(data.get("conditions", "[]"))
+    )
+
+
+def test_the_charts_rights_suffice_for_all_that_a_mirror_does(
+    process: subprocess.Popen[bytes], site: access.Site, client: mlflow.MlflowClient
+) -> None:
+    registry: store.Registry = site.registry("")
+    client.set_registered_model_alias("iris", "champion", "1")
+    client.create_model_version("iris", "s3://models/2", await_creation_for=0)
+    client.set_registered_model_alias("iris", "champion", "2")
+    client.delete_model_version("iris", "1")
+    client.rename_registered_model("iris", "flowers")
+    client.delete_registered_model("doomed")
+
+    def is_equal() -> bool:
+        heads = registry.list_models()
+        return [(head.name, head.aliases, head.last_version) for head in heads] == [("flowers", {"champion": 2}, 2)]
+
+    cluster.wait_for("all of it here", is_equal, 30)
+    assert [version.number for version in registry.list_versions("flowers")] == [2]
+    assert is_ready(site)
+    path = f"/apis/events.k8s.io/v1/namespaces/{site.namespace}/events"
+    reasons = [each["reason"] for each in site.session("").request("GET", path)["items"]]
+    assert "Mirrored" in reasons
+
+
+def test_nobody_takes_the_mark_off_a_mirrored_model(process: subprocess.Popen[bytes], site: access.Site) -> None:
+    [head] = site.registry("").list_models()
+    with pytest.raises(errors.KubeForbidden, match="may not write to the model registry"):
+        site.write("stranger", head.uid, lambda data: data.pop("mirror"))
+
+
+def test_a_mirror_that_is_told_to_stop_ends_in_order(process: subprocess.Popen[bytes], site: access.Site) -> None:
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0
+    path = f"/apis/coordination.k8s.io/v1/namespaces/{site.namespace}/leases/podium-mirror"
+    assert not site.session("").request("GET", path)["spec"].get("holderIdentity")
