@@ -115,5 +115,6 @@ class Naming:
             self.end(uid, name)
             return False
         except (Overtaken, errors.NotFound):
+            self.drop(name, uid)  # taken for a rename that is none any more
             return False
         return True
