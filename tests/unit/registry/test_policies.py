@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 
 from podium import errors
-from podium.registry import backend, entities, policies
+from podium.registry import backend, entities, memory, policies, store
 from tests.unit.registry import factories
 
 OWNER = entities.Pin("u1", "models", "iris")
@@ -88,3 +88,26 @@ def test_an_alias_whose_gates_stand_twice_is_an_error() -> None:
     twice = dataclasses.replace(record, data={**record.data, "gates": record.data["gates"] * 2})
     with pytest.raises(errors.CorruptRegistry, match="one alias twice"):
         policies.decode_policy(twice)
+
+
+class OthersPolicies(memory.MemoryBackend):
+    """Policies are the operator's alone to remove, as where admission guards the registry."""
+
+    def delete(self, name: str, resource_version: str) -> None:
+        if name.endswith("-policy"):
+            raise errors.Forbidden("policies are the operator's")
+        super().delete(name, resource_version)
+
+
+def test_a_policy_that_only_the_operator_may_remove_outlives_its_model_until_the_operators_sweep() -> None:
+    records = OthersPolicies()
+    registry = store.Registry(records)
+    uid = registry.create_model("iris").uid
+    registry.put_policy(dataclasses.replace(POLICY, model_uid=uid))
+    registry.delete_model("iris")
+    assert [record.name for record in records.list({})] == [f"{uid}-policy"]
+    registry.create_model("iris")
+    operators = memory.MemoryBackend()
+    for record in records.list({}):
+        operators.create(record)
+    assert store.Registry(operators).sweep() == [f"{uid}-policy"]
