@@ -32,6 +32,7 @@ PACKAGES = (
     Package("mmdebstrap", "mmdebstrap", "the local base image"),
     Package("ca-certificates", "/etc/ssl/certs/ca-certificates.crt", "lets image builds reach the package registries"),
     Package("postgresql", "/usr/lib/postgresql/*/bin/initdb", "the tests' own database; its service is not needed"),
+    Package("chromium", "chromium", "the tests look at MLflow's user interface with it"),
 )
 
 

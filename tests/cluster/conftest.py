@@ -112,6 +112,21 @@ def registry(cluster: installed.Cluster, podium: installed.Podium) -> store.Regi
     return cluster_support.registry(cluster.target, podium.registry_namespace)
 
 
+@pytest.fixture
+def mlflow_client(podium: installed.Podium, monkeypatch: pytest.MonkeyPatch) -> collections.abc.Iterator[typing.Any]:
+    """MLflow in this process, told nothing but the tracking server's address."""
+    import mlflow  # takes seconds, and most tests have no use for it
+
+    for key in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "MLFLOW_S3_ENDPOINT_URL"):
+        monkeypatch.delenv(key, raising=False)
+    for key, value in podium.mlflow_environment.items():
+        monkeypatch.setenv(key, value)
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(podium.tracking_uri)
+    yield mlflow.MlflowClient()
+    mlflow.set_tracking_uri(before)
+
+
 @contextlib.contextmanager
 def fresh_namespace(
     cluster: installed.Cluster, api: cluster_support.Api

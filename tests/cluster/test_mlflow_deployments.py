@@ -250,19 +250,64 @@ def test_a_wait_has_a_limit_and_says_what_is_still_awaited(
     assert caught.value.error_code == "TEMPORARILY_UNAVAILABLE"
 
 
-def test_a_missing_permission_is_named(
+def test_a_missing_permission_is_named_and_those_that_are_documented_suffice(
     cluster: installed.Cluster,
-    namespace: support.Namespace,
-    user: User,
+    site: sites.Site,
+    model: models.NewModel,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: pathlib.Path,
 ) -> None:
+    namespace, served = site.namespace, model()
+    served.set_alias("champion", served.add())
     monkeypatch.setenv("KUBECONFIG", str(kubeconfig_of(cluster, namespace, "intern", tmp_path)))
     client = deployments.get_deploy_client("podium")
-    with pytest.raises(exceptions.MlflowException) as caught:
-        client.create_deployment("iris", "models:/iris@champion")
-    assert caught.value.error_code == "PERMISSION_DENIED"
-    assert f'serviceaccount:{namespace.name}:intern" cannot list resource "modelaliases"' in str(caught.value)
+
+    def refused(call: collections.abc.Callable[[], object], sentence: str) -> None:
+        with pytest.raises(exceptions.MlflowException, match=sentence) as caught:
+            call()
+        assert caught.value.error_code == "PERMISSION_DENIED"
+        assert f"serviceaccount:{namespace.name}:intern" in str(caught.value)
+
+    def create() -> dict[str, typing.Any]:
+        config = settings(site.image)
+        return dict(client.create_deployment("iris", f"models:/{served.name}@champion", config=config))
+
+    kinds = ["modelaliases", "modelversions"]
+    refused(create, 'cannot list resource "modelaliases"')
+    allow(namespace, "intern", kinds, ["list"])
+    refused(create, 'cannot patch resource "modelaliases"')
+    allow(namespace, "intern", kinds, ["list", "create", "patch", "delete"])
+    assert create()["ready"] is True
+    refused(lambda: client.predict("iris", ROWS), 'cannot create resource "services/proxy"')
+    allow(namespace, "intern", ["services/proxy"], ["create"])
+    assert client.predict("iris", ROWS) == {"predictions": [1]}
+    assert client.update_deployment("iris", config={"paused": "true"})["name"] == "iris"
+    client.delete_deployment("iris")
+    assert client.list_deployments() == []
+
+
+def allow(namespace: support.Namespace, account: str, kinds: list[str], verbs: list[str]) -> None:
+    """Lets a ServiceAccount do this, as well as what it may already, and waits until the API server knows."""
+    base = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace.name}"
+    name = f"{account}-{'-'.join(verbs)}-{kinds[0].partition('/')[0]}"
+    rules = [{"apiGroups": ["podium.dev", ""], "resources": kinds, "verbs": verbs}]
+    namespace.api.raw("POST", f"{base}/roles", json={"metadata": {"name": name}, "rules": rules})
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name}
+    subject = {"kind": "ServiceAccount", "name": account, "namespace": namespace.name}
+    binding = {"metadata": {"name": name}, "roleRef": role, "subjects": [subject]}
+    namespace.api.raw("POST", f"{base}/rolebindings", json=binding)
+    resource, _, subresource = kinds[-1].partition("/")
+    asked = {
+        "namespace": namespace.name,
+        "verb": verbs[-1],
+        "group": "" if subresource else "podium.dev",
+        "resource": resource,
+        "subresource": subresource,
+    }
+    user = f"system:serviceaccount:{namespace.name}:{account}"
+    review = {"spec": {"user": user, "resourceAttributes": asked}}
+    path = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+    support.wait_for("the rights", lambda: namespace.api.raw("POST", path, json=review)["status"]["allowed"])
 
 
 def kubeconfig_of(

@@ -13,21 +13,16 @@ from sklearn import linear_model, metrics
 
 from podium import errors
 from podium.registry import store
-from tests.support import installed, training
+from tests.support import training
 
 
 @pytest.fixture
-def client(podium: installed.Podium, monkeypatch: pytest.MonkeyPatch) -> collections.abc.Iterator[typing.Any]:
-    """MLflow in this process, told nothing but the server's address."""
-    for key, value in podium.mlflow_environment.items():
-        monkeypatch.setenv(key, value)
-    before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(podium.tracking_uri)
-    yield mlflow.MlflowClient()
-    mlflow.set_tracking_uri(before)
+def client(mlflow_client: typing.Any) -> typing.Any:
+    """MLflow's client."""
+    return mlflow_client
 
 
-Name = collections.abc.Callable[[], str]
+Name = collections.abc.Callable[..., str]
 
 
 @pytest.fixture
@@ -35,8 +30,8 @@ def name(registry: store.Registry) -> collections.abc.Iterator[Name]:
     """Gives names of models that are gone after the test."""
     given: list[str] = []
 
-    def give() -> str:
-        given.append(f"use {uuid.uuid4().hex[:8]}")
+    def give(separator: str = " ") -> str:
+        given.append(f"use{separator}{uuid.uuid4().hex[:8]}")
         return given[-1]
 
     yield give
@@ -142,11 +137,7 @@ def test_autologging_registers_what_is_fitted(client: typing.Any, name: Name) ->
     assert mlflow.pyfunc.load_model(f"models:/{model_name}/1").predict(training.ROWS).tolist() == training.CLASSES
 
 
-def test_artifacts_come_through_the_tracking_server(
-    client: typing.Any, name: Name, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for key in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "MLFLOW_S3_ENDPOINT_URL"):
-        monkeypatch.delenv(key, raising=False)
+def test_artifacts_come_through_the_tracking_server(client: typing.Any, name: Name, tmp_path: pathlib.Path) -> None:
     model_name = name()
     training.log(training.good(), registered_as=model_name)
     uri = client.get_model_version_download_uri(model_name, "1")
@@ -194,7 +185,7 @@ def test_versions_and_models_are_searched_sorted_and_paged(client: typing.Any, n
 
 
 def test_prompts_are_registered_changed_aliased_loaded_and_found(client: typing.Any, name: Name) -> None:
-    prompt = name().replace(" ", "-")
+    prompt = name("-")
     first = mlflow.genai.register_prompt(prompt, "Tell {{flower}} apart.", commit_message="a beginning")
     second = mlflow.genai.register_prompt(prompt, "Which flower is {{flower}}?", tags={"tone": "short"})
     assert (first.version, second.version) == (1, 2)

@@ -1,6 +1,8 @@
 """What `mlflow deployments … -t podium` is told, and the spec that it asks for."""
 
 import contextlib
+import pathlib
+import re
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from podium.mlflow_plugin import deployment_plan as plan
 
 ALIAS, VERSION = names.MODEL_ALIAS_KIND, names.MODEL_VERSION_KIND
 IRIS = plan.Model("iris", alias="champion")
+DOCUMENT = pathlib.Path(__file__).parents[3] / "docs/mlflow.md"
 KEYS = sorted({(kind, key) for kind in (ALIAS, VERSION) for key in plan.known_keys(kind)})
 
 
@@ -188,6 +191,13 @@ def test_every_key_that_is_listed_is_taken_and_lands_at_its_path(kind: str, key:
         with contextlib.suppress(errors.InvalidInput):
             taken += plan.parse_config(kind, {key: value}).values.items()
     assert {".".join(path).removeprefix("template.") for path, _ in taken} == {key}
+
+
+def test_every_key_in_the_documentation_is_taken() -> None:
+    named = re.findall(r"-C ([A-Za-z.]+)=([\w./:-]+)", DOCUMENT.read_text())
+    assert len(named) > 5
+    for key, value in named:
+        plan.parse_config(ALIAS, {key: "1" if value == "SECONDS" else value})
 
 
 def test_an_empty_value_takes_away_what_was_set_and_is_refused_where_nothing_was() -> None:
