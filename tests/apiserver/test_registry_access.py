@@ -17,7 +17,7 @@ from kubernetes.client import configuration as configurations
 from localcluster import context
 from podium import errors, names
 from podium.kube import configmaps, session
-from podium.registry import codec, entities, keys, store
+from podium.registry import codec, converging, entities, keys, memory, store
 from tests.support import cluster, helm
 
 JOE = entities.Actor("joe", "basic")
@@ -380,3 +380,34 @@ def test_a_registrys_namespace_can_be_deleted(target: context.Target, api: clust
         cluster.wait_for("the namespace to go", lambda: api.get("Namespace", "", name) is None, 60)
     finally:
         kubectl(target, "delete", "-f", "-", text=text)
+
+
+def exported() -> converging.ModelImage:
+    """A model of another registry, with a decision, a deleted version and a past that fills archives."""
+    registry = store.Registry(memory.MemoryBackend())
+    registry.create_model("brought", "of flowers", {"team": "a"})
+    for number in (1, 2, 3):
+        registry.create_version("brought", source=f"s3://models/{number}")
+    for move in range(60):
+        registry.set_alias("brought", "champion", 1 + move % 2, JOE, why="because " * 40)
+    registry.decide("brought", 1, entities.Approval("approved", 1_000, JOE, "fine"))
+    registry.delete_version("brought", 3, JOE)
+    assert registry.get_model("brought").archives
+    return registry.image("brought")
+
+
+def test_an_export_with_decisions_is_restored_by_an_approver_and_by_no_publisher(site: Site) -> None:
+    image = exported()
+    publisher, approver = site.registry("publisher"), site.registry("approver")
+    with pytest.raises(errors.Forbidden, match="a version is not born approved"):
+        publisher.converge(image, actor=JOE, reason="restored")
+    approver.converge(image, actor=JOE, reason="restored")
+    assert approver.image("brought") == image
+    publisher.set_version_tag("brought", 1, "changed", "since")
+    publisher.set_alias("brought", "champion", 1, JOE)
+    publisher.converge(image, actor=JOE, reason="restored")
+    found = publisher.image("brought")
+    assert (found.versions, found.aliases) == (image.versions, image.aliases)
+    assert found.history[: len(image.history)] == image.history  # and the moves since are told too
+    approver.decide("brought", 1, entities.Approval("rejected", 2_000, JOE))
+    assert not publisher.converge(image, actor=JOE, reason="restored")  # no decision is taken out

@@ -60,12 +60,18 @@ def carry_out(opened: place.Opened, images: Images, steps: Collection[Step]) -> 
     done = {step.model: step for step in steps}
     progress = output.Progress("writing", len(wanted))
     actor = opened.identify()
-    for image in images():
-        if step := wanted.get(image.name):
-            changes = opened.registry.converge(image, actor=actor, reason="restored")
-            done[image.name] = dataclasses.replace(step, changes=changes)
-            progress.step()
-    progress.close()
+    count = 0
+    try:
+        for image in images():
+            if step := wanted.get(image.name):
+                changes = opened.registry.converge(image, actor=actor, reason="restored")
+                done[image.name] = dataclasses.replace(step, changes=changes)
+                count += 1
+                progress.step()
+    finally:
+        progress.close()
+        if count < len(wanted):
+            output.tell(f"{count} of {len(wanted)} models were written: the same command goes on from there")
     return list(done.values())
 
 

@@ -170,19 +170,27 @@ def plan(head: entities.Head, objects: Mapping[int, entities.Version], order: Or
 def exact(want: entities.Version | None, found: entities.Version, now_ms: int) -> entities.Version:
     """The object `found` with the content of `want`, or the tombstone of one that is not wanted.
 
-    Decisions that were made here about a version that its image knows none of are kept.
+    Decisions are only added to: those that were made here stay, and of the image's the later ones follow.
     """
     if want is None:
         return transitions.redact(found, now_ms)
     return dataclasses.replace(
         want,
         model_uid=found.model_uid,
-        approvals=want.approvals or (() if want.deleted else found.approvals),
+        approvals=() if want.deleted else _decisions(want.approvals, found.approvals),
         operation_id=found.operation_id,
         made_ms=found.made_ms,
         staging=found.staging,
         writes=found.writes,
     )
+
+
+def _decisions(
+    wanted: tuple[entities.Approval, ...], found: tuple[entities.Approval, ...]
+) -> tuple[entities.Approval, ...]:
+    if wanted[: len(found)] == found:
+        return wanted
+    return (*found, *(each for each in wanted if each not in found and each.time_ms > found[-1].time_ms))
 
 
 def become(

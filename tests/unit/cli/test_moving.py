@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from podium import errors
 from podium.cli import exporting
-from podium.registry import converging, entities, exchange, keys, memory, mirroring
+from podium.registry import backend, converging, entities, exchange, keys, memory, mirroring
 from tests.unit.cli.memoryplace import ANN, Memory, OtherServer
 from tests.unit.registry import factories, images
 
@@ -232,6 +232,20 @@ def test_every_write_of_that_restore_was_a_place_to_die_at(file: pathlib.Path) -
     other.records = counting
     other.run("registry", "restore", str(file))
     assert counting.writes == WRITES_OF_A_RESTORE
+
+
+def test_a_restore_that_is_refused_half_way_tells_how_far_it_came(file: pathlib.Path, empty: Memory) -> None:
+    class Refusing(memory.MemoryBackend):
+        def create(self, record: backend.Record) -> backend.Record:
+            if "iris" in str(record.data.get("source")):
+                raise errors.Forbidden("grant the verb 'create' on resource 'configmaps'")
+            return super().create(record)
+
+    empty.records = Refusing()
+    assert empty.run("registry", "restore", str(file), code=1).stderr == (
+        "1 of 2 models were written: the same command goes on from there\n"
+        "Error: grant the verb 'create' on resource 'configmaps'\n"
+    )
 
 
 # Imports

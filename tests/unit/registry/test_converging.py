@@ -348,3 +348,23 @@ def test_models_follow_a_server_to_its_new_address() -> None:
     mirror(target, images.image())
     assert target.mark_models(images.MIRROR, "https://new") == ["iris"]
     assert not target.converge(images.image(), actor=images.SYNC, reason="mirrored", mirror="https://new")
+
+
+@pytest.mark.parametrize(
+    ("found", "wanted", "expected"),
+    [
+        pytest.param("", "ab", "ab", id="none here"),
+        pytest.param("a", "abc", "abc", id="those here are the image's first"),
+        pytest.param("ab", "", "ab", id="none in the image"),
+        pytest.param("abc", "a", "abc", id="more here"),
+        pytest.param("b", "ac", "bc", id="an earlier one and a later one"),
+        pytest.param("b", "abc", "bc", id="one of both"),
+    ],
+)
+def test_no_decision_is_taken_out(found: str, wanted: str, expected: str) -> None:
+    def decided(letters: str) -> tuple[entities.Approval, ...]:
+        return tuple(entities.Approval("approved", ord(each), factories.JOE, each) for each in letters)
+
+    here, there = images.version(1, approvals=decided(found)), images.version(1, approvals=decided(wanted))
+    assert converging.exact(there, here, 1).approvals == decided(expected)
+    assert converging.exact(there, converging.exact(there, here, 1), 2).approvals == decided(expected)
