@@ -69,8 +69,7 @@ class Sides:
         self.clock.now_ms += advance_ms
         theirs, ours = self.both(method, *arguments)
         if theirs != ours:
-            case = differences.Case((method, arguments), theirs, ours, self.database, self._deleted_prompts)
-            found = differences.listed(case)
+            found = differences.listed(self.case((method, arguments), theirs, ours))
             if found is None:
                 earlier = "\n".join(f"  {each[0]}{each[1]!r:.300}" for each in self.calls)
                 raise AssertionError(
@@ -78,6 +77,10 @@ class Sides:
                 )
             self.seen[found] += 1
         return ours
+
+    def case(self, call: Call, theirs: Answer, ours: Answer) -> differences.Case:
+        """Two answers to a call, with what decides whether their difference is listed."""
+        return differences.Case(call, theirs, ours, self.database, self._deleted_prompts)
 
     def _deleted_prompts(self) -> set[str]:
         """Names that have a deleted version which was a prompt's, whose tags MLflow keeps."""

@@ -1,13 +1,15 @@
 """Searches on values: what a condition means, as PostgreSQL says it, and what a page is."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import pytest
 from mlflow import exceptions
 
-from podium import errors
-from podium.mlflow_plugin import conditions, search
-from podium.registry import entities
+from podium import errors, names
+from podium.mlflow_plugin import conditions, search, store
+from podium.registry import backend, entities, memory
+from podium.registry import store as registries
 
 PROMPT = "mlflow.prompt.is_prompt"
 
@@ -95,3 +97,23 @@ def test_a_model_with_a_version_of_a_prompt_is_hidden_with_all_its_versions() ->
     assert [(each.name, version.number) for each, version in hidden.rows] == [("m", 1)]
     shown = search.versions(f"tags.`{PROMPT}` = 'true'", 10, None, None).page(versions)
     assert [(each.name, version.number) for each, version in shown.rows] == [("p", 2)]
+
+
+def test_a_search_by_name_asks_for_no_other_model() -> None:
+    class Watched(memory.MemoryBackend):
+        asked: ClassVar[list[str]] = []
+
+        def list(self, labels: Mapping[str, str]) -> list[backend.Record]:
+            self.asked.append(labels.get(names.REGISTRY_UID_LABEL, "all"))
+            return super().list(labels)
+
+    registry = registries.Registry(Watched())
+    opened = store.RegistryStore("configmap://models", None, lambda: registry)
+    for name in ("iris", "other"):
+        opened.create_registered_model(name)
+        opened.create_model_version(name, "s3://b/1")
+    Watched.asked.clear()
+    for text in ("name = 'iris'", "name IN ('iris', 'nobody') AND name LIKE '%'"):
+        opened.search_registered_models(text)
+        opened.search_model_versions(text)
+    assert set(Watched.asked) <= {registry.get_model("iris").uid}
