@@ -58,7 +58,7 @@ class Changes:
 class Order:
     """To become like this image, for whom and why; `mirror`: Head.mirror of the model.
 
-    `evidence` is asked for each alias that moves.
+    `evidence` is asked for each alias: it is recorded with a move, and with an entry of its own where gates came later.
     """
 
     image: ModelImage
@@ -236,8 +236,6 @@ def _move_aliases(head: entities.Head, order: Order, now_ms: int, kept: list[str
     after = head
     for alias in sorted({*head.aliases, *order.image.aliases}):
         number = order.image.aliases.get(alias)
-        if number == head.aliases.get(alias):
-            continue
         evidence = entities.Evidence()
         if order.evidence and number is not None:
             version = dataclasses.replace(versions[number], model_uid=head.uid)

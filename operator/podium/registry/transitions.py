@@ -130,10 +130,14 @@ def delete_alias(head: Head, alias: str, actor: entities.Actor, now_ms: int) -> 
 
 
 def converge_alias(head: Head, alias: str, number: int | None, mover: Mover, reason: entities.Reason) -> Head:
-    """The alias designates this version, or none, as elsewhere. Raises InUse when a ModelAlias owns it by a pin."""
-    if head.aliases.get(alias) == number:
+    """The alias designates this version, or none, as elsewhere. Raises InUse when a ModelAlias owns it by a pin.
+
+    Where it does already, evidence makes an entry of the history if the alias's last one has none: gates have come.
+    """
+    if head.aliases.get(alias) != number:
+        _check_not_pinned(head, alias)
+    elif mover.evidence == entities.Evidence() or _has_evidence(head, alias):
         return head
-    _check_not_pinned(head, alias)
     return _move(head, alias, number, mover, reason)
 
 
@@ -313,6 +317,11 @@ def redact(version: Version, now_ms: int) -> Version:
         deleted=True,
         writes=version.writes,
     )
+
+
+def _has_evidence(head: Head, alias: str) -> bool:
+    last = next((entry for entry in reversed(head.history) if entry.alias == alias), None)
+    return last is not None and last.evidence != entities.Evidence()
 
 
 def _is_news(head: Head, alias: str, mover: Mover) -> bool:

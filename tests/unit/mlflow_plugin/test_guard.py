@@ -8,7 +8,7 @@ import mlflow
 import pytest
 from mlflow import exceptions
 
-from podium.mlflow_plugin import store
+from podium.mlflow_plugin import guard, metrics, store
 from podium.registry import backend, entities, keys, memory
 from podium.registry import store as registries
 
@@ -351,3 +351,14 @@ def test_a_copied_version_is_judged_by_the_run_and_the_logged_model_of_its_origi
     assert "found 0.8" in setting.refused(copies[0])
     assert "contradictory" in setting.refused(copies[1])
     setting.move(copies[2])
+
+
+def test_a_move_that_was_made_elsewhere_is_judged_and_recorded_but_not_refused(setting: Setting) -> None:
+    setting.demand("champion", ACCURACY)
+    number = setting.version(accuracy=0.5)
+    guards = guard.Guards(setting.registry, metrics.Metrics(setting.plugin._tracking_uri))
+    head, version = setting.registry.get_model("iris"), setting.registry.get_version("iris", number)
+    assert guards.evidence(head, "champion", version) == entities.Evidence(
+        (entities.GateResult("accuracy >= 0.9", False, "0.5"),), {"accuracy": 0.5}
+    )
+    assert guards.evidence(head, "other", version) == entities.Evidence()

@@ -292,3 +292,60 @@ def test_what_was_done_is_counted(client: mlflow.MlflowClient, bench: Bench) -> 
         "versions_deleted": 1,
         "aliases_moved": 1,
     }
+
+
+class Gated:
+    """A registry whose alias champion is gated; what is found is recorded, and may fail."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.asked: list[tuple[str, str, int]] = []
+        self.is_gated = True
+        self.failure: errors.RegistryError | None = None
+        self.mirror = mirror.Mirror(bench.registry, bench.source, ADDRESS, evidence=self.evidence)
+
+    def evidence(self, head: entities.Head, alias: str, version: entities.Version) -> entities.Evidence:
+        if self.failure:
+            raise self.failure
+        if not self.is_gated:
+            return entities.Evidence()
+        self.asked.append((head.uid, alias, version.number))
+        return entities.Evidence((entities.GateResult("accuracy >= 0.9", False, "0.5"),), {"accuracy": 0.5})
+
+
+def test_what_a_move_rests_on_is_recorded_even_if_its_gates_fail(client: mlflow.MlflowClient, bench: Bench) -> None:
+    gated = Gated(bench)
+    client.set_registered_model_alias("iris", "champion", "2")
+    gated.mirror.follow("iris")
+    head = bench.registry.get_model("iris")
+    assert gated.asked == [(head.uid, "champion", 2)]
+    assert (head.aliases, head.history[-1].evidence.metrics) == ({"champion": 2}, {"accuracy": 0.5})
+
+
+def test_an_alias_whose_metrics_cannot_be_read_moves_once_they_can(client: mlflow.MlflowClient, bench: Bench) -> None:
+    gated = Gated(bench)
+    gated.failure = errors.Unavailable("the tracking server does not answer")
+    client.set_registered_model_alias("iris", "champion", "2")
+    client.create_registered_model("zebra")
+    gated.mirror.follow_all()
+    assert bench.registry.get_model("iris").aliases == {"champion": 1}
+    assert gated.mirror.problems == {"iris": "the tracking server does not answer"}
+    assert bench.registry.get_model("zebra").mirror == ADDRESS
+    gated.failure = None
+    gated.mirror.follow_all()
+    assert bench.equals("iris", "zebra")
+    assert gated.mirror.problems == {}
+
+
+def test_gates_that_come_later_get_their_metrics_once_and_these_stay(client: mlflow.MlflowClient, bench: Bench) -> None:
+    gated = Gated(bench)
+    gated.is_gated = False
+    gated.mirror.follow("iris")
+    assert len(bench.registry.history("iris")) == 1
+    gated.is_gated = True
+    for _ in range(3):
+        gated.mirror.follow("iris")
+    entries = bench.registry.history("iris")
+    assert [(e.from_version, e.to_version, dict(e.evidence.metrics)) for e in entries] == [
+        (None, 1, {}),
+        (1, 1, {"accuracy": 0.5}),
+    ]
