@@ -73,6 +73,16 @@ def test_a_rename_that_died_does_not_stop_another_one_of_its_model() -> None:
         assert checking.check(backend, 10**13) == []
 
 
+def test_a_model_with_a_rename_under_way_is_deleted_with_both_claims() -> None:
+    for write in (1, 2):
+        backend = memory.MemoryBackend()
+        store.Registry(backend).create_model("iris")
+        with pytest.raises(factories.Killed):
+            store.Registry(factories.DyingBackend(backend, write, is_taken=True)).rename_model("iris", "lily")
+        store.Registry(backend).delete_model("iris")
+        assert backend.list({}) == []
+
+
 def test_a_rename_to_a_name_that_is_taken_leaves_no_trace() -> None:
     backend = memory.MemoryBackend()
     registry = store.Registry(backend)

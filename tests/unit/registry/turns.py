@@ -52,6 +52,9 @@ class Actor:
     def get(self, name: str) -> backend.Record | None:
         return self._turn().get(name)
 
+    def get_many(self, names: Iterable[str]) -> "list[backend.Record | None]":
+        return [self.get(name) for name in names]
+
     def list(self, labels: Mapping[str, str]) -> "list[backend.Record]":
         return self._turn().list(labels)
 
