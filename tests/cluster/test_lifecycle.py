@@ -129,7 +129,10 @@ def test_deleting_a_modelalias_by_orphaning_keeps_serving_and_creating_it_again_
     again = endpoint.namespace.wait_served("iris", 2)
     assert endpoint.pods() == before
     assert again["status"]["served"]["version"] == 2
-    assert [owner_uids(found) for found in owned(endpoint.namespace)] == [[again["metadata"]["uid"]]] * 4
+    mine = [[again["metadata"]["uid"]]] * 4
+    support.wait_for(  # the status is written before the Service and the Ingress are
+        "its children to be adopted", lambda: [owner_uids(found) for found in owned(endpoint.namespace)] == mine, 10
+    )
     support.wait_for(
         "the new claim",
         lambda: set(registry.get_model(endpoint.model.name).serving) == {again["metadata"]["uid"]},
