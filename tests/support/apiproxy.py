@@ -206,9 +206,18 @@ def in_a_thread(upstream: configurations.Configuration) -> collections.abc.Itera
     try:
         yield Threaded(proxy, loop)
     finally:
-        asyncio.run_coroutine_threadsafe(running.__aexit__(None, None, None), loop).result(10)
+        asyncio.run_coroutine_threadsafe(_end(running), loop).result(10)
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
+
+
+async def _end(running: contextlib.AbstractAsyncContextManager[ApiProxy]) -> None:
+    """End the proxy, and with it the requests that it lets hang."""
+    await running.__aexit__(None, None, None)
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
 
 
 @dataclasses.dataclass

@@ -65,19 +65,23 @@ class ConfigMapBackend:
                 call.retry_or_raise(error)
 
     def get_many(self, names: Iterable[str]) -> list[backend.Record | None]:
-        """See backend.Backend. The GETs are under way at once; one that fails is made again as `get`."""
-        names = tuple(names)
-        answers = self._session.request_all(
-            map(self._path_to, names), seconds=min(session.CALL_SECONDS, self._deadline_seconds)
-        )
-        return [
-            None
-            if isinstance(answer, errors.KubeNotFound)
-            else self.get(name)
-            if isinstance(answer, errors.KubeError)
-            else self._seen(answer)
-            for name, answer in zip(names, answers, strict=True)
-        ]
+        """See backend.Backend. The GETs are under way at once; those that got no answer are made again."""
+        call = _Call("get", self._namespace, self._deadline_seconds)
+        found: dict[str, backend.Record | None] = {}
+        asked = tuple(names)
+        while missing := [name for name in asked if name not in found]:
+            failure = None
+            answers = self._session.request_all(map(self._path_to, missing), seconds=call.seconds())
+            for name, answer in zip(missing, answers, strict=True):
+                if isinstance(answer, errors.KubeNotFound):
+                    found[name] = None
+                elif isinstance(answer, errors.KubeError):
+                    failure = answer
+                else:
+                    found[name] = self._seen(answer)
+            if failure:
+                call.retry_or_raise(failure)
+        return [found[name] for name in asked]
 
     def list(self, labels: Mapping[str, str]) -> backend.Records:
         """See backend.Backend. One request: a list in pages may expire half-way, and is not faster."""

@@ -27,8 +27,8 @@ class Connections:
         self, method: str, target: str, body: bytes | None, headers: Mapping[str, str], seconds: float
     ) -> "Exchange":
         """See wire.Connections. The request goes out when its answer is read."""
-        timeout = urllib3.Timeout(connect=min(self._connect_seconds, seconds), read=seconds)
-        return Exchange(self._pool, method, self._host + target, body, headers, timeout)
+        connect = min(self._connect_seconds, seconds)
+        return Exchange(self._pool, method, self._host + target, body, headers, connect)
 
 
 class Exchange:
@@ -41,19 +41,19 @@ class Exchange:
         url: str,
         body: bytes | None,
         headers: Mapping[str, str],
-        timeout: urllib3.Timeout,
+        connect_seconds: float,
     ) -> None:
         self._pool, self._method, self._url, self._body = pool, method, url, body
-        self._headers, self._timeout = headers, timeout
+        self._headers, self._connect_seconds = headers, connect_seconds
 
-    def answer(self) -> wire.Answer:
+    def answer(self, seconds: float) -> wire.Answer:
         """See wire.Exchange."""
-        with self._ask() as response:
+        with self._ask(seconds) as response:
             return _whole(response)
 
-    def lines(self) -> Iterator[wire.Answer]:
+    def lines(self, seconds: float) -> Iterator[wire.Answer]:
         """See wire.Exchange."""
-        with self._ask() as response:
+        with self._ask(seconds) as response:
             if response.status != 200:
                 yield _whole(response)
                 return
@@ -61,7 +61,7 @@ class Exchange:
                 yield wire.Answer(200, "", line)
 
     @contextlib.contextmanager
-    def _ask(self) -> Iterator[urllib3.BaseHTTPResponse]:
+    def _ask(self, seconds: float) -> Iterator[urllib3.BaseHTTPResponse]:
         """The answer, whose content is not read yet."""
         try:
             response = self._pool.request(
@@ -69,7 +69,7 @@ class Exchange:
                 self._url,
                 body=self._body,
                 headers=self._headers,
-                timeout=self._timeout,
+                timeout=urllib3.Timeout(connect=min(self._connect_seconds, seconds), read=seconds),
                 retries=False,  # urllib3 would repeat a PUT whose answer was lost
                 redirect=False,
                 preload_content=False,

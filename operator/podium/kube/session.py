@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import threading
+import time
 import urllib.parse
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
@@ -27,6 +28,7 @@ Manifest = dict[str, Any]
 
 CONNECT_SECONDS = 5.0
 CALL_SECONDS = 15.0
+_LEAST_SECONDS = 0.01
 CONNECTIONS = 64
 """Connections that are kept; more calls at a time open more, which are closed after them."""
 
@@ -86,15 +88,15 @@ class Session:
         content = None if body is None else json.dumps(body, separators=(",", ":")).encode()
         headers = self._headers(body is not None) | ({"Content-Type": content_type} if content_type else {})
         exchange = self._connections().send(method, target, content, headers, seconds)
-        return _object(exchange.answer(), f"{method} {path}")
+        return _object(exchange.answer(seconds), f"{method} {path}")
 
     def request_all(self, paths: Iterable[str], *, seconds: float = CALL_SECONDS) -> list[Manifest | errors.KubeError]:
-        """Objects by GETs that are under way at once, each or the error in its place."""
-        headers, connections = self._headers(False), self._connections()
+        """Objects by GETs that are under way at once and share the time limit, each or the error in its place."""
+        headers, connections, end = self._headers(False), self._connections(), time.monotonic() + seconds
 
         def send(path: str) -> Callable[[], Manifest]:
             exchange = connections.send("GET", path, None, headers, seconds)
-            return lambda: _object(exchange.answer(), f"GET {path}")
+            return lambda: _object(exchange.answer(max(end - time.monotonic(), _LEAST_SECONDS)), f"GET {path}")
 
         sent = [_caught(functools.partial(send, path)) for path in paths]
         return [each if isinstance(each, errors.KubeError) else _caught(each) for each in sent]
@@ -106,7 +108,8 @@ class Session:
         resourceVersion has expired.
         """
         what, target = f"watch {path}", f"{path}?{urllib.parse.urlencode({**query, 'watch': 'true'})}"
-        for answer in self._connections().send("GET", target, None, self._headers(False), silence_seconds).lines():
+        exchange = self._connections().send("GET", target, None, self._headers(False), silence_seconds)
+        for answer in exchange.lines(silence_seconds):
             event = _object(answer, what)
             if event.get("type") == "ERROR":
                 raise statuses.from_status(event["object"])

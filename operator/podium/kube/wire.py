@@ -44,7 +44,7 @@ class Connections:
     def send(
         self, method: str, target: str, body: bytes | None, headers: Mapping[str, str], seconds: float
     ) -> "Exchange":
-        """Send a request whose answer is to be read next; each wait for bytes of it may take `seconds`."""
+        """Send a request, which may take `seconds`, and whose answer is to be read next."""
         what = f"{method} {target.partition('?')[0]}"
         try:
             connection = self._kept(seconds) or self._open(seconds)
@@ -90,9 +90,10 @@ class Exchange:
     ) -> None:
         self._connection, self._idle, self._what = connection, idle, what
 
-    def answer(self) -> Answer:
-        """The whole answer; the connection is kept."""
+    def answer(self, seconds: float) -> Answer:
+        """The whole answer, each wait for bytes of which may take `seconds`; the connection is kept."""
         try:
+            self._connection.sock.settimeout(seconds)
             response = self._connection.getresponse()
             content = response.read()
         except _FAILURES as error:
@@ -104,9 +105,10 @@ class Exchange:
             self._idle.append(self._connection)
         return Answer(response.status, response.headers.get("Retry-After", ""), content)
 
-    def lines(self) -> Iterator[Answer]:
+    def lines(self, seconds: float) -> Iterator[Answer]:
         """The lines of an answer of 200 as they come, else the whole answer; the connection is closed at the end."""
         try:
+            self._connection.sock.settimeout(seconds)
             response = self._connection.getresponse()
             if response.status != 200:
                 yield Answer(response.status, response.headers.get("Retry-After", ""), response.read())

@@ -1,0 +1,228 @@
+"""Each call of the registry while the API server is faulty: it succeeds within its deadline, or says why not, at once.
+
+The faults come from a proxy; what is behind it is a real API server, so that nothing half written can hide.
+"""
+
+import asyncio
+import collections.abc
+import dataclasses
+import time
+import uuid
+
+import pytest
+from aiohttp import web
+from kubernetes import config
+from kubernetes.client import configuration as configurations
+
+from localcluster import context
+from podium import errors
+from podium.kube import configmaps, session
+from podium.mlflow_plugin import translate
+from podium.registry import checking, entities, store
+from tests.support import apiproxy, cluster
+
+JOE = entities.Actor("joe", "basic", True)
+DEADLINE_SECONDS = 3.0
+REPEATED = (408, 429, 500, 502, 503, 504)
+"""Answers that MLflow's clients repeat for minutes."""
+
+
+@dataclasses.dataclass
+class Site:
+    """A registry behind a proxy, and the same one past it."""
+
+    namespace: str
+    through: apiproxy.Threaded
+    faulty: store.Registry
+    direct: store.Registry
+
+    def fault(self, matches: apiproxy.Matches, act: apiproxy.Act, times: int | None = None) -> None:
+        self.through.proxy.rules.clear()
+        self.through.proxy.rule(matches, act, times)
+
+    def problems(self) -> list[checking.Finding]:
+        return checking.check(self.direct._backend, time.time_ns() // 1_000_000 + 3_600_000)
+
+
+@pytest.fixture
+def site(target: context.Target, api: cluster.Api) -> collections.abc.Iterator[Site]:
+    name = f"faults-{uuid.uuid4().hex[:8]}"
+    api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    chosen = configurations.Configuration()
+    config.load_kube_config(str(target.kubeconfig), target.context, client_configuration=chosen)
+    direct = store.Registry(configmaps.ConfigMapBackend(session.Session(chosen), name))
+    direct.create_model("iris")
+    for number in (1, 2, 3):
+        direct.create_version("iris", source=f"s3://b/{number}")
+    direct.set_alias("iris", "champion", 1, JOE)
+    with apiproxy.in_a_thread(chosen) as through:
+        proxied = configurations.Configuration()
+        proxied.host = through.url
+        records = configmaps.ConfigMapBackend(session.Session(proxied), name, deadline_seconds=DEADLINE_SECONDS)
+        faulty = store.Registry(records, deadline_seconds=DEADLINE_SECONDS)
+        faulty.get_model("iris")
+        yield Site(name, through, faulty, direct)
+    api.delete("Namespace", "", name)
+
+
+def is_read(request: web.Request) -> bool:
+    return request.method == "GET"
+
+
+def is_write(request: web.Request) -> bool:
+    return request.method in ("POST", "PUT")
+
+
+@dataclasses.dataclass(frozen=True)
+class Call:
+    """What is called, and whether it was carried out exactly once."""
+
+    run: collections.abc.Callable[[store.Registry], object]
+    is_done: collections.abc.Callable[[store.Registry], bool] = lambda _: True
+
+
+CALLS = {
+    "get model": Call(lambda r: r.get_model("iris")),
+    "get version": Call(lambda r: r.get_version("iris", 2)),
+    "get by alias": Call(lambda r: r.get_version_by_alias("iris", "champion")),
+    "list": Call(lambda r: r.list_all_versions()),
+    "create model": Call(
+        lambda r: r.create_model("wine"), lambda r: [h.name for h in r.list_models()] == ["iris", "wine"]
+    ),
+    "create version": Call(
+        lambda r: r.create_version("iris", source="s3://b/new", operation_id="once"),
+        lambda r: [v.source for v in r.list_versions("iris")].count("s3://b/new") == 1,
+    ),
+    "set alias": Call(
+        lambda r: r.set_alias("iris", "champion", 2, JOE), lambda r: [e.to_version for e in r.history("iris")] == [1, 2]
+    ),
+    "delete alias": Call(
+        lambda r: r.delete_alias("iris", "champion", JOE),
+        lambda r: [e.to_version for e in r.history("iris")] == [1, None],
+    ),
+    "tag": Call(
+        lambda r: r.set_version_tag("iris", 1, "a", "b"), lambda r: r.get_version("iris", 1).tags == {"a": "b"}
+    ),
+    "rename": Call(lambda r: r.rename_model("iris", "wine"), lambda r: [h.name for h in r.list_models()] == ["wine"]),
+    "delete version": Call(
+        lambda r: r.delete_version("iris", 3), lambda r: [v.number for v in r.list_versions("iris")] == [2, 1]
+    ),
+    "delete model": Call(lambda r: r.delete_model("iris"), lambda r: r.list_models() == []),
+}
+FAULTS = ("429 with Retry-After", "500", "503", "half an answer", "the answer of a write is lost", "slow")
+
+
+def slow(site: Site) -> apiproxy.Act:
+    async def act(request: web.Request) -> web.StreamResponse:
+        await asyncio.sleep(0.3)
+        return await site.through.proxy.forward(request)
+
+    return act
+
+
+def lost(site: Site) -> apiproxy.Act:
+    async def act(request: web.Request) -> web.StreamResponse:
+        await site.through.proxy.forward(request)
+        assert request.transport
+        request.transport.abort()
+        raise ConnectionResetError
+
+    return act
+
+
+def busy(_: Site) -> apiproxy.Act:
+    async def act(request: web.Request) -> web.StreamResponse:
+        status = apiproxy.status(429, "TooManyRequests", "too many requests")
+        return web.json_response(status, status=429, headers={"Retry-After": "1"})
+
+    return act
+
+
+def inject(site: Site, fault: str) -> None:
+    proxy = site.through.proxy
+    match fault:
+        case "429 with Retry-After":
+            site.fault(apiproxy.is_any, busy(site), times=1)
+        case "500":
+            site.fault(apiproxy.is_any, proxy.refuse(500, "InternalError", "etcdserver: leader changed"), times=2)
+        case "503":
+            site.fault(apiproxy.is_any, proxy.refuse(503, "ServiceUnavailable", "starting"), times=2)
+        case "half an answer":
+            site.fault(is_read, proxy.break_off, times=2)
+        case "the answer of a write is lost":
+            site.fault(is_write, lost(site), times=2)
+        case "slow":
+            site.fault(apiproxy.is_any, slow(site))
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_that_passes_is_not_noticed_and_nothing_happens_twice(site: Site, fault: str) -> None:
+    for index, (what, call) in enumerate(CALLS.items()):
+        if index and what in ("set alias", "delete alias", "rename", "delete version", "delete model"):
+            _begin_anew(site)
+        inject(site, fault)
+        begun = time.monotonic()
+        call.run(site.faulty)
+        assert time.monotonic() - begun < 2 * DEADLINE_SECONDS + 5, what
+        site.through.proxy.rules.clear()
+        assert call.is_done(site.direct), what
+        assert site.problems() == [], what
+
+
+def _begin_anew(site: Site) -> None:
+    """The registry as the fixture made it."""
+    site.through.proxy.rules.clear()
+    for head in site.direct.list_models():
+        site.direct.delete_model(head.name)
+    site.direct.create_model("iris")
+    for number in (1, 2, 3):
+        site.direct.create_version("iris", source=f"s3://b/{number}")
+    site.direct.set_alias("iris", "champion", 1, JOE)
+
+
+@pytest.mark.parametrize("what", CALLS)
+def test_a_missing_permission_is_named_at_once_and_never_repeated(site: Site, what: str) -> None:
+    site.fault(apiproxy.is_any, site.through.proxy.refuse(403, "Forbidden", 'User "joe" cannot touch configmaps'))
+    asked = len(site.through.proxy.seen)
+    begun = time.monotonic()
+    with pytest.raises(errors.Forbidden, match="grant the verb") as caught:
+        CALLS[what].run(site.faulty)
+    assert time.monotonic() - begun < 1
+    assert len(site.through.proxy.seen) - asked <= 4
+    told = translate.exception(caught.value)
+    assert (told.error_code, told.get_http_status_code()) == ("PERMISSION_DENIED", 403)
+
+
+@pytest.mark.parametrize("what", CALLS)
+def test_an_api_server_that_stays_away_is_told_within_the_deadline(site: Site, what: str) -> None:
+    site.fault(apiproxy.is_any, site.through.proxy.refuse(503, "ServiceUnavailable", "shutting down"))
+    begun = time.monotonic()
+    with pytest.raises(errors.Unavailable, match="shutting down"):
+        CALLS[what].run(site.faulty)
+    assert time.monotonic() - begun < 2 * DEADLINE_SECONDS
+    site.through.proxy.rules.clear()
+    assert site.problems() == []
+
+
+def test_a_creation_that_may_have_been_carried_out_is_not_repeated_by_clients() -> None:
+    told = translate.exception(errors.Unavailable("no answer"), is_repeatable=False)
+    assert told.get_http_status_code() not in REPEATED
+
+
+def test_writers_who_are_always_faster_are_told_as_a_conflict(site: Site) -> None:
+    conflict = site.through.proxy.refuse(409, "Conflict", "the object has been modified")
+    site.fault(lambda request: request.method == "PUT", conflict)
+    begun = time.monotonic()
+    with pytest.raises(errors.Conflict, match="too many writers") as caught:
+        site.faulty.set_alias("iris", "champion", 2, JOE)
+    assert time.monotonic() - begun < 2 * DEADLINE_SECONDS
+    assert translate.exception(caught.value).get_http_status_code() not in REPEATED
+    assert site.direct.get_model("iris").aliases == {"champion": 1}
+
+
+def test_an_api_server_that_does_not_answer_holds_up_a_call_no_longer_than_its_deadline(site: Site) -> None:
+    site.fault(apiproxy.is_any, site.through.proxy.hang)
+    begun = time.monotonic()
+    with pytest.raises(errors.Unavailable, match="within 3 seconds"):
+        site.faulty.get_version_by_alias("iris", "champion")
+    assert time.monotonic() - begun < 2 * DEADLINE_SECONDS
