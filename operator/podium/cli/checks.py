@@ -27,9 +27,10 @@ class Report:
 @options.where
 @click.pass_obj
 def check(work: options.Work, repair: bool, dry_run: bool) -> None:
-    """Look through all objects of the registry; the exit code is 1 while something is wrong.
+    """Look for what is wrong in the registry.
 
-    In a registry that is in use, operations under way may show: look again after a minute.
+    All objects are looked through; the exit code is 1 while something is wrong. In a registry that is in use,
+    operations under way may show: look again after a minute.
     """
     opened = work.open()
     found = checking.check(opened.records, opened.clock())

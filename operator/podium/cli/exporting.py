@@ -28,9 +28,10 @@ _DECODERS: tuple[tuple[str, Callable[[backend.Record], object]], ...] = (
 @options.where
 @click.pass_obj
 def export(work: options.Work, file: str, leave_out_damaged: bool) -> None:
-    """Write all models, versions, decisions and moves to FILE as JSON Lines; to the output for "-".
+    """Write the whole registry to FILE.
 
-    Each model is as it was at one moment of the export. FILE appears, or is replaced, when the export is complete.
+    The file is JSON Lines: all models, versions, decisions and moves. "-" is the output. Each model is as it was
+    at one moment of the export. FILE appears, or is replaced, when the export is complete.
     """
     opened = work.open()
     if (found := damaged(opened.records)) and not leave_out_damaged:

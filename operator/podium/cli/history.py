@@ -28,9 +28,10 @@ class Decision:
 @options.where
 @click.pass_obj
 def history(work: options.Work, model: str, alias: str | None, limit: int | None) -> None:
-    """Show who moved which alias of MODEL, when, why, and what its gates found; oldest first.
+    """Show who moved the aliases of MODEL.
 
-    Decisions about versions (approve, reject) stand between the moves.
+    Each move tells when, by whom, why, and what the gates found; the oldest stands first. Decisions about
+    versions (approve, reject) stand between the moves.
     """
     opened = work.open()
     head = opened.model(model)

@@ -20,6 +20,8 @@ class _Sentences(click.Group):
             return super().invoke(ctx)
         except errors.PodiumError as error:
             raise click.ClickException(str(error)) from error
+        except BrokenPipeError:
+            raise  # of a reader such as `head` that has seen enough: click ends without a word
         except OSError as error:
             raise click.ClickException(f"{error.filename or 'a file'}: {error.strerror or error}") from error
 

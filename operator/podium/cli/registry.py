@@ -38,10 +38,11 @@ registry.add_command(promoting.promote)
 @options.where
 @click.pass_obj
 def restore(work: options.Work, file: str, only: Sequence[str], overwrite: bool, dry_run: bool) -> None:
-    """Bring the models of FILE (of "podium registry export") into the registry; "-" reads the input.
+    """Bring the models of an export into the registry.
 
-    FILE is read to its end first, and refused if it was changed or cut off. Nothing is written if one of its models is
-    there already and differs, unless --overwrite is given. After an interruption the same command goes on.
+    FILE is of "podium registry export"; "-" reads the input. It is read to its end first, and refused if it was
+    changed or cut off. Nothing is written if one of its models is there already and differs, unless --overwrite
+    is given. After an interruption the same command goes on.
     """
     with _seekable(file) as path:
         _bring(work, path, only, is_overwriting=overwrite, is_dry=dry_run)
@@ -56,11 +57,11 @@ def restore(work: options.Work, file: str, only: Sequence[str], overwrite: bool,
 @options.where
 @click.pass_obj
 def import_(work: options.Work, uri: str, only: Sequence[str], overwrite: bool, dry_run: bool) -> None:
-    """Bring the models of an MLflow server, or of its database, into the registry.
+    """Bring the models of an MLflow server here.
 
-    Versions keep their numbers, times, tags, stages and sources. Artifacts stay where they are. Nothing is written
-    before all is read, nor if a model is there already and differs, unless --overwrite is given. After an interruption
-    the same command goes on.
+    The server is read by its tracking URI, or by that of its database. Versions keep their numbers, times, tags,
+    stages and sources. Artifacts stay where they are. Nothing is written before all is read, nor if a model is
+    there already and differs, unless --overwrite is given. After an interruption the same command goes on.
     """
     with _folder() as folder:
         path = folder / "import"

@@ -1,7 +1,10 @@
 """`podium history`: what people and programs read of a model's past."""
 
+import errno
+
 import pytest
 
+from podium.cli import place as places
 from tests.unit.cli.memoryplace import Memory
 
 
@@ -79,6 +82,14 @@ def test_an_empty_registry_asks_for_another_namespace(place: Memory) -> None:
 def test_an_alias_that_never_was_is_told_with_the_nearest(iris: Memory) -> None:
     result = iris.run("history", "iris", "--alias", "champoin", code=1)
     assert result.stderr == "Error: 'iris' never had an alias 'champoin'; did you mean 'champion'?\n"
+
+
+def test_a_reader_that_has_seen_enough_ends_it_without_a_word(place: Memory) -> None:
+    class Closed(Memory):
+        def open(self, namespace: str | None, context: str | None) -> places.Opened:
+            raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    assert Closed().run("history", "iris", code=1).stderr == ""
 
 
 def test_texts_cannot_speak_to_the_terminal(place: Memory) -> None:
