@@ -200,6 +200,27 @@ def test_what_cannot_be_served_is_raised_with_the_objects_own_sentence(
     }
 
 
+def test_gates_hold_a_deployment_back_and_nobody_waits_for_what_a_person_has_to_do(
+    client: typing.Any, site: sites.Site, model: models.NewModel, registry: store.Registry
+) -> None:
+    for name, key, value, reason in (
+        ("tagged", "gates.tags.approval_status", "approved", "GatesNotPassed"),
+        ("approved", "gates.approval", "Manual", "AwaitingApproval"),
+    ):
+        served = model()
+        served.set_alias("champion", served.add())
+        begun = time.monotonic()
+        with pytest.raises(exceptions.MlflowException, match=reason):
+            client.create_deployment(
+                name, f"models:/{served.name}@champion", config=settings(site.image) | {key: value}
+            )
+        assert time.monotonic() - begun < 30
+        assert client.get_deployment(name)["served_version"] is None
+        if name == "tagged":
+            registry.set_version_tag(served.name, 1, "approval_status", "approved")
+            site.namespace.wait_served(name, 1)
+
+
 def test_bad_input_is_refused_before_anything_is_made(
     client: typing.Any, namespace: support.Namespace, model: models.NewModel
 ) -> None:

@@ -40,6 +40,12 @@ def test_every_file_that_a_document_links_to_is_there(document: pathlib.Path) ->
     assert [link for link in links if not (document.parent / link).exists()] == []
 
 
+def test_every_page_is_in_the_index_of_the_documentation() -> None:
+    index = (ROOT / "docs/README.md").read_text()
+    pages = {path.name for path in (ROOT / "docs").glob("*.md")} - {"README.md"}
+    assert {page for page in pages if f"]({page})" not in index} == set()
+
+
 def test_every_make_target_that_a_document_names_is_there() -> None:
     known = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     named = {
