@@ -86,6 +86,7 @@ class Follower:
         """Mirror while this process leads. Returns after `stop`."""
         await self._leadership.acquired.wait()
         while not self._is_stopping and not await self._claim(wall, former_address):
+            self._wake.clear()
             await self._rest(self._interval)
         while not self._is_stopping:
             self._wake.clear()

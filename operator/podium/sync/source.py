@@ -6,14 +6,15 @@ that a model is gone is what the server says when it is asked for it by name.
 """
 
 import dataclasses
-import functools
 import os
 import re
 import urllib.parse
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import requests
+import sqlalchemy
+import sqlalchemy.exc
 import urllib3.exceptions
 from mlflow import exceptions
 from mlflow.entities import model_registry
@@ -30,6 +31,8 @@ _ATTEMPTS = 5
 _PROMPTS = "tags.`mlflow.prompt.is_prompt` = 'true'"
 """Without this condition a search shows no prompts, with it nothing else."""
 _CAUSES = {401: "Unauthorized", 403: "Forbidden", 429: "RateLimited", 408: "TimedOut", 504: "TimedOut"}
+_USER = re.compile(r"://[^/\s]*@")
+"""User and password in an address."""
 _LOGGED_MODEL = re.compile(r"models:/(m-[0-9a-f]{32})")
 
 
@@ -52,7 +55,7 @@ class Source:
         os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"  # else a call that fails takes four minutes
         os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] = str(max(1, round(call_seconds)))
         self._uri, self._destination, self._page_size = uri, destination, page_size
-        self._client = registry_client.ModelRegistryClient(uri, uri)  # MlflowClient hides prompts
+        self._client: Any = None
         self._is_remote = urllib.parse.urlsplit(uri).scheme in ("http", "https")
         self._locations: dict[tuple[str, int, int, str], str | None] = {}
 
@@ -94,7 +97,7 @@ class Source:
         return True
 
     def _model(self, name: str) -> Any:
-        model = self._call(lambda: self._client.get_registered_model(name))
+        model = self._call("get_registered_model", name)
         if model.name != name:
             raise errors.ServerFailed("Unreadable", f"{self.address} answered with another model than {name!r}")
         return model
@@ -102,7 +105,7 @@ class Source:
     def _models(self) -> list[Any]:
         found = {}
         for condition in ("", _PROMPTS):
-            for model in self._pages(self._client.search_registered_models, condition, ["name ASC"]):
+            for model in self._pages("search_registered_models", condition, ["name ASC"]):
                 found[model.name] = model
         return list(found.values())
 
@@ -111,15 +114,15 @@ class Source:
         found = {}
         for filters in ([condition], [condition, _PROMPTS]):
             text = " AND ".join(part for part in filters if part)
-            for version in self._pages(self._client.search_model_versions, text, ["name ASC", "version_number ASC"]):
+            for version in self._pages("search_model_versions", text, ["name ASC", "version_number ASC"]):
                 if name in (None, version.name):
                     found[version.name, int(version.version)] = version
         return list(found.values())
 
-    def _pages(self, search: Callable[..., Any], condition: str, order: list[str]) -> Iterable[Any]:
+    def _pages(self, search: str, condition: str, order: list[str]) -> Iterable[Any]:
         token = None
         while True:
-            page = self._call(functools.partial(search, condition or None, self._page_size, order, token))
+            page = self._call(search, condition or None, self._page_size, order, token)
             yield from page
             if not (token := page.token):
                 return
@@ -171,7 +174,7 @@ class Source:
         found = version.source
         if urllib.parse.urlsplit(found).scheme == "models":  # the server has resolved it when the version was made
             try:
-                found = self._call(lambda: self._client.get_model_version_download_uri(name, str(version.number)))
+                found = self._call("get_model_version_download_uri", name, str(version.number))
             except errors.NotFound:  # of a run or model that was deleted since
                 return None
         try:
@@ -180,15 +183,27 @@ class Source:
             return None
         return real if real != version.source else None
 
-    def _call(self, call: Callable[[], Any]) -> Any:
+    def _call(self, method: str, *arguments: Any) -> Any:
+        """What a method of MLflow's client answers. Raises NotFound, ServerFailed."""
         try:
-            return call()
+            if self._client is None:
+                self._client = self._opened()
+            return getattr(self._client, method)(*arguments)
         except exceptions.MlflowException as error:
             if error.error_code == "RESOURCE_DOES_NOT_EXIST":
                 raise errors.NotFound(error.message) from error
             raise errors.ServerFailed(_cause(error), f"{self.address}: {_shortened(str(error))}") from error
+        except sqlalchemy.exc.SQLAlchemyError as error:
+            raise errors.ServerFailed("Unreachable", f"{self.address}: {_shortened(str(error))}") from error
         except (ValueError, requests.RequestException) as error:
             raise errors.ServerFailed("Unreadable", f"{self.address}: {_shortened(str(error))}") from error
+
+    def _opened(self) -> Any:
+        if not self._is_remote:  # MLflow tries for minutes to connect to a database
+            engine = sqlalchemy.create_engine(self._uri)
+            engine.connect().close()
+            engine.dispose()
+        return registry_client.ModelRegistryClient(self._uri, self._uri)  # MlflowClient hides prompts
 
 
 def address(uri: str) -> str:
@@ -225,7 +240,10 @@ def _is_whole(model: Any, image: converging.ModelImage) -> bool:
 def _cause(error: exceptions.MlflowException) -> str:
     """What kind of failure it is, as errors.ServerFailed has it."""
     below: BaseException | None = error.__cause__ or error.__context__
-    if isinstance(below, requests.Timeout) or isinstance(_last_failure(below), urllib3.exceptions.TimeoutError):
+    last = _last_failure(below)
+    if isinstance(last, urllib3.exceptions.NewConnectionError):  # for urllib3 a kind of time-out
+        return "Unreachable"
+    if isinstance(below, requests.Timeout) or isinstance(last, urllib3.exceptions.TimeoutError):
         return "TimedOut"
     if isinstance(below, requests.exceptions.RetryError):  # the statuses that MLflow's client would repeat
         status = re.search(r"too many (\d{3}) error responses", str(below))
@@ -247,5 +265,5 @@ def _of_status(status: int) -> str:
 
 
 def _shortened(text: str) -> str:
-    line = " ".join(text.split())
+    line = _USER.sub("://", " ".join(text.split()))
     return line if len(line) <= 300 else f"{line[:300]}…"

@@ -1,6 +1,7 @@
 """What an MLflow server holds is read whole, with its own numbers and times, or not at all."""
 
 import dataclasses
+import time
 from collections.abc import Iterator
 
 import mlflow
@@ -128,3 +129,12 @@ def test_a_version_of_an_image_belongs_to_no_registry(client: mlflow.MlflowClien
     version = source.Source(uri).image("iris").versions[0]
     assert dataclasses.replace(version, model_uid="", operation_id="", writes=(), made_ms=0) == version
     assert isinstance(version, entities.Version)
+
+
+@pytest.mark.parametrize("uri", ["postgresql+psycopg://joe:secret@127.0.0.1:1/mlflow", "http://joe:secret@127.0.0.1:1"])
+def test_a_server_that_is_not_there_is_told_at_once_and_without_credentials(uri: str) -> None:
+    began = time.monotonic()
+    with pytest.raises(errors.ServerFailed) as info:
+        source.Source(uri).names()
+    assert (info.value.cause, "secret" in str(info.value)) == ("Unreachable", False)
+    assert time.monotonic() - began < 30
