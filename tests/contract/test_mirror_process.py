@@ -121,7 +121,10 @@ def running(
         registry = store.Registry(configmaps.ConfigMapBackend(api, name))
         try:
             mirror = Mirror(process, port, proxy, client, registry, api, name, log)
-            wait_for(lambda: mirror.condition().get("status") == "True", f"Ready: {log.read_text()[-3000:]}", 120)
+            try:
+                wait_for(lambda: mirror.condition().get("status") == "True", "Ready", 120)
+            except AssertionError as error:
+                raise AssertionError(f"{error}\n{log.read_text()[-3000:]}") from None
             yield mirror
         finally:
             process.kill()
