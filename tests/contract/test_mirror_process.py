@@ -181,6 +181,7 @@ def test_polling_shows_every_change_within_its_interval(mirror: Mirror) -> None:
     wait_for(lambda: name not in "".join(head.name for head in mirror.registry.list_models()), "the deletion")
 
 
+@pytest.mark.serial  # what others take of the machine would be measured
 def test_a_webhook_shows_a_change_within_two_seconds(
     server: mlflowserver.Server, target: context.Target, api: session.Session, tmp_path: pathlib.Path
 ) -> None:
