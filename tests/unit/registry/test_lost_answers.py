@@ -1,6 +1,6 @@
 """A write whose answer was lost happens once: at the backend on the API server, and through the Registry."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import pytest
@@ -40,6 +40,15 @@ class FakeSession:
         if error:
             raise error
         return answer
+
+    def request_all(self, paths: Iterable[str], **options: Any) -> list[dict[str, Any] | errors.KubeError]:
+        return [self._caught(path) for path in paths]
+
+    def _caught(self, path: str) -> dict[str, Any] | errors.KubeError:
+        try:
+            return self.request("GET", path)
+        except errors.KubeError as error:
+            return error
 
     def _answer(self, method: str, path: str, body: Any, query: Mapping[str, str] | None) -> dict[str, Any]:
         name = path.rsplit("/configmaps", 1)[1].lstrip("/")
