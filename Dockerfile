@@ -71,7 +71,7 @@ RUN --mount=type=cache,target=/cache \
 
 FROM tools AS tracking-app
 COPY pyproject.toml /src/
-COPY operator/podium/__init__.py operator/podium/names.py operator/podium/errors.py /src/operator/podium/
+COPY operator/podium/__init__.py operator/podium/names.py operator/podium/errors.py operator/podium/settings.py /src/operator/podium/
 COPY operator/podium/api /src/operator/podium/api
 COPY operator/podium/registry /src/operator/podium/registry
 COPY operator/podium/desired /src/operator/podium/desired

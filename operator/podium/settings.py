@@ -54,10 +54,10 @@ def from_environment(env: collections.abc.Mapping[str, str]) -> Settings:
         server_image=env["PODIUM_SERVER_IMAGE"],
         registry_namespaces=registries,
         watch_namespaces=_names(env.get("PODIUM_WATCH_NAMESPACES", "")),
-        workers=_whole_number(env, "PODIUM_WORKERS", 4),
-        http_port=_whole_number(env, "PODIUM_HTTP_PORT", 8081),
-        resync_seconds=float(_whole_number(env, "PODIUM_RESYNC_SECONDS", 600)),
-        log_level=_log_level(env.get("PODIUM_LOG_LEVEL") or "INFO"),
+        workers=whole_number(env, "PODIUM_WORKERS", 4),
+        http_port=whole_number(env, "PODIUM_HTTP_PORT", 8081),
+        resync_seconds=float(whole_number(env, "PODIUM_RESYNC_SECONDS", 600)),
+        log_level=log_level(env.get("PODIUM_LOG_LEVEL") or "INFO"),
         lease_name=env.get("PODIUM_LEASE_NAME") or LEASE_NAME,
     )
 
@@ -66,13 +66,15 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
 
 
-def _log_level(text: str) -> str:
+def log_level(text: str) -> str:
+    """The level of a log that PODIUM_LOG_LEVEL names. Raises ValueError that says what to write."""
     if text.upper() not in LOG_LEVELS:
         raise ValueError(f"PODIUM_LOG_LEVEL is {text!r}: write one of {', '.join(LOG_LEVELS)}")
     return text.upper()
 
 
-def _whole_number(env: collections.abc.Mapping[str, str], name: str, default: int) -> int:
+def whole_number(env: collections.abc.Mapping[str, str], name: str, default: int) -> int:
+    """A variable that is a number of 1 or more. Raises ValueError that names it and says what to write."""
     text = env.get(name) or str(default)
     if not text.isdecimal() or int(text) < 1:
         raise ValueError(f"{name} is {text!r}: write a whole number of 1 or more")

@@ -5,7 +5,6 @@ import contextlib
 import dataclasses
 import functools
 import json
-import logging
 import os
 import pathlib
 import secrets
@@ -27,9 +26,8 @@ from localcluster import context
 from podium.kube import configmaps, session
 from podium.registry import store
 from podium.sync import http, webhooks
-from tests.support import faultproxy, mlflowserver, postgres, s3
+from tests.support import faultproxy, mlflowserver, models, postgres, s3
 
-_log = logging.getLogger("measured")
 SECRET = "a secret of this test"
 INTERVAL_SECONDS = 2
 SAMPLES = 30
@@ -165,15 +163,14 @@ def is_tagged(mirror: Mirror, name: str, number: int) -> bool:
     return mirror.registry.get_version(name, number).tags == {"k": "v"}
 
 
-def test_polling_shows_every_change_within_its_interval(mirror: Mirror) -> None:
+def test_polling_shows_every_change(mirror: Mirror, record_property: models.Record) -> None:
     name = model(mirror)
     found = []
     for sample in range(10):
         number = 1 + sample % 2
         mirror.client.set_registered_model_alias(name, "champion", str(number))
         found.append(wait_for(functools.partial(is_champion, mirror, name, number), "the alias"))
-    _log.info("polling each %s s: %s", INTERVAL_SECONDS, figures(found))
-    assert max(found) < INTERVAL_SECONDS + 5  # the interval and a pass, on two cores that others use too
+    record_property("figure", f"polling each {INTERVAL_SECONDS} s: {figures(found)}")
     mirror.client.rename_registered_model(name, f"{name}-renamed")
     wait_for(lambda: mirror.registry.get_model(f"{name}-renamed").aliases == {"champion": 2}, "the new name")
     assert len(mirror.registry.history(f"{name}-renamed")) == 10
@@ -181,9 +178,12 @@ def test_polling_shows_every_change_within_its_interval(mirror: Mirror) -> None:
     wait_for(lambda: name not in "".join(head.name for head in mirror.registry.list_models()), "the deletion")
 
 
-@pytest.mark.serial  # what others take of the machine would be measured
-def test_a_webhook_shows_a_change_within_two_seconds(
-    server: mlflowserver.Server, target: context.Target, api: session.Session, tmp_path: pathlib.Path
+def test_webhooks_show_each_change_without_the_interval(
+    server: mlflowserver.Server,
+    target: context.Target,
+    api: session.Session,
+    tmp_path: pathlib.Path,
+    record_property: models.Record,
 ) -> None:
     with running(server, target, api, tmp_path, 3600) as mirror:
         hook = mirror.client.create_webhook(
@@ -200,8 +200,7 @@ def test_a_webhook_shows_a_change_within_two_seconds(
             mirror.client.set_model_version_tag(name, str(number), "k", "v")
             found["tag"].append(wait_for(functools.partial(is_tagged, mirror, name, number), "the tag"))
         for kind, seconds in found.items():
-            _log.info("by webhook, %s: %s", kind, figures(seconds))
-        assert statistics.quantiles([s for each in found.values() for s in each], n=100)[98] <= 2.0
+            record_property("figure", f"by webhook, {kind}: {figures(seconds)}")
         mirror.client.delete_registered_model_alias(name, "champion")
         wait_for(lambda: not mirror.registry.get_model(name).aliases, "the alias is gone", 2)
         mirror.client.delete_webhook(hook.webhook_id)

@@ -4,7 +4,7 @@ import collections.abc
 import dataclasses
 import urllib.parse
 
-LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+from podium import settings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Settings:
     http_port: int = 8081
     """PODIUM_HTTP_PORT: /healthz, /readyz, /metrics and the webhooks."""
     log_level: str = "INFO"
-    """PODIUM_LOG_LEVEL: one of LOG_LEVELS."""
+    """PODIUM_LOG_LEVEL: one of settings.LOG_LEVELS."""
 
 
 def from_environment(env: collections.abc.Mapping[str, str]) -> Settings:
@@ -47,13 +47,13 @@ def from_environment(env: collections.abc.Mapping[str, str]) -> Settings:
         tracking_uri=_tracking_uri(env["PODIUM_SYNC_TRACKING_URI"]),
         namespace=namespace,
         identity=env["POD_NAME"],
-        interval_seconds=float(_whole_number(env, "PODIUM_SYNC_INTERVAL_SECONDS", 30)),
+        interval_seconds=float(settings.whole_number(env, "PODIUM_SYNC_INTERVAL_SECONDS", 30)),
         webhook_secret=env.get("PODIUM_SYNC_WEBHOOK_SECRET", ""),
         artifacts_destination=env.get("PODIUM_SYNC_ARTIFACTS_DESTINATION") or None,
         trusts_empty=_flag(env, "PODIUM_SYNC_TRUST_EMPTY"),
         former_address=env.get("PODIUM_SYNC_FORMER_ADDRESS", ""),
-        http_port=_whole_number(env, "PODIUM_HTTP_PORT", 8081),
-        log_level=_log_level(env.get("PODIUM_LOG_LEVEL") or "INFO"),
+        http_port=settings.whole_number(env, "PODIUM_HTTP_PORT", 8081),
+        log_level=settings.log_level(env.get("PODIUM_LOG_LEVEL") or "INFO"),
     )
 
 
@@ -68,16 +68,3 @@ def _flag(env: collections.abc.Mapping[str, str], name: str) -> bool:
     if text not in ("true", "false"):
         raise ValueError(f"{name} is {text!r}: write true or false")
     return text == "true"
-
-
-def _log_level(text: str) -> str:
-    if text.upper() not in LOG_LEVELS:
-        raise ValueError(f"PODIUM_LOG_LEVEL is {text!r}: write one of {', '.join(LOG_LEVELS)}")
-    return text.upper()
-
-
-def _whole_number(env: collections.abc.Mapping[str, str], name: str, default: int) -> int:
-    text = env.get(name) or str(default)
-    if not text.isdecimal() or int(text) < 1:
-        raise ValueError(f"{name} is {text!r}: write a whole number of 1 or more")
-    return int(text)

@@ -1,0 +1,100 @@
+"""A registry under the chart's admission policy, and the people who use it: an administrator acts as each of them."""
+
+import collections.abc
+import os
+import subprocess
+from typing import Any
+
+import yaml
+from kubernetes import config
+from kubernetes.client import configuration as configurations
+
+from localcluster import context
+from podium import names
+from podium.kube import configmaps, session
+from podium.registry import store
+from tests.support import cluster
+
+Change = collections.abc.Callable[[dict[str, str]], Any]
+
+
+class As(session.Session):
+    """The administrator's connection, acting as a user."""
+
+    def __init__(self, configuration: configurations.Configuration, user: str) -> None:
+        super().__init__(configuration)
+        self._user = user
+
+    def _headers(self, has_body: bool) -> dict[str, str]:
+        impersonated = {"Impersonate-User": self._user} if self._user else {}
+        return {**super()._headers(has_body), **impersonated}
+
+
+class Site:
+    """A registry under the policy, and the people who use it."""
+
+    def __init__(self, target: context.Target, api: cluster.Api, namespace: str) -> None:
+        self._target, self.api, self.namespace = target, api, namespace
+        self.release = namespace
+
+    def user(self, name: str) -> str:
+        return f"system:serviceaccount:{self.namespace}:{name}" if name else ""
+
+    def session(self, user: str) -> session.Session:
+        chosen = configurations.Configuration()
+        config.load_kube_config(str(self._target.kubeconfig), self._target.context, client_configuration=chosen)
+        return As(chosen, self.user(user))
+
+    def registry(self, user: str) -> store.Registry:
+        return store.Registry(configmaps.ConfigMapBackend(self.session(user), self.namespace))
+
+    def path(self, name: str = "") -> str:
+        return f"/api/v1/namespaces/{self.namespace}/configmaps" + (f"/{name}" if name else "")
+
+    def read(self, name: str) -> dict[str, Any]:
+        return self.session("").request("GET", self.path(name))
+
+    def write(self, user: str, name: str, change: Change, manager: str = names.REGISTRY_MANAGER) -> dict[str, Any]:
+        """Change the object as a whole, as this user and under this field manager."""
+        found = self.read(name)
+        change(found.setdefault("data", {}))
+        return self.put(user, found, manager)
+
+    def put(self, user: str, found: dict[str, Any], manager: str = names.REGISTRY_MANAGER) -> dict[str, Any]:
+        query = {"fieldManager": manager}
+        return self.session(user).request("PUT", self.path(found["metadata"]["name"]), query=query, body=found)
+
+    def create(self, user: str, record: Any, manager: str = names.REGISTRY_MANAGER, *, is_dry: bool = False) -> None:
+        query = {"fieldManager": manager} | ({"dryRun": "All"} if is_dry else {})
+        body = {"metadata": {"name": record.name, "labels": dict(record.labels)}, "data": dict(record.data)}
+        self.session(user).request("POST", self.path(), query=query, body=body)
+
+
+def everything(*verbs: str) -> list[dict[str, Any]]:
+    """RBAC rules: all of ConfigMaps, and these verbs on registries."""
+    rules = [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["*"]}]
+    own = [{"apiGroups": ["podium.dev"], "resources": ["registries"], "verbs": list(verbs)}]
+    return rules + (own if verbs else [])
+
+
+def grant(target: context.Target, namespace: str, user: str, rules: list[dict[str, Any]]) -> None:
+    metadata = {"name": f"test-{user}", "namespace": namespace}
+    group = "rbac.authorization.k8s.io"
+    role = {"apiVersion": f"{group}/v1", "kind": "Role", "metadata": metadata, "rules": rules}
+    binding = {
+        "apiVersion": f"{group}/v1",
+        "kind": "RoleBinding",
+        "metadata": metadata,
+        "roleRef": {"apiGroup": group, "kind": "Role", "name": metadata["name"]},
+        "subjects": [{"kind": "ServiceAccount", "name": user, "namespace": namespace}],
+    }
+    kubectl(target, "apply", "-f", "-", text=yaml.safe_dump_all([role, binding]))
+
+
+def kubectl(target: context.Target, *arguments: str, text: str = "", editor: str = "") -> str:
+    """What kubectl answers, as the administrator. Raises AssertionError with what it says where it fails."""
+    env = os.environ | {"KUBECONFIG": str(target.kubeconfig)} | ({"KUBE_EDITOR": editor} if editor else {})
+    command = ["kubectl", "--context", target.context, *arguments]
+    done = subprocess.run(command, input=text, capture_output=True, text=True, env=env, check=False, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
