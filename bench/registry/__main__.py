@@ -9,6 +9,7 @@ import pathlib
 import secrets
 import sys
 import tempfile
+from collections.abc import Iterator
 
 from bench.registry import clients, load, operations, pieces, report
 from kubernetes import config
@@ -39,11 +40,12 @@ def main() -> None:
             load.into_sql(sql, asked.models, each)
             load.into_podium(configmaps.ConfigMapBackend(api, namespace), asked.models, each)
             uri = f"configmap://{namespace}?context={target.context}"
-            measured = _measure(clients.Target(sql, uri, asked.models, each), asked)
             spent = pieces.of_a_read(api, namespace)
+            goals, arguments = operations.all_of(asked.models, each), " ".join(sys.argv[1:])
+            for measured in _measure(clients.Target(sql, uri, asked.models, each), asked):
+                REPORT.write_text(report.written(measured, spent, goals, arguments))
     finally:
         api.request("DELETE", f"/api/v1/namespaces/{namespace}")
-    REPORT.write_text(report.written(measured, spent, operations.all_of(asked.models, each), " ".join(sys.argv[1:])))
     print(REPORT.read_text())
 
 
@@ -57,7 +59,8 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _measure(target: clients.Target, asked: argparse.Namespace) -> report.Measured:
+def _measure(target: clients.Target, asked: argparse.Namespace) -> Iterator[report.Measured]:
+    """What is measured so far, after each number of clients."""
     measured = report.Measured({}, {})
     for count in asked.clients:
         with clients.running(target, count) as running:
@@ -68,7 +71,7 @@ def _measure(target: clients.Target, asked: argparse.Namespace) -> report.Measur
                         measured.seconds.setdefault((operation.name, count, side), []).extend(seconds)
                 print(f"{count} clients: {operation.name}", file=sys.stderr, flush=True)
             measured.memory_mib[count] = running.memory_mib()
-    return measured
+        yield measured
 
 
 if __name__ == "__main__":
