@@ -13,8 +13,9 @@ _HEADER = """# Registry: Podium against MLflow's SQL store
 
 Written by `python -m bench.registry{arguments}`, which bench/README.md explains.
 
-Machine: {machine}; its load average at the end was {load:.0f}
-(more than a few above the number of cores: other work took its share, and p99 says little). Both stores, both servers and all clients share it, and the two sides take turns block by block.
+Machine: {machine}; its load average at the end was {load:.0f} (if it is far above the number of
+cores, other work took its share, and p99 says little). Both stores, both servers and all clients share it, and the two
+sides take turns block by block.
 Durability is the same on both sides: **neither syncs to disk** (PostgreSQL with `fsync=off`, etcd with
 `--unsafe-no-fsync`, as the local cluster runs it); everything else of PostgreSQL is as it comes.
 {processes}. The largest process, with MLflow, both stores and the watch cache, had {memory} MiB.

@@ -1,5 +1,7 @@
 """Access: what every part of the registry works with, and how each changes one model or one version."""
 
+import contextlib
+import threading
 import time
 from collections.abc import Callable, Iterable
 from typing import TypeAlias
@@ -51,6 +53,10 @@ class Access:
         """
         self._backend, self._clock, self._mirrors = records, clock, mirrors
         self._caught_up = catalog or _no_catalog
+        self._whole_list: contextlib.AbstractContextManager[object] = (
+            threading.Lock() if catalog else contextlib.nullcontext()
+        )
+        """Held for a whole list where a catalog did not catch up: all who wait for one would hold it up still more."""
         self._reader = reading.Reader(records)
         self._writer = writing.Writer(records, deadline_seconds)
         self._naming = naming.Naming(records, self._reader, self._writer, clock)

@@ -14,6 +14,10 @@ class Listing(access.Access):
         """All models by name."""
         if known := self._caught_up():
             return known.models()
+        with self._whole_list:
+            return known.models() if (known := self._caught_up()) else self._consistent_models()
+
+    def _consistent_models(self) -> list[entities.Head]:
         claims = reading.decoded(self._backend.list(keys.of_kind(keys.CLAIM)), codec.decode_claim)
         claimed = {(claim.name, claim.uid) for claim in claims}
         heads = reading.decoded(self._backend.list(keys.of_kind(keys.HEAD)), codec.decode_head)
@@ -41,7 +45,11 @@ class Listing(access.Access):
         """All versions of all models, by name and newest first."""
         if known := self._caught_up():
             return known.versions()
-        heads = self.list_models()
+        with self._whole_list:
+            return known.versions() if (known := self._caught_up()) else self._consistent_versions()
+
+    def _consistent_versions(self) -> list[catalog.VersionOf]:
+        heads = self._consistent_models()
         by_uid: dict[str, dict[int, entities.Version]] = {head.uid: {} for head in heads}
         for version in reading.decoded(self._backend.list(keys.of_kind(keys.VERSION)), codec.decode_version):
             if version.model_uid in by_uid:

@@ -1,11 +1,14 @@
 """What the operator is told about models, versions and aliases from what a watch has seen."""
 
 import dataclasses
+import threading
+from collections.abc import Mapping
+from concurrent import futures
 
 import pytest
 
 from podium import errors, names
-from podium.registry import backend, catalog, codec, entities, keys
+from podium.registry import backend, catalog, codec, entities, keys, store
 from tests.unit.registry import factories
 
 UID = factories.UID
@@ -232,3 +235,29 @@ def test_what_another_catalog_knows_is_taken_over_as_it_is() -> None:
     assert head is other.models()[0]
     assert [version.number for _, version in index.versions()] == [2, 1]
     assert [bool(index.fault(name)) for name in ("broken", UID, "?")] == [True, False, False]
+
+
+def test_of_many_who_wait_for_a_catalog_one_lists_and_the_others_find_it_caught_up() -> None:
+    records = factories.WatchedBackend()
+    store.Registry(records).create_model("iris")
+    lists: list[str] = []
+    together = threading.Barrier(8)
+    first = threading.local()
+
+    class Counting(factories.WatchedBackend):
+        def list(self, labels: Mapping[str, str]) -> list[backend.Record]:
+            lists.append(labels[names.REGISTRY_KIND_LABEL])
+            return records.list(labels)
+
+    def late() -> catalog.Catalog | None:
+        if not getattr(first, "was_asked", False):
+            first.was_asked = True
+            together.wait(10)
+            return None
+        return records.catalog if lists else None
+
+    registry = store.Registry(Counting(), catalog=late)
+    with futures.ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: [head.name for head in registry.list_models()], range(8)))
+    assert found == [["iris"]] * 8
+    assert lists == [keys.CLAIM, keys.HEAD]
