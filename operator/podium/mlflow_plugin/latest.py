@@ -19,6 +19,25 @@ def by_stage(versions: Iterable[entities.Version]) -> list[entities.Version]:
     return list(latest.values())
 
 
+def read(registry: store.Registry, name: str) -> tuple[entities.Head, list[entities.Version]]:
+    """A model and the latest version of each of its stages, mostly by one round trip. Raises NotFound for the model."""
+    seen: list[entities.Head] = []
+
+    def only(head: entities.Head) -> int:
+        seen.append(head)
+        if head.uses_stages or not head.last_version:
+            raise errors.NotFound("not one version alone", "version")
+        return head.last_version
+
+    try:
+        head, version = registry.read(name, only)
+    except errors.NotFound as error:
+        if error.what != "version":
+            raise
+        return seen[-1], of_model(registry, seen[-1])
+    return head, [version]
+
+
 def of_model(registry: store.Registry, head: entities.Head) -> list[entities.Version]:
     """The latest version of each stage of this model."""
     if not head.last_version:

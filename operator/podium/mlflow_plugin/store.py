@@ -124,7 +124,7 @@ class RegistryStore(webhooks.WebhookMethods, abstract_store.AbstractStore):  # t
     def get_registered_model(self, name: str) -> Any:
         """The RegisteredModel with this name."""
         validation._validate_model_name(name)
-        return self._model(self._registry.get_model(name))
+        return entities.registered_model(*latest.read(self._registry, name))
 
     @translate.translated
     def update_registered_model(self, name: str, description: str | None, deployment_job_id: str | None = None) -> Any:

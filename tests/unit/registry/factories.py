@@ -267,3 +267,19 @@ class DyingBackend:
         if self.writes == self._at_write and self._is_taken:
             raise Killed
         return answer
+
+
+class Counting(memory.MemoryBackend):
+    """Counts round trips."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trips = 0
+
+    def get(self, name: str) -> backend.Record | None:
+        self.trips += 1
+        return super().get(name)
+
+    def get_many(self, names: Iterable[str]) -> list[backend.Record | None]:
+        self.trips += 1
+        return [memory.MemoryBackend.get(self, name) for name in names]

@@ -6,31 +6,15 @@ from collections.abc import Callable, Iterable
 import pytest
 
 from podium import errors
-from podium.registry import backend, entities, memory, store
+from podium.registry import backend, entities, store
 from tests.unit.registry import factories
-
-
-class Counting(memory.MemoryBackend):
-    """Counts round trips."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.trips = 0
-
-    def get(self, name: str) -> backend.Record | None:
-        self.trips += 1
-        return super().get(name)
-
-    def get_many(self, names: Iterable[str]) -> list[backend.Record | None]:
-        self.trips += 1
-        return [memory.MemoryBackend.get(self, name) for name in names]
 
 
 @dataclasses.dataclass
 class Site:
     """A reader that has read model iris with its alias before, and another process that writes."""
 
-    records: Counting
+    records: factories.Counting
     reader: store.Registry
     writer: store.Registry
 
@@ -42,7 +26,7 @@ class Site:
 
 @pytest.fixture
 def site() -> Site:
-    records = Counting()
+    records = factories.Counting()
     writer = store.Registry(records, clock=factories.Clock())
     writer.create_model("iris")
     for number in (1, 2, 3):
@@ -102,7 +86,7 @@ def test_a_number_that_was_never_committed_is_not_guessed(site: Site) -> None:
     asked: list[list[str]] = []
     inner = site.records.get_many
 
-    class Watching(Counting):
+    class Watching(factories.Counting):
         def get_many(self, names: Iterable[str]) -> list[backend.Record | None]:
             asked.append(list(names))
             return inner(names)
