@@ -15,6 +15,8 @@ import typing
 import urllib.error
 import urllib.request
 
+import yaml
+
 from podium import main, settings
 from podium.handlers import failpoints
 from tests.support import cluster as support
@@ -80,11 +82,11 @@ class Host:
     """Starts operators on this machine, for one namespace of ModelAliases."""
 
     def __init__(
-        self, cluster: installed.Cluster, images: installed.Images, podium: installed.Podium, folder: pathlib.Path
+        self, kubeconfig: pathlib.Path, images: installed.Images, podium: installed.Podium, folder: pathlib.Path
     ) -> None:
         self._folder, self._podium = folder, podium
         self._environment = {
-            "KUBECONFIG": cluster.environment["KUBECONFIG"],
+            "KUBECONFIG": str(kubeconfig),
             "PATH": os.environ["PATH"],
             "POD_NAMESPACE": podium.namespace,
             "PODIUM_PULLER_IMAGE": images.server,
@@ -124,13 +126,28 @@ def instead_of_the_charts(
     folder: pathlib.Path,
 ) -> collections.abc.Iterator[Host]:
     """Operators on this machine, while the chart's is scaled to 0; it is back after the block."""
-    host = Host(cluster, images, podium, folder)
+    host = Host(own_kubeconfig(api, cluster, podium, folder), images, podium, folder)
     scale(api, podium, 0)
     try:
         yield host
     finally:
         host.end_all()
         scale(api, podium, 1)
+
+
+def own_kubeconfig(
+    api: support.Api, cluster: installed.Cluster, podium: installed.Podium, folder: pathlib.Path
+) -> pathlib.Path:
+    """A kubeconfig by which a process has the rights of the chart's operator, and no more."""
+    account = f"/api/v1/namespaces/{podium.namespace}/serviceaccounts/{DEPLOYMENT}/token"
+    token = api.raw("POST", account, json={"spec": {"expirationSeconds": 3600}})["status"]["token"]
+    config = yaml.safe_load(cluster.target.kubeconfig.read_text())
+    config["current-context"] = cluster.target.context
+    for each in config["users"]:
+        each["user"] = {"token": token}
+    path = folder / "kubeconfig"
+    path.write_text(yaml.safe_dump(config))
+    return path
 
 
 def scale(api: support.Api, podium: installed.Podium, replicas: int) -> None:
