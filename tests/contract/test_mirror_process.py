@@ -189,6 +189,7 @@ def test_webhooks_show_each_change_without_the_interval(
         hook = mirror.client.create_webhook(
             "mirror", f"http://127.0.0.1:{mirror.port}{http.WEBHOOK_PATH}", EVENTS, secret=SECRET
         )
+        time.sleep(1.5)  # every worker of the server knows it then
         name = f"hooked-{secrets.token_hex(4)}"
         mirror.client.create_registered_model(name)
         found: dict[str, list[float]] = {"version": [], "alias": [], "tag": []}

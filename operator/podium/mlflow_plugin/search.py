@@ -190,13 +190,14 @@ def _model_order(order_by: Sequence[str]) -> list[_Clause]:
 
 
 def _version_order(order_by: Sequence[str]) -> list[_Clause]:
-    parse = search_utils.SearchModelVersionUtils.parse_order_by_for_search_model_versions
-    with _understood("order_by", order_by):
-        clauses = [parse(text)[1:] for text in order_by]
     valid = search_utils.SearchModelVersionUtils.VALID_ORDER_BY_ATTRIBUTE_KEYS
-    for key, _ in clauses:
+    clauses: list[_Clause] = []
+    for text in order_by:
+        with _understood("order_by", order_by):
+            _, key, up = search_utils.SearchModelVersionUtils.parse_order_by_for_search_model_versions(text)
         if key not in valid:
             raise conditions.invalid(f"Invalid order by key '{key}' specified. Valid keys are {valid}")
+        clauses.append((key, up))
     return _distinct(clauses, order_by)
 
 
