@@ -116,8 +116,10 @@ def test_who_may_write_configmaps_only_may_not_create_or_delete_the_registrys(si
 
 
 def test_other_configmaps_of_the_namespace_are_nobodys_business(site: Site) -> None:
-    site.session("stranger").request("POST", site.path(), body={"metadata": {"name": "own"}, "data": {"k": "v"}})
-    site.session("stranger").request("DELETE", site.path("own"))
+    stranger = site.session("stranger")
+    own = {"metadata": {"name": "own"}, "data": {"k": "v"}}
+    assert stranger.request("POST", site.path(), body=own)["data"] == {"k": "v"}
+    assert stranger.request("DELETE", site.path("own"))["status"] == "Success"
 
 
 def test_a_plain_kubectl_edit_by_an_administrator_is_refused_and_told_the_way(

@@ -67,13 +67,18 @@ class Readings:
         return name not in self.gone
 
 
+def started(readings: Any, interval: float, wall: Any, leadership: Any) -> tuple[follower.Follower, asyncio.Task[None]]:
+    """A follower at work on stand-ins, and its task."""
+    loop = follower.Follower(lambda: readings, ADDRESS, interval, leadership, telemetry.Telemetry())
+    return loop, asyncio.create_task(loop.run(wall, ""))
+
+
 @contextlib.asynccontextmanager
 async def running(
     readings: Readings, interval: float = 60.0
 ) -> collections.abc.AsyncIterator[tuple[Any, Wall, Leading]]:
     leadership, wall = Leading(), Wall()
-    loop = follower.Follower(lambda: readings, ADDRESS, interval, leadership, telemetry.Telemetry())  # type: ignore[arg-type,return-value]
-    task = asyncio.create_task(loop.run(wall, ""))  # type: ignore[arg-type]
+    loop, task = started(readings, interval, wall, leadership)
     try:
         yield loop, wall, leadership
     finally:
@@ -154,8 +159,7 @@ async def test_a_registry_that_mirrors_another_server_is_not_touched() -> None:
     readings = Readings()
     leadership, wall = Leading(), Wall()
     wall.refusals = [errors.Mirrored("a mirror of another")]
-    loop = follower.Follower(lambda: readings, ADDRESS, 0.1, leadership, telemetry.Telemetry())  # type: ignore[arg-type,return-value]
-    task = asyncio.create_task(loop.run(wall, ""))  # type: ignore[arg-type]
+    loop, task = started(readings, 0.1, wall, leadership)
     await until(lambda: loop.state.failure)
     assert (loop.state.failure, readings.read) == ((status.ADDRESS_CHANGED, "a mirror of another"), [])
     await until(lambda: "all" in readings.read)
