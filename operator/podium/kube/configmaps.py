@@ -16,9 +16,14 @@ from podium.registry import backend
 
 DEADLINE_SECONDS = 10.0
 """How long one call keeps trying while the API server does not answer; longer than it takes to restart."""
+TRY_SECONDS = 4.0
+"""How long one try of a call about single ConfigMaps waits: a connection may have died without a word, and then another
+one is answered at once."""
 _FIRST_DELAY_SECONDS = 0.05
 _LONGEST_DELAY_SECONDS = 2.0
 _DENIED = " denied request: "
+_CONTENDED = "Conflict"
+"""Why a creation is refused while others change what a ResourceQuota counts; of a name that is taken it is another."""
 _KEPT_METADATA = ("annotations", "ownerReferences", "finalizers")
 
 
@@ -85,7 +90,7 @@ class ConfigMapBackend:
 
     def list(self, labels: Mapping[str, str]) -> backend.Records:
         """See backend.Backend. One request: a list in pages may expire half-way, and is not faster."""
-        call = _Call("list", self._namespace, self._deadline_seconds)
+        call = _Call("list", self._namespace, self._deadline_seconds, session.CALL_SECONDS)
         query = {"labelSelector": ",".join(f"{key}={value}" for key, value in labels.items())}
         while True:
             try:
@@ -104,6 +109,9 @@ class ConfigMapBackend:
             except errors.KubeConflict as error:
                 if call.is_unsure and (stored := self.get(record.name)) and stored.data == record.data:
                     return stored
+                if error.reason == _CONTENDED:
+                    call.retry_or_raise(_untaken(error))
+                    continue
                 raise errors.AlreadyExists(f"ConfigMap {record.name} exists already") from error
             except errors.KubeNotFound as error:
                 raise errors.InvalidInput(
@@ -159,15 +167,16 @@ class ConfigMapBackend:
 class _Call:
     """One call with its tries: until when, and whether one of them may have been taken without an answer."""
 
-    def __init__(self, verb: str, namespace: str, deadline_seconds: float) -> None:
+    def __init__(self, verb: str, namespace: str, deadline_seconds: float, try_seconds: float = TRY_SECONDS) -> None:
         self._verb, self._namespace, self._limit = verb, namespace, deadline_seconds
+        self._try_seconds = try_seconds
         self._end = time.monotonic() + deadline_seconds
         self._delay = _FIRST_DELAY_SECONDS
         self.is_unsure = False
 
     def seconds(self) -> float:
         """Time limit of the next try."""
-        return min(session.CALL_SECONDS, max(self._end - time.monotonic(), 0.1))
+        return min(self._try_seconds, max(self._end - time.monotonic(), 0.1))
 
     def retry_or_raise(self, error: errors.KubeError) -> None:
         """Wait for the next try where one can help, else raise the errors.RegistryError that the answer stands for."""
@@ -217,6 +226,11 @@ def record_of(manifest: session.Manifest) -> backend.Record:
         metadata["resourceVersion"],
         {key: metadata[key] for key in _KEPT_METADATA if key in metadata},
     )
+
+
+def _untaken(error: errors.KubeConflict) -> errors.KubeUnavailable:
+    """A refusal that was no refusal of the content, and that time alone cures."""
+    return errors.KubeUnavailable(error.status, error.reason, error.message, is_untaken=True)
 
 
 def _no_record(_: backend.Record) -> None:

@@ -5,6 +5,7 @@ What goes through a proxy is left to urllib3 (proxied). Nothing is repeated; eve
 """
 
 import collections
+import contextlib
 import http.client
 import select
 import socket
@@ -91,13 +92,18 @@ class Exchange:
         self._connection, self._idle, self._what = connection, idle, what
 
     def answer(self, seconds: float) -> Answer:
-        """The whole answer, each wait for bytes of which may take `seconds`; the connection is kept."""
+        """The whole answer, each wait for bytes of which may take `seconds`; the connection is kept.
+
+        Where none comes in time, what lies idle goes too: whatever died on the way there took all of them along.
+        """
         try:
             self._connection.sock.settimeout(seconds)
             response = self._connection.getresponse()
             content = response.read()
         except _FAILURES as error:
             self._connection.close()
+            if isinstance(error, TimeoutError):
+                _close(self._idle)
             raise lost(self._what, error) from error
         if response.will_close or len(self._idle) == self._idle.maxlen:
             self._connection.close()
@@ -130,6 +136,12 @@ def _trust(configuration: configurations.Configuration) -> ssl.SSLContext:
     if configuration.cert_file:
         context.load_cert_chain(configuration.cert_file, configuration.key_file)
     return context
+
+
+def _close(idle: collections.deque[http.client.HTTPConnection]) -> None:
+    with contextlib.suppress(IndexError):  # it is empty, or another thread has taken the last one
+        while True:
+            idle.pop().close()
 
 
 def _has_news(sock: socket.socket) -> bool:

@@ -61,7 +61,8 @@ class FakeSession:
                 self.store.delete(name, body["preconditions"]["resourceVersion"])
                 return {}
         except (errors.AlreadyExists, backend.Stale) as error:
-            raise errors.KubeConflict(409, "Conflict", str(error)) from error
+            reason = "AlreadyExists" if method == "POST" else "Conflict"
+            raise errors.KubeConflict(409, reason, str(error)) from error
         if not name:
             labels = dict(pair.split("=") for pair in (query or {})["labelSelector"].split(","))
             return {"items": [manifest(found) for found in self.store.list(labels)]}
@@ -92,6 +93,22 @@ def test_a_creation_that_was_taken_without_an_answer_succeeds() -> None:
     session = FakeSession((LOST, True))
     assert opened(session).create(RECORD).data == {"k": "1"}
     assert session.calls == ["POST", "POST", "GET"]
+
+
+QUOTA = errors.KubeConflict(409, "Conflict", 'Operation cannot be fulfilled on resourcequotas "all"')
+"""How the API server refuses a creation while too many others count against the same ResourceQuota."""
+
+
+def test_a_creation_for_which_a_quota_is_contended_is_made_again() -> None:
+    session = FakeSession(QUOTA, QUOTA)
+    assert opened(session).create(RECORD).data == {"k": "1"}
+    assert session.calls == ["POST", "POST", "POST"]
+
+
+def test_a_quota_that_stays_contended_is_no_name_that_is_taken() -> None:
+    with pytest.raises(errors.Unavailable, match=r"did not create .* on resourcequotas") as caught:
+        opened(FakeSession(*[QUOTA] * 50), deadline_seconds=0.2).create(RECORD)
+    assert "may have been taken" not in str(caught.value)
 
 
 def test_a_creation_without_an_answer_whose_name_was_taken_by_another_fails() -> None:
@@ -152,6 +169,21 @@ def test_reads_are_repeated() -> None:
     first = configs.create(RECORD)
     assert configs.get("a") == first
     assert configs.list({"l": "v"}) == [first]
+
+
+def test_a_try_without_an_answer_leaves_time_for_another_one() -> None:
+    given: list[float] = []
+
+    class Silent(FakeSession):
+        def request(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+            given.append(options["seconds"])
+            return super().request(method, path, **options)
+
+    configs = opened(Silent(), deadline_seconds=10.0)
+    first = configs.create(RECORD)
+    configs.replace(changed(first, "2"))
+    configs.get("a")
+    assert max(given) <= 5
 
 
 def test_the_servers_wish_to_wait_is_followed() -> None:

@@ -147,6 +147,19 @@ def test_a_connection_that_the_server_closed_meanwhile_is_not_used_again(server:
     assert server.connections == 2
 
 
+def test_of_connections_that_died_silently_one_alone_is_waited_for(server: Server) -> None:
+    client = connected(server)
+    server.barrier = threading.Barrier(3)
+    client.request_all(["/a", "/b", "/c"])
+    server.barrier = threading.Barrier(2)  # nobody else comes: there is no answer
+    with pytest.raises(errors.KubeUnavailable, match="timed out"):
+        client.request("GET", "/api", seconds=0.2)
+    server.barrier.abort()
+    server.barrier = None
+    assert client.request("GET", "/api") == {}
+    assert server.connections == 4
+
+
 EVENTS = [{"type": "ADDED", "object": {"kind": "ConfigMap"}}, {"type": "BOOKMARK", "object": {"kind": "ConfigMap"}}]
 
 
