@@ -41,6 +41,17 @@ def where(command: Command) -> Command:
     return command
 
 
+def bringing(command: Command) -> Command:
+    """Adds --only, --overwrite and --dry-run, for commands that bring models into a registry."""
+    for option in (
+        click.option("--dry-run", is_flag=True, help="Only show what would be done."),
+        click.option("--overwrite", is_flag=True, help="Make models that are there and differ equal to those brought."),
+        click.option("--only", multiple=True, metavar="MODEL", help="Only this model; may be given more than once."),
+    ):
+        command = option(command)
+    return command
+
+
 def output(command: Command) -> Command:
     """Adds --output."""
     option = click.option(

@@ -31,9 +31,7 @@ registry.add_command(promoting.promote)
 
 @registry.command()
 @click.argument("file")
-@click.option("--only", multiple=True, metavar="MODEL", help="Only this model; may be given more than once.")
-@click.option("--overwrite", is_flag=True, help="Make models equal to the file that are there and differ.")
-@click.option("--dry-run", is_flag=True, help="Only show what would be done.")
+@options.bringing
 @options.output
 @options.where
 @click.pass_obj
@@ -50,9 +48,7 @@ def restore(work: options.Work, file: str, only: Sequence[str], overwrite: bool,
 
 @registry.command(name="import")
 @click.option("--from", "uri", required=True, metavar="TRACKING_URI", help="Such as https://mlflow.example.com.")
-@click.option("--only", multiple=True, metavar="MODEL", help="Only this model; may be given more than once.")
-@click.option("--overwrite", is_flag=True, help="Make models equal to the server's that are there and differ.")
-@click.option("--dry-run", is_flag=True, help="Only show what would be done.")
+@options.bringing
 @options.output
 @options.where
 @click.pass_obj
