@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import yaml
 
 from localcluster import context, layout, tools
 from tests.support import cluster
 
 CRDS = sorted((pathlib.Path(__file__).parents[2] / "crds").glob("*.yaml"))
+pytestmark = pytest.mark.usefixtures("kinds")
 HELD = "test.podium.dev/held"
 READY = {
     "type": "Ready",
@@ -70,18 +70,12 @@ def out(*arguments: str) -> str:
     return done.stdout
 
 
-@pytest.fixture(scope="module", autouse=True)
-def kinds(api: cluster.Api) -> None:
-    """The two CRDs as they are committed."""
-    for path in CRDS:
-        api.apply(yaml.safe_load(path.read_text()))
-
-
 @pytest.fixture(scope="module")
-def there(api: cluster.Api, namespace: str) -> Iterator[str]:
+def there(api: cluster.Api, namespace: str, kinds: None) -> Iterator[str]:
     """A namespace with one object of each kind, whose status was written by the test.
 
-    Both are held in their deletion, so that an operator which runs on this cluster leaves their status alone.
+    Both are held in their deletion, which an operator that runs on this cluster leaves alone. It may have written a
+    status before: that is replaced as a whole, because a merge would keep what it observed of another generation.
     """
     held = [obj | {"metadata": obj["metadata"] | {"finalizers": [HELD]}} for obj in (MODEL_VERSION, MODEL_ALIAS)]
     try:
@@ -89,7 +83,9 @@ def there(api: cluster.Api, namespace: str) -> Iterator[str]:
             name = obj["metadata"]["name"]
             api.apply(obj | {"metadata": obj["metadata"] | {"namespace": namespace}})
             api.delete(obj["kind"], namespace, name)
-            api.patch(obj["kind"], namespace, name, {"status": status}, "status")
+            found = api.get(obj["kind"], namespace, name)
+            assert found is not None
+            api.replace(found | {"status": status}, "status")
         yield namespace
     finally:
         for obj in held:

@@ -119,10 +119,11 @@ class Api:
         )
         return changed
 
-    def replace(self, manifest: Manifest) -> Manifest:
+    def replace(self, manifest: Manifest, subresource: str = "") -> Manifest:
         """An object as a whole, as `kubectl edit` does; Refused with 409 where it was changed meanwhile."""
         metadata = manifest["metadata"]
         path = _path(manifest["kind"], metadata.get("namespace", ""), metadata["name"])
+        path += f"/{subresource}" if subresource else ""
         replaced: Manifest = self.raw("PUT", path, params={"fieldManager": FIELD_MANAGER}, json=manifest)
         return replaced
 
