@@ -102,7 +102,7 @@ def running(
     kubeconfig = folder / "kubeconfig"
     kubeconfig.write_text(pathlib.Path(target.kubeconfig).read_text())
     log, port = folder / "mirror.log", s3.free_ports(1)[0]
-    with faultproxy.running(server.url) as proxy:
+    with faultproxy.Proxy(server.url).running() as proxy:
         env = {
             **os.environ,
             "KUBECONFIG": str(kubeconfig),

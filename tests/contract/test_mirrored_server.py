@@ -29,7 +29,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> collections.abc.Iterator
 
 @pytest.fixture
 def proxy(server: mlflowserver.Server) -> collections.abc.Iterator[faultproxy.Proxy]:
-    with faultproxy.running(server.url) as proxy:
+    with faultproxy.Proxy(server.url).running() as proxy:
         yield proxy
 
 

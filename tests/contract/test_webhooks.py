@@ -2,13 +2,12 @@
 
 import base64
 import collections.abc
+import contextlib
 import hashlib
 import hmac
-import http.server
 import json
 import pathlib
 import queue
-import threading
 from typing import Any
 
 import mlflow
@@ -23,7 +22,7 @@ from podium.kube import configmaps, session
 from podium.mlflow_plugin import server, store
 from podium.registry import memory
 from podium.registry import store as registries
-from tests.support import postgres, s3, trackingserver
+from tests.support import httpserver, postgres, s3, trackingserver
 
 SECRET = "only the receiver knows"
 EVENTS = [
@@ -47,26 +46,20 @@ class Receiver:
         self.taken: queue.Queue[tuple[str, str, dict[str, Any]]] = queue.Queue()
         receiver = self
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
+        class Handler(httpserver.Handler):
+            def respond(self, body: bytes) -> None:
                 is_signed = receiver._is_signed(self.headers, body)
                 if is_signed:
                     event = json.loads(body)
                     receiver.taken.put((event["entity"], event["action"], event["data"]))
-                self.send_response(204 if is_signed else 401)
-                self.end_headers()
+                self.answer(204 if is_signed else 401, {}, b"")
 
-            def log_message(self, *_: Any) -> None:
-                """Silent."""
+        self._server = httpserver.Server(Handler)
+        self.url = f"{self._server.url}/"
 
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        self.url = f"http://127.0.0.1:{self._server.server_port}/"
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+    def running(self) -> contextlib.AbstractContextManager[object]:
+        """It listens, as long as the test takes."""
+        return self._server.running()
 
     @staticmethod
     def _is_signed(headers: Any, body: bytes) -> bool:
@@ -79,8 +72,8 @@ class Receiver:
 def receiver() -> collections.abc.Iterator[Receiver]:
     """A receiver that knows the secret."""
     opened = Receiver()
-    yield opened
-    opened.close()
+    with opened.running():
+        yield opened
 
 
 @pytest.fixture

@@ -13,8 +13,7 @@ REVIEW = {"status": {"userInfo": {"username": "system:serviceaccount:models:ci",
 
 
 def answered(status: int, body: object) -> entities.Actor:
-    with scriptedserver.running() as server:
-        server.answer = (status, {}, json.dumps(body).encode())
+    with scriptedserver.Server(status, json.dumps(body).encode()).running() as server:
         actor = whoami.whoami(scriptedserver.connected(server))
         method, path, _, sent = server.requests[0]
         assert (method, path) == ("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews")

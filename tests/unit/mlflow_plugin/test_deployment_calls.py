@@ -1,10 +1,6 @@
 """Requests to a deployed model, over a real socket."""
 
-import collections.abc
-import contextlib
-import http.server
 import json
-import threading
 from typing import Any
 
 import numpy
@@ -15,19 +11,18 @@ from kubernetes.client import configuration as configurations
 from podium import errors, names
 from podium.kube import objects, session
 from podium.mlflow_plugin import deployment_calls as calls
+from tests.support import httpserver
 
 Answer = tuple[int, str, bool]
 """Status, body, and whether it bears the mark of a model's server."""
 
 
-class Server(http.server.ThreadingHTTPServer):
+class Server(httpserver.Server):
     """Gives one answer after the other, the last one for good, and keeps what it was asked."""
 
-    daemon_threads = True
-
-    def __init__(self, answers: list[Answer]) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.answers = answers
+    def __init__(self, *answers: Answer) -> None:
+        super().__init__(Handler)
+        self.answers = list(answers)
         self.asked: list[tuple[str, str, Any]] = []
 
     @property
@@ -35,34 +30,16 @@ class Server(http.server.ThreadingHTTPServer):
         return f"127.0.0.1:{self.server_port}"
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
+class Handler(httpserver.Handler):
     server: Server
 
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.asked.append((self.headers["Host"], self.path, body))
+    def respond(self, body: bytes) -> None:
+        self.server.asked.append((self.headers["Host"], self.path, json.loads(body)))
         status, text, is_marked = self.server.answers[0]
         if len(self.server.answers) > 1:
             self.server.answers.pop(0)
-        self.send_response(status)
-        if is_marked:
-            self.send_header(names.MODEL_VERSION_HEADER, "3")
-        self.send_header("Content-Type", "application/json")
-        self.end_headers()
-        self.wfile.write(text.encode())
-
-    def log_message(self, *args: Any) -> None:
-        pass
-
-
-@contextlib.contextmanager
-def serving(*answers: Answer) -> collections.abc.Iterator[Server]:
-    with Server(list(answers)) as running:
-        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        yield running
-        running.shutdown()
-        thread.join()
+        mark = {names.MODEL_VERSION_HEADER: "3"} if is_marked else {}
+        self.answer(status, {"Content-Type": "application/json", **mark}, text.encode())
 
 
 def deployment(**spec: Any) -> dict[str, Any]:
@@ -81,7 +58,7 @@ GOOD: Answer = (200, '{"predictions": [1]}', True)
 
 
 def test_a_request_goes_through_the_ingress_under_the_deployments_host() -> None:
-    with serving(GOOD) as server:
+    with Server(GOOD).running() as server:
         text = calls.ask(cluster(server.address), AT_INGRESS, ROWS, server.address)
         again = calls.ask(cluster(server.address), AT_INGRESS, ROWS, f"http://{server.address}/")
     assert json.loads(text) == json.loads(again) == {"predictions": [1]}
@@ -89,7 +66,7 @@ def test_a_request_goes_through_the_ingress_under_the_deployments_host() -> None
 
 
 def test_a_request_goes_through_the_api_servers_proxy_where_there_is_no_ingress() -> None:
-    with serving(GOOD) as server:
+    with Server(GOOD).running() as server:
         text = calls.ask(cluster(server.address), deployment(), ROWS, None)
     assert json.loads(text) == {"predictions": [1]}
     [(_, path, body)] = server.asked
@@ -99,7 +76,7 @@ def test_a_request_goes_through_the_api_servers_proxy_where_there_is_no_ingress(
 
 @pytest.mark.parametrize("early", [(404, "default backend", False), (503, "<html>", False), (200, "{}", False)])
 def test_what_was_not_answered_by_the_model_is_asked_again(early: Answer) -> None:
-    with serving(early, GOOD) as server:
+    with Server(early, GOOD).running() as server:
         text = calls.ask(cluster(server.address), AT_INGRESS, ROWS, server.address)
     assert json.loads(text) == {"predictions": [1]}
     assert len(server.asked) == 2
@@ -108,7 +85,7 @@ def test_what_was_not_answered_by_the_model_is_asked_again(early: Answer) -> Non
 @pytest.mark.parametrize("obj", [AT_INGRESS, deployment()], ids=["ingress", "API server"])
 def test_what_the_model_refuses_is_raised_with_its_sentence_and_not_repeated(obj: dict[str, Any]) -> None:
     with (
-        serving((400, '{"error_code": "BAD_REQUEST", "message": "3 columns are missing"}', True)) as server,
+        Server((400, '{"error_code": "BAD_REQUEST", "message": "3 columns are missing"}', True)).running() as server,
         pytest.raises((errors.InvalidInput, errors.KubeInvalid), match="3 columns are missing"),
     ):
         calls.ask(cluster(server.address), obj, ROWS, server.address)

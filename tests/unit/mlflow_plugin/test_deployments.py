@@ -1,37 +1,22 @@
 """The deployments client where no cluster helps: its errors are MLflow's, and say what to do."""
 
 import collections.abc
-import http.server
 import json
 import pathlib
-import threading
-from typing import Any
 
 import pytest
 from mlflow import deployments, exceptions
 
 from podium.mlflow_plugin import deployment_plan
 from podium.mlflow_plugin import deployments as plugin
-
-
-class Bare(http.server.BaseHTTPRequestHandler):
-    """An API server answers so to the path of a group that it does not know."""
-
-    def do_GET(self) -> None:
-        self.send_response(404)
-        self.end_headers()
-        self.wfile.write(b"404 page not found\n")
-
-    def log_message(self, *args: Any) -> None:
-        pass
+from tests.support import scriptedserver
 
 
 @pytest.fixture
 def bare_cluster(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> collections.abc.Iterator[None]:
-    """The kubeconfig of a cluster without Podium's CRDs."""
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Bare) as server:
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}).start()
-        cluster = {"server": f"http://127.0.0.1:{server.server_port}"}
+    """The kubeconfig of a cluster without Podium's CRDs: so an API server answers for a group that it does not know."""
+    with scriptedserver.Server(404, b"404 page not found\n").running() as server:
+        cluster = {"server": server.url}
         context = {"cluster": "c", "user": "u", "namespace": "models"}
         config = {
             "current-context": "one",
@@ -42,7 +27,6 @@ def bare_cluster(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> col
         (tmp_path / "config").write_text(json.dumps(config))
         monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
         yield
-        server.shutdown()
 
 
 def test_a_cluster_without_the_crds_is_told_from_a_deployment_that_is_missing(bare_cluster: None) -> None:

@@ -1,11 +1,7 @@
 """A version's metrics as MLflow's own tracking stores keep them."""
 
-import collections.abc
-import contextlib
-import http.server
 import math
 import pathlib
-import threading
 from typing import Any
 
 import mlflow
@@ -14,6 +10,7 @@ from mlflow import entities as mlflow_entities
 
 from podium import errors
 from podium.mlflow_plugin import metrics
+from tests.support import scriptedserver
 from tests.unit.registry import factories
 
 UNKNOWN = "0" * 32
@@ -111,28 +108,6 @@ def test_of_equal_moments_every_value_is_kept_and_steps_may_be_negative() -> Non
     assert metrics.latest(logged) == {"a": {2.0, 3.0}}
 
 
-@contextlib.contextmanager
-def answering(status: int) -> collections.abc.Iterator[str]:
-    """An address at which every request gets this status."""
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(status)
-            self.send_header("Content-Length", "2")
-            self.end_headers()
-            self.wfile.write(b"no")
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://joe:secret@127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
-
-
 @pytest.mark.parametrize(
     ("status", "kind", "cause"),
     [
@@ -146,8 +121,8 @@ def test_a_tracking_server_that_does_not_tell_is_an_error_without_its_password(
     status: int, kind: type[errors.RegistryError], cause: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    with answering(status) as uri, pytest.raises(kind, match=cause) as caught:
-        read(uri, "accuracy", run_id=UNKNOWN)
+    with scriptedserver.Server(status, b"no").running() as server, pytest.raises(kind, match=cause) as caught:
+        read(f"http://joe:secret@127.0.0.1:{server.server_port}", "accuracy", run_id=UNKNOWN)
     assert "the alias was not moved" in str(caught.value)
     assert "the tracking server http://127.0.0.1:" in str(caught.value)
     assert "secret" not in str(caught.value)

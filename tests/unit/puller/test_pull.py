@@ -1,14 +1,12 @@
 """Pulls from a real S3 server: what arrives, and what is said when it cannot."""
 
 import dataclasses
-import http.server
 import json
 import os
 import pathlib
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -17,7 +15,7 @@ import pytest
 
 from podium import errors, names
 from podium.puller import plan, pull, settings
-from tests.support import s3
+from tests.support import s3, scriptedserver
 
 BUCKET = "models"
 LARGE = bytes(range(256)) * (2 * plan.BLOCK // 256) + b"tail"
@@ -197,21 +195,9 @@ def test_missing_credentials_are_told_at_once(
 def test_an_endpoint_that_does_not_speak_s3_is_told_from_a_missing_object(
     chosen: settings.Settings, monkeypatch: pytest.MonkeyPatch, answer: tuple[int, bytes]
 ) -> None:
-    class Stranger(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(answer[0])
-            self.send_header("Content-Length", str(len(answer[1])))
-            self.end_headers()
-            self.wfile.write(answer[1])
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with http.server.HTTPServer(("127.0.0.1", 0), Stranger) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{server.server_port}")
+    with scriptedserver.Server(*answer).running() as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", server.url)
         error = refused(chosen, names.PullReason.ENDPOINT_INVALID)
-        server.shutdown()
     assert "does not speak S3; correct storage.endpoint" in str(error)
 
 

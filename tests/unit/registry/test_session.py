@@ -17,7 +17,7 @@ from tests.support.scriptedserver import Server, connected
 
 @pytest.fixture
 def server() -> collections.abc.Iterator[Server]:
-    with scriptedserver.running() as started:
+    with scriptedserver.Server().running() as started:
         yield started
 
 
