@@ -208,6 +208,14 @@ class Killed(BaseException):
     """The process died; not an Exception, because nothing may catch it."""
 
 
+def copied(records: Iterable[backend.Record]) -> memory.MemoryBackend:
+    """A backend of its own that holds these records."""
+    made = memory.MemoryBackend()
+    for record in records:
+        made.create(record)
+    return made
+
+
 class WatchedBackend(memory.MemoryBackend):
     """A memory backend whose `catalog` has always seen everything."""
 

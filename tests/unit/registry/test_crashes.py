@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 from collections.abc import Callable
 
 import pytest
@@ -19,6 +20,11 @@ LATE_MS = 1_000_000 + 2 * removal.GRACE_MS
 
 def prepared() -> memory.MemoryBackend:
     """A registry with a model of three versions, and one alias."""
+    return factories.copied(_prepared())
+
+
+@functools.cache
+def _prepared() -> list[backend_protocol.Record]:
     backend = memory.MemoryBackend()
     registry = store.Registry(backend, clock=factories.Clock())
     registry.create_model("iris")
@@ -27,7 +33,7 @@ def prepared() -> memory.MemoryBackend:
     registry.set_alias("iris", "champion", 1, JOE)
     for number in (1, 2):
         registry.transition_stage("iris", number, "Production")
-    return backend
+    return backend.list({})
 
 
 def uid_of(registry: store.Registry) -> str:
@@ -258,15 +264,11 @@ def test_a_killed_archiving_loses_and_repeats_no_move() -> None:
     writes = 0
     for is_taken in (False, True):
         for write in (1, 2):
-            backend = memory.MemoryBackend()
-            registry = store.Registry(backend, clock=factories.Clock())
-            fill(registry, until_bytes=limits.HEAD_BYTES - 400)
-            moves = len(registry.history("iris"))
+            backend = factories.copied(nearly_full())
             dying = factories.DyingBackend(backend, write, is_taken=is_taken)
             try:
                 for number in (1, 2) * 10:
-                    store.Registry(dying, clock=factories.Clock()).set_alias("iris", "champion", number, JOE)
-                    moves += 1
+                    move(store.Registry(dying, clock=factories.Clock()), number)
                     dying.writes = 0
                     if backend.list(keys.of_kind(keys.ARCHIVE)):
                         break
@@ -274,22 +276,30 @@ def test_a_killed_archiving_loses_and_repeats_no_move() -> None:
                 writes += 1
             check(backend, store.Registry(backend, clock=factories.Clock()))
             fresh = store.Registry(backend, clock=factories.Clock())
-            for number in (1, 2) * 100:
-                fresh.set_alias("iris", "champion", number, JOE)
+            for number in (1, 2) * 20:
+                move(fresh, number)
             check(backend, fresh)
             assert fresh.get_model("iris").archives >= 1
     assert writes == 4
 
 
-def fill(registry: store.Registry, until_bytes: int) -> None:
+@functools.cache
+def nearly_full() -> list[backend_protocol.Record]:
     """A model whose head is nearly full of history."""
+    backend = memory.MemoryBackend()
+    registry = store.Registry(backend, clock=factories.Clock())
     registry.create_model("iris")
     for number in (1, 2):
         registry.create_version("iris", source=f"s3://models/{number}")
-    for count in range(10_000):
-        registry.set_alias("iris", "champion", 1 + count % 2, JOE)
-        if limits.size(codec.encode_head(registry.get_model("iris"))) >= until_bytes:
-            return
+    while limits.size(codec.encode_head(registry.get_model("iris"))) < limits.HEAD_BYTES - 1_000:
+        move(registry, 3 - registry.get_model("iris").aliases.get("champion", 2))
+    assert not registry.get_model("iris").archives
+    return backend.list({})
+
+
+def move(registry: store.Registry, number: int) -> None:
+    """One move of the alias, with many words, so that few of them fill a head."""
+    registry.set_alias("iris", "champion", number, JOE, why="because " * 60)
 
 
 def kill(operation: Operation, write: int, is_taken: bool) -> memory.MemoryBackend:
