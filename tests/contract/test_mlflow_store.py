@@ -13,12 +13,13 @@ from mlflow.tracing import client as tracing
 
 from podium.registry import memory
 from tests.contract import scenarios, sides
+from tests.support import mlflowdatabase
 
 
 @pytest.fixture(scope="session")
 def sql(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """MLflow's own store."""
-    return sqlalchemy_store.SqlAlchemyStore(f"sqlite:///{tmp_path_factory.mktemp('sql')}/registry.db")
+    return sqlalchemy_store.SqlAlchemyStore(mlflowdatabase.empty(tmp_path_factory.mktemp("sql")))
 
 
 @pytest.fixture
@@ -29,8 +30,8 @@ def both(sql: Any) -> sides.Sides:
 
 @pytest.fixture(scope="session")
 def tracking_uri(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """MLflow's own tracking store, whose tables take seconds to make."""
-    return f"sqlite:///{tmp_path_factory.mktemp('tracking')}/mlflow.db"
+    """MLflow's own tracking store."""
+    return mlflowdatabase.empty(tmp_path_factory.mktemp("tracking"))
 
 
 @pytest.fixture

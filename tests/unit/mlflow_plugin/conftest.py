@@ -1,9 +1,11 @@
-"""A tracking store that all tests of the plugin share: making its tables takes seconds."""
+"""A tracking store that all tests of the plugin share."""
 
 import pytest
+
+from tests.support import mlflowdatabase
 
 
 @pytest.fixture(scope="session")
 def tracking_uri(tmp_path_factory: pytest.TempPathFactory) -> str:
     """MLflow's own, on SQLite."""
-    return f"sqlite:///{tmp_path_factory.mktemp('tracking')}/mlflow.db"
+    return mlflowdatabase.empty(tmp_path_factory.mktemp("tracking"))

@@ -11,6 +11,7 @@ from mlflow.tracking._model_registry import client as registry_client
 from podium import errors
 from podium.registry import entities, memory, store
 from podium.sync import mirror, source
+from tests.support import mlflowdatabase
 from tests.unit.registry import factories
 
 ADDRESS = "http://mlflow.example:5000"
@@ -19,7 +20,7 @@ CLAIM = entities.ServingClaim("u1", "prod", "iris", (1,))
 
 @pytest.fixture(scope="module")
 def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/mlflow.db"
+    return mlflowdatabase.empty(tmp_path_factory.mktemp("mlflow"))
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import pytest
 from podium import errors
 from podium.registry import entities
 from podium.sync import source
+from tests.support import mlflowdatabase
 
 NAMES = [
     "plain",
@@ -27,7 +28,7 @@ NAMES = [
 
 @pytest.fixture(scope="module")
 def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/mlflow.db"
+    return mlflowdatabase.empty(tmp_path_factory.mktemp("mlflow"))
 
 
 @pytest.fixture(scope="module")
