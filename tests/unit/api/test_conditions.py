@@ -76,7 +76,10 @@ def test_merging_again_changes_nothing(verdicts: list[conditions.Verdict]) -> No
     assert conditions.merge(once, verdicts, 1, LATER) == once
 
 
-@hypothesis.given(st.datetimes(timezones=st.timezones()).filter(lambda when: 1970 < when.year < 2200))
+OFFSETS = st.integers(-1439, 1439).map(lambda minutes: datetime.timezone(datetime.timedelta(minutes=minutes)))
+
+
+@hypothesis.given(st.datetimes(timezones=OFFSETS).filter(lambda when: 1970 < when.year < 2200))
 def test_a_time_that_was_written_is_read_back(when: datetime.datetime) -> None:
     text = conditions.timestamp(when)
     assert text.endswith("Z")

@@ -1,6 +1,7 @@
 """`podium registry export`, `restore` and `import`: what goes out comes in, whatever interrupts it, and no more."""
 
 import dataclasses
+import functools
 import pathlib
 from typing import Any
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from podium import errors
 from podium.cli import exporting
 from podium.registry import backend, converging, entities, exchange, keys, memory, mirroring
+from tests.support import effort
 from tests.unit.cli.memoryplace import ANN, Memory, OtherServer
 from tests.unit.registry import factories, images
 
@@ -19,10 +21,11 @@ SETS = st.lists(images.images(), max_size=2, unique_by=lambda each: each.name)
 WRITES_OF_A_RESTORE = 22
 
 
-@pytest.fixture
-def file(iris: Memory, tmp_path: pathlib.Path) -> pathlib.Path:
-    """An export of iris and of a model with an archived past."""
-    registry = iris.registry
+@functools.cache
+def churn() -> list[backend.Record]:
+    """A model with an archived past."""
+    place = Memory()
+    registry = place.registry
     registry.create_model("churn")
     for number in (1, 2, 3):
         registry.create_version("churn", source=f"s3://models/churn/{number}")
@@ -30,6 +33,14 @@ def file(iris: Memory, tmp_path: pathlib.Path) -> pathlib.Path:
         registry.set_alias("churn", "champion", 1 + move % 3, factories.JOE, why="because " * 40)
     registry.delete_version("churn", 1)
     assert registry.get_model("churn").archives
+    return place.records.list({})
+
+
+@pytest.fixture
+def file(iris: Memory, tmp_path: pathlib.Path) -> pathlib.Path:
+    """An export of iris and of a model with an archived past."""
+    for record in churn():
+        iris.records.create(record)
     path = tmp_path / "export.jsonl"
     iris.run("registry", "export", str(path))
     return path
@@ -57,7 +68,11 @@ def test_a_restored_registry_exports_the_same_bytes(iris: Memory, file: pathlib.
     assert actions(empty.json("registry", "restore", str(file))) == {"churn": "none", "iris": "none"}
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(
+    max_examples=effort.examples(25),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
 @given(SETS)
 def test_any_registry_comes_back_to_the_byte(found: list[converging.ModelImage]) -> None:
     first, second = Memory(), Memory()

@@ -10,6 +10,7 @@ from podium import names
 from podium.api import model_alias
 from podium.crdgen import schema
 from podium.desired import intent
+from tests.support import effort
 from tests.unit.desired import factories
 
 SAME = [
@@ -105,7 +106,7 @@ SPECS = st.fixed_dictionaries(
 )
 
 
-@hypothesis.settings(max_examples=60, deadline=None)
+@hypothesis.settings(max_examples=effort.examples(60), deadline=None)
 @hypothesis.given(SPECS)
 def test_the_defaults_that_the_api_server_fills_in_mean_the_same_as_their_absence(fields: dict[str, Any]) -> None:
     structural = schema.structural(type(factories.spec()))

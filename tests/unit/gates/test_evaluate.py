@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from podium.gates import evaluate
 from podium.registry import entities
+from tests.support import effort
 from tests.unit.gates import factories
 from tests.unit.registry import factories as values
 
@@ -194,7 +195,7 @@ def test_a_version_is_never_worse_than_itself(gate: entities.MetricGate, value: 
     assert result.passed
 
 
-@settings(max_examples=200)
+@settings(max_examples=effort.examples(200))
 @given(factories.GATES, values.versions(), st.data())
 def test_every_gate_has_one_result_on_one_line_and_a_problem_is_its_value(
     gates: entities.Gates, version: entities.Version, data: st.DataObject

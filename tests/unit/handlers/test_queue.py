@@ -10,7 +10,7 @@ from hypothesis import settings, stateful
 from hypothesis import strategies as st
 
 from podium.handlers import queue
-from tests.support import virtualtime
+from tests.support import effort, virtualtime
 
 KEYS = st.sampled_from("abc")
 DELAYS = st.sampled_from((0.0, 0.1, 1.0, 7.0, 100.0))
@@ -282,5 +282,5 @@ class Machine(stateful.RuleBasedStateMachine):
         assert missing <= came, "a key was lost"
 
 
-Machine.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+Machine.TestCase.settings = settings(max_examples=effort.examples(60), stateful_step_count=40, deadline=None)
 TestNoSequenceOfCallsLosesAKey = Machine.TestCase

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from podium.kube import client, reflector, resources
+from tests.support import effort
 
 Manifest = dict[str, Any]
 KEYS = ("a", "b", "c")
@@ -81,7 +82,7 @@ class Server:
         await asyncio.Event().wait()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=effort.examples(200), deadline=None)
 @given(history=histories(), data=st.data())
 async def test_answers_of_own_writes_may_come_at_any_time(history: History, data: st.DataObject) -> None:
     """Every write is also answered to us, after any delay: before, during and after the list and the watch show it."""

@@ -11,6 +11,7 @@ from mlflow import exceptions
 from podium.mlflow_plugin import guard, metrics, store
 from podium.registry import backend, entities, keys, memory
 from podium.registry import store as registries
+from tests.unit.registry import factories
 
 OWNER = entities.Pin("u1", "models", "iris")
 ACCURACY = entities.MetricGate("accuracy", min=0.9)
@@ -169,8 +170,8 @@ def test_the_version_that_it_left_is_found_in_archives_too(setting: Setting) -> 
     first, second = (setting.version(accuracy=value) for value in (0.9, 0.5))
     setting.move(first)
     setting.move(second)
-    for number in range(250):
-        setting.registry.set_alias("iris", "busy", 1 + number % 2)
+    for number in range(50):
+        setting.registry.set_alias("iris", "busy", 1 + number % 2, why=factories.LONG_WHY)
     head = setting.registry.get_model("iris")
     assert head.archives
     assert "champion" not in {entry.alias for entry in head.history}

@@ -12,6 +12,8 @@ from podium.registry import backend, catalog, entities, memory
 
 UID = "iris-k3v6wqe2zt5ymd4a"
 JOE = entities.Actor("joe", "basic", True)
+LONG_WHY = "because " * 60
+"""A reason for moves of which few fill a head."""
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 HOSTILE = st.sampled_from(

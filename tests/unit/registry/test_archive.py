@@ -14,23 +14,23 @@ def moved(times: int) -> tuple[memory.MemoryBackend, store.Registry]:
     registry.create_model("iris")
     for number in (1, 2):
         registry.create_version("iris", source=f"s3://models/{number}")
-    move(registry, times)
+    move(registry, times, factories.LONG_WHY)
     return backend, registry
 
 
-def move(registry: store.Registry, times: int) -> None:
+def move(registry: store.Registry, times: int, why: str = "") -> None:
     for count in range(times):
-        registry.set_alias("iris", "champion", 1 + count % 2, factories.JOE)
+        registry.set_alias("iris", "champion", 1 + count % 2, factories.JOE, why=why)
 
 
 def test_a_head_stays_below_its_bound_and_every_move_is_kept() -> None:
-    backend, registry = moved(700)
+    backend, registry = moved(100)
     head = registry.get_model("iris")
     assert limits.size(codec.encode_head(head)) <= limits.HEAD_BYTES
     assert head.archives >= 2
     history = registry.history("iris")
-    assert [entry.sequence for entry in history] == list(range(1, 701))
-    assert [entry.to_version for entry in history] == [1 + count % 2 for count in range(700)]
+    assert [entry.sequence for entry in history] == list(range(1, 101))
+    assert [entry.to_version for entry in history] == [1 + count % 2 for count in range(100)]
     archived = [record for record in backend.list({}) if record.name.startswith(f"{head.uid}-archive-")]
     assert len(archived) == head.archives
 
@@ -50,11 +50,11 @@ def test_an_archive_of_another_history_is_never_taken_for_ones_own() -> None:
     foreign = entities.Archive(head.uid, 1, (factories.entry(1, alias="foreign"),))
     backend.create(codec.encode_archive(foreign))
     with pytest.raises(errors.CorruptRegistry, match="archive-1"):
-        move(registry, 300)
+        move(registry, 50, factories.LONG_WHY)
 
 
 def test_a_missing_archive_is_named() -> None:
-    backend, registry = moved(300)
+    backend, registry = moved(50)
     head = registry.get_model("iris")
     name = keys.archive_name(head.uid, 1)
     record = backend.get(name)

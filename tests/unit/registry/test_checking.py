@@ -194,7 +194,7 @@ def test_archives_and_what_the_head_still_has_of_them_are_one_history(damaged: D
     while not damaged.registry.get_model("iris").archives:
         before = damaged.record(damaged.uid)
         other = 4 - damaged.registry.get_model("iris").aliases["champion"]
-        damaged.registry.set_alias("iris", "champion", other, factories.JOE)
+        damaged.registry.set_alias("iris", "champion", other, factories.JOE, why=factories.LONG_WHY)
     assert damaged.check() == []
     trimmed = damaged.record(damaged.uid)
     damaged.records.replace(dataclasses.replace(before, resource_version=trimmed.resource_version))

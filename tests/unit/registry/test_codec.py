@@ -10,36 +10,37 @@ from hypothesis import given, settings
 
 from podium import errors, names
 from podium.registry import backend, codec, entities, keys
+from tests.support import effort
 from tests.unit.registry import factories
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=effort.examples(150), deadline=None)
 @given(factories.heads())
 def test_a_head_comes_back_as_it_was(head: entities.Head) -> None:
     assert codec.decode_head(codec.encode_head(head)) == head
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=effort.examples(150), deadline=None)
 @given(factories.versions())
 def test_a_version_comes_back_as_it_was(version: entities.Version) -> None:
     assert codec.decode_version(codec.encode_version(version)) == version
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=effort.examples(100), deadline=None)
 @given(factories.ANY_TEXT)
 def test_a_claim_comes_back_as_it_was(name: str) -> None:
     claim = entities.Claim(name, factories.UID)
     assert codec.decode_claim(codec.encode_claim(claim)) == claim
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=effort.examples(100), deadline=None)
 @given(factories.histories().filter(bool))
 def test_an_archive_comes_back_as_it_was(entries: tuple[entities.HistoryEntry, ...]) -> None:
     archive = entities.Archive(factories.UID, 7, entries)
     assert codec.decode_archive(codec.encode_archive(archive)) == archive
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=effort.examples(100), deadline=None)
 @given(factories.heads())
 def test_every_key_and_value_can_be_stored_in_a_configmap(head: entities.Head) -> None:
     data = codec.encode_head(head).data

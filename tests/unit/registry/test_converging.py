@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from podium import errors
 from podium.registry import checking, converging, entities, keys, limits, memory, mirroring, removal, store
+from tests.support import effort
 from tests.unit.registry import factories, images
 
 CLAIM = entities.ServingClaim("u1", "prod", "iris", (1,))
@@ -36,7 +37,7 @@ def without_history(image: converging.ModelImage) -> converging.ModelImage:
 
 
 @given(images.images())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=effort.examples(150), deadline=None)
 def test_a_restored_model_is_the_image_and_a_second_time_nothing_is_written(image: converging.ModelImage) -> None:
     target = registry()
     assert restore(target, image)
@@ -45,7 +46,7 @@ def test_a_restored_model_is_the_image_and_a_second_time_nothing_is_written(imag
 
 
 @given(images.images())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=effort.examples(60), deadline=None)
 def test_the_image_of_a_restored_model_restores_it_elsewhere(image: converging.ModelImage) -> None:
     first, second = registry(), registry(now_ms=7)
     restore(first, image)
@@ -54,7 +55,7 @@ def test_the_image_of_a_restored_model_restores_it_elsewhere(image: converging.M
 
 
 @given(st.lists(images.images(name="iris").map(without_history), min_size=1, max_size=4))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=effort.examples(150), deadline=None)
 def test_a_mirror_follows_every_change(versions_of_the_truth: list[converging.ModelImage]) -> None:
     target = registry(mirrors=True)
     last, before = 0, {}
@@ -72,7 +73,7 @@ def test_a_mirror_follows_every_change(versions_of_the_truth: list[converging.Mo
 
 
 @given(images.images(name="iris"), images.images(name="iris"), st.integers(1, 12), st.booleans())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=effort.examples(150), deadline=None)
 def test_a_mirror_that_died_at_any_write_is_finished_by_the_next_run(
     first: converging.ModelImage, second: converging.ModelImage, write: int, is_taken: bool
 ) -> None:
@@ -98,7 +99,7 @@ def test_a_mirror_that_died_at_any_write_is_finished_by_the_next_run(
 
 
 @given(images.images(), st.integers(1, 14), st.booleans())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=effort.examples(150), deadline=None)
 def test_a_restore_that_died_at_any_write_is_finished_by_the_next_run(
     image: converging.ModelImage, write: int, is_taken: bool
 ) -> None:
@@ -140,8 +141,8 @@ def test_a_long_history_is_restored_through_archives() -> None:
     source.create_model("iris")
     source.create_version("iris", source="s3://a")
     source.create_version("iris", source="s3://b")
-    for move in range(300):
-        source.set_alias("iris", "champion", 1 + move % 2, factories.JOE)
+    for move in range(60):
+        source.set_alias("iris", "champion", 1 + move % 2, factories.JOE, why=factories.LONG_WHY)
     image = source.image("iris")
     backend = memory.MemoryBackend()
     target = registry(backend)

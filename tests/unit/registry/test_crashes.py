@@ -298,8 +298,8 @@ def nearly_full() -> list[backend_protocol.Record]:
 
 
 def move(registry: store.Registry, number: int) -> None:
-    """One move of the alias, with many words, so that few of them fill a head."""
-    registry.set_alias("iris", "champion", number, JOE, why="because " * 60)
+    """One move of the alias."""
+    registry.set_alias("iris", "champion", number, JOE, why=factories.LONG_WHY)
 
 
 def kill(operation: Operation, write: int, is_taken: bool) -> memory.MemoryBackend:

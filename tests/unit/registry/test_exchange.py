@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from podium import errors
 from podium.registry import converging, entities, exchange, memory, store, times
+from tests.support import effort
 from tests.unit.registry import factories, images
 
 NOW = 1_795_500_000_123
@@ -36,7 +37,11 @@ def names_of(found: list[converging.ModelImage]) -> list[str]:
     return [each.name for each in found]
 
 
-ANY = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+ANY = settings(
+    max_examples=effort.examples(30),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
 """Images of all shapes are large, and the first one of a process takes seconds."""
 SETS = st.lists(images.images(), max_size=3, unique_by=lambda each: each.name)
 

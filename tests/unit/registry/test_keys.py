@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from podium.registry import keys
+from tests.support import effort
 
 NAMES = {
     "ASCII": "iris",
@@ -41,7 +42,7 @@ def test_names_that_look_alike_have_claims_of_their_own(one: str, other: str) ->
     assert keys.claim_name(one) != keys.claim_name(other)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=effort.examples(100), deadline=None)
 @given(st.text(), st.text())
 def test_claims_are_equal_only_for_equal_names(one: str, other: str) -> None:
     assert (keys.claim_name(one) == keys.claim_name(other)) == (one == other)

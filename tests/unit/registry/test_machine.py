@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from podium import errors
 from podium.registry import checking, entities, store
+from tests.support import effort
 from tests.unit.registry import factories
 
 NAMES = st.sampled_from(["iris", "Iris", "e\u0301", "\u00e9", " a\n", "붓꽃"])
@@ -255,5 +256,5 @@ class RegistryMachine(RuleBasedStateMachine):
             assert watched.list_versions(name) == self.registry.list_versions(name)
 
 
-RegistryMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+RegistryMachine.TestCase.settings = settings(max_examples=effort.examples(60), stateful_step_count=40, deadline=None)
 TestRegistryInAnyOrder = RegistryMachine.TestCase

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 
 from podium import errors
 from podium.registry import backend, entities, memory, policies, store
+from tests.support import effort
 from tests.unit.registry import factories
 
 OWNER = entities.Pin("u1", "models", "iris")
@@ -37,7 +38,7 @@ LINE = {
 }
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=effort.examples(200), deadline=None)
 @given(factories.policies())
 def test_a_policy_comes_back_as_it_was(policy: entities.Policy) -> None:
     assert policies.decode_policy(policies.encode_policy(policy)) == policy

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from podium.registry import backend, catalog, checking, memory, removal, store
+from tests.support import effort
 from tests.unit.registry import factories, turns
 
 JOBS: dict[str, turns.Job] = {
@@ -147,13 +148,14 @@ def test_two_operations_of_which_each_interrupts_the_other_once_end_as_one_after
     names: tuple[str, str],
 ) -> None:
     legal = one_after_the_other(names)
-    for first, second in itertools.product(range(calls_of(names[0]) + 1), range(1, calls_of(names[1]) + 1)):
+    every = list(itertools.product(range(calls_of(names[0]) + 1), range(1, calls_of(names[1]) + 1)))
+    for first, second in effort.cases(every):
         schedule = [0] * first + [1] * second + [0] * 1_000
         assert Garden().run(names, schedule) in legal, schedule[: first + second]
 
 
 @given(st.lists(st.sampled_from(sorted(JOBS)), min_size=2, max_size=3, unique=True), st.lists(st.integers(0, 3)))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=effort.examples(300), deadline=None)
 def test_operations_in_any_turns_beside_a_sweep_end_as_one_after_the_other(
     names: list[str], schedule: list[int]
 ) -> None:

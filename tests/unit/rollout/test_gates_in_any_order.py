@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from podium.rollout import actions, desire, gating
 from podium.rollout import world as worlds
+from tests.support import effort
 from tests.unit.rollout import simulator
 
 VERSIONS = st.integers(1, 4)
@@ -132,4 +133,4 @@ def may_receive(world: worlds.World) -> bool:
 
 
 TestGated = Gated.TestCase
-TestGated.settings = hypothesis.settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestGated.settings = hypothesis.settings(max_examples=effort.examples(60), stateful_step_count=40, deadline=None)

@@ -11,6 +11,7 @@ from podium.mlflow_plugin import guard, metrics
 from podium.registry import catalog, entities, keys, memory, store
 from podium.rollout import gating, lookup
 from podium.rollout import world as worlds
+from tests.support import effort
 from tests.unit.rollout import simulator
 
 ALIASES, VERSIONS = ("champion", "staging"), (1, 2, 3)
@@ -65,7 +66,7 @@ def judged(records: memory.MemoryBackend, gates: Written) -> gating.Verdict:
     return gating.judge(gating.of_spec(spec.gates), answer.desire.facts)
 
 
-@hypothesis.settings(max_examples=300, deadline=None)
+@hypothesis.settings(max_examples=effort.examples(300), deadline=None)
 @hypothesis.given(values=st.tuples(VALUES, VALUES, VALUES), first=GATES, steps=STEPS)
 def test_what_the_store_lets_pass_the_operator_lets_pass_by_the_same_results(
     values: tuple[float | None, ...], first: Written, steps: list[typing.Any]

@@ -1,0 +1,78 @@
+"""The server as a process: how it ends, and what it says when it cannot serve."""
+
+import contextlib
+import http.client
+import json
+import pathlib
+import signal
+import socket
+import time
+
+import httpx
+
+from tests.support import servers
+
+
+def test_after_the_stop_signal_it_answers_on_for_the_drain_asks_to_reconnect_and_ends_with_0(
+    tmp_path: pathlib.Path,
+) -> None:
+    servers.write_model(tmp_path / "model", example=None)
+    with servers.start(tmp_path, PODIUM_DRAIN_SECONDS="3") as server:
+        servers.await_health(server)
+        slow = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+        server.process.send_signal(signal.SIGTERM)
+        stopped = time.monotonic()
+        time.sleep(0.3)
+        answers = [server.post() for _ in range(10)]
+        assert [answer.status_code for answer in answers] == [200] * 10
+        assert {answer.headers["connection"] for answer in answers} == {"close"}
+        assert httpx.get(f"{server.url}/health").status_code == 503
+        body = json.dumps({"inputs": [[99.0, 3.5]]})
+        slow.request("POST", "/invocations", body, {"content-type": "application/json"})
+        assert slow.getresponse().status == 200
+        assert time.monotonic() - stopped > 3
+        assert server.wait() == 0
+    assert server.last_words == ""
+
+
+def test_nobody_is_let_in_before_the_smoke_test_passed_and_one_that_fails_ends_with_last_words(
+    tmp_path: pathlib.Path,
+) -> None:
+    servers.write_model(tmp_path / "model", example=servers.RAISE)
+    with servers.start(tmp_path) as server:
+        met = False
+        while server.process.poll() is None:
+            with contextlib.suppress(OSError):
+                socket.create_connection(("127.0.0.1", server.port), timeout=1).close()
+                met = True
+            time.sleep(0.05)
+        assert (server.wait(), met) == (1, False)
+    assert server.last_words.startswith("the model answers its own input example with 400: ")
+    assert "thirteen is bad luck" in server.last_words
+
+
+def test_a_model_that_does_not_load_ends_with_last_words(tmp_path: pathlib.Path) -> None:
+    servers.write_model(tmp_path / "model", on_load="import no_such_library")
+    with servers.start(tmp_path) as server:
+        assert server.wait() == 1
+    assert server.last_words.splitlines()[:2] == [
+        "the model does not load: ModuleNotFoundError: No module named 'no_such_library'",
+        "the image lacks 'no_such_library': name an image that holds it as runtime.image",
+    ]
+
+
+def test_a_server_that_is_stopped_while_the_model_loads_says_so(tmp_path: pathlib.Path) -> None:
+    servers.write_model(tmp_path / "model", on_load="open(path + '/loading', 'w'); time.sleep(60)")
+    with servers.start(tmp_path) as server:
+        deadline = time.monotonic() + 60
+        while not (tmp_path / "model/loading").exists() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        server.process.send_signal(signal.SIGTERM)
+        assert server.wait(10) == 143
+    assert server.last_words.endswith("s, while the model was still loading")
+
+
+def test_settings_that_cannot_be_used_end_with_last_words(tmp_path: pathlib.Path) -> None:
+    with servers.start(tmp_path, PODIUM_WORKERS="none") as server:
+        assert server.wait() == 1
+    assert "PODIUM_WORKERS is 'none': write a whole number of 1 or more" in server.last_words
