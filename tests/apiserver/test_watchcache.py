@@ -45,13 +45,13 @@ class Site:
         cache = watchcache.WatchCache(
             connection,
             self.namespace,
-            mark.Mark(self.mark),
+            watchcache.Marks.open(self.mark),
             watch_seconds=1,
             silence_seconds=SILENCE_SECONDS,
             page_size=page_size,
         )
         records = configmaps.ConfigMapBackend(connection, self.namespace, on_record=cache.observe)
-        return Worker(store.Registry(records, catalog=cache.caught_up), cache)
+        return Worker(store.Registry(records, watch=cache), cache)
 
     def lists(self) -> int:
         """How many lists the API server was asked for."""

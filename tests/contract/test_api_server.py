@@ -121,8 +121,8 @@ def test_searches_come_from_a_watch_in_a_tracking_server_alone(
     monkeypatch.setenv("KUBECONFIG", str(target.kubeconfig))
     opener = opening.Opener(uri.parse(f"configmap://{namespace}?context={target.context}"))
     head = store.Registry(configmaps.open_backend(namespace, target.context)).create_model("watched")
-    assert opener()._caught_up() is None
+    assert opener()._watch.caught_up() is None
     monkeypatch.setenv(server.BACKEND_STORE, "sqlite://")
-    watched = opener()._caught_up()
+    watched = opener()._watch.caught_up()
     assert watched
     assert head in watched.models()

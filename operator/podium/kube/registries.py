@@ -7,7 +7,7 @@ import collections.abc
 
 from podium import errors, names
 from podium.kube import kinds, resources
-from podium.registry import backend, catalog, entities
+from podium.registry import backend, catalog, entities, policies
 from podium.rollout import lookup, projection
 
 Holder = entities.ServingClaim | entities.Pin
@@ -67,7 +67,7 @@ class Registries:
         known = registry.policy(model_uid)
         owners = filter(self._acts, self._kinds.gated(namespace, head.name))
         wanted = projection.policy(model_uid, known, owners, self._is_foreign)
-        return None if wanted == known else wanted
+        return None if wanted == known and head.policy == policies.digest(wanted) else wanted
 
     def due_policies(self) -> list[tuple[str, str]]:
         """Registry namespace and model uid of all policies that are due."""

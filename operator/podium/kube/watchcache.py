@@ -3,15 +3,17 @@
 The list is read in pages and replaces the catalog, decoding only what has changed; the watch goes on from there. It is
 begun again every WATCH_SECONDS, because the server sends a bookmark before it ends one: so silence is noticed soon, and
 a catalog is never used that has heard nothing for SILENCE_SECONDS. That bounds how old a list can be with respect to
-writes that did not go through this server; its own are waited for (see mark).
-The thread begins with the first list that is asked for and ends with the process; after a fork the store opens anew.
+writes that did not go through this server; its own are waited for (see mark): all of them, or for the models alone
+those of claims and heads.
+The thread begins with the first read and ends with the process; after a fork the store opens anew.
 """
 
+import dataclasses
 import logging
+import pathlib
 import random
 import threading
 import time
-from collections.abc import Callable
 
 from podium import errors, names
 from podium.kube import configmaps, mark, session
@@ -24,6 +26,8 @@ FIRST_SECONDS = 10.0
 """How long a list waits for the first copy; then it is a consistent one of the API server."""
 CATCH_UP_SECONDS = 1.0
 """How long a list waits for what this server has written."""
+BRIEF_SECONDS = 0.02
+"""How long a read of one model or version waits for that; then it asks the API server for one object more."""
 PAGE_SIZE = 500
 LIST_AFTER_FAILURES = 3
 """Watches in a row that brought nothing; then the list is read again, whatever the failure was."""
@@ -34,22 +38,33 @@ _SELECTOR = f"{names.REGISTRY_KIND_LABEL} in ({','.join(_KINDS)})"
 _logger = logging.getLogger(__name__)
 
 
-def open_watched(
-    namespace: str, context: str | None = None
-) -> tuple[configmaps.ConfigMapBackend, Callable[[], catalog.Catalog | None] | None]:
-    """The registry's backend in this namespace, and its catalog for a Registry in a tracking server's worker.
+def open_watched(namespace: str, context: str | None = None) -> "tuple[configmaps.ConfigMapBackend, WatchCache | None]":
+    """The registry's backend in this namespace, and its watch for a Registry in a tracking server's worker.
 
-    Makes no call. Without a place for the mark there is no catalog. Raises Unavailable when there is no configuration.
+    Makes no call. Without a place for the marks there is no watch. Raises Unavailable when there is no configuration.
     """
     connection = configmaps.connect(context)
     path = mark.path_of(connection.address, namespace)
     try:
-        shared = mark.Mark(path)
+        marks = Marks.open(path)
     except OSError as error:
         _logger.warning("searches ask the API server each time: no file %s for the server's workers: %s", path, error)
         return configmaps.ConfigMapBackend(connection, namespace), None
-    cache = WatchCache(connection, namespace, shared)
-    return configmaps.ConfigMapBackend(connection, namespace, on_record=cache.observe), cache.caught_up
+    cache = WatchCache(connection, namespace, marks)
+    return configmaps.ConfigMapBackend(connection, namespace, on_record=cache.observe), cache
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Marks:
+    """What the workers of a server share: the highest resourceVersion of all answers, and of claims and heads alone."""
+
+    all: mark.Mark
+    models: mark.Mark
+
+    @classmethod
+    def open(cls, path: pathlib.Path) -> "Marks":
+        """In this file, and in one beside it. Raises OSError."""
+        return cls(mark.Mark(path), mark.Mark(path.with_name(f"{path.name}-models")))
 
 
 class WatchCache:
@@ -59,39 +74,53 @@ class WatchCache:
         self,
         connection: session.Session,
         namespace: str,
-        shared: mark.Mark,
+        marks: Marks,
         *,
         watch_seconds: float = WATCH_SECONDS,
         silence_seconds: float = SILENCE_SECONDS,
         page_size: int = PAGE_SIZE,
     ) -> None:
-        self._session, self._mark = connection, shared
+        self._session, self._marks = connection, marks
         self._path = configmaps.path_of(namespace)
         self._watch_seconds, self._silence_seconds, self._page_size = watch_seconds, silence_seconds, page_size
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
         self._changed = threading.Condition()
         self._catalog: catalog.Catalog | None = None
-        self._versions: dict[str, str] = {}
-        """The resourceVersions of what is in the catalog, by the objects' names."""
         self._position, self._seen = "", 0
         """Where the watch goes on, empty: with a list; and up to which resourceVersion everything has been seen."""
         self._heard = 0.0
         self._fruitless, self._failure = 0, ""
 
     def observe(self, record: backend.Record) -> None:
-        """The server was answered with this ConfigMap: no list of it may be older from now on."""
-        if record.labels.get(names.REGISTRY_KIND_LABEL) in _KINDS:
-            self._mark.raise_to(int(record.resource_version))
+        """The server was answered with this ConfigMap: nothing that it says may be older from now on."""
+        if (kind := record.labels.get(names.REGISTRY_KIND_LABEL)) in _KINDS:
+            version = int(record.resource_version)
+            self._marks.all.raise_to(version)
+            if kind != keys.VERSION:
+                self._marks.models.raise_to(version)
 
-    def caught_up(self) -> catalog.Catalog | None:
-        """What was seen, no older than any answer that this server has had; None when that is not to be had soon."""
-        needed = self._mark.value
+    def seen(self) -> catalog.Catalog | None:
+        """See watching.Watch."""
         self._ensure_thread()
-        with self._changed:
-            limit = CATCH_UP_SECONDS if self._catalog else FIRST_SECONDS
-            self._changed.wait_for(lambda: self._is_at(needed) or self._failure, limit)
-            return self._catalog if self._is_at(needed) else None
+        return self._catalog if self._is_at(0) else None
+
+    def models(self) -> catalog.Catalog | None:
+        """See watching.Watch."""
+        return self._at(self._marks.models.value, BRIEF_SECONDS if self._catalog else 0)
+
+    def caught_up(self, *, briefly: bool = False) -> catalog.Catalog | None:
+        """See watching.Watch."""
+        usual, first = (BRIEF_SECONDS, 0.0) if briefly else (CATCH_UP_SECONDS, FIRST_SECONDS)
+        return self._at(self._marks.all.value, usual if self._catalog else first)
+
+    def _at(self, needed: int, seconds: float) -> catalog.Catalog | None:
+        """What was seen when it has got there, waited for so long."""
+        self._ensure_thread()
+        if not self._is_at(needed):
+            with self._changed:
+                self._changed.wait_for(lambda: self._is_at(needed) or self._failure, seconds)
+        return self._catalog if self._is_at(needed) else None
 
     def _is_at(self, needed: int) -> bool:
         is_fresh = time.monotonic() - self._heard <= self._silence_seconds
@@ -133,25 +162,26 @@ class WatchCache:
 
     def _list(self) -> None:
         """Make a new catalog of a consistent list."""
-        before = self._mark.value
-        old, fresh, versions = self._catalog, catalog.Catalog(), {}
+        marks = (self._marks.all, self._marks.models)
+        before = [each.value for each in marks]
+        old, fresh = self._catalog, catalog.Catalog()
         token = ""
         while True:
             query = {"labelSelector": _SELECTOR, "limit": str(self._page_size), "continue": token}
             page = self._session.request("GET", self._path, query=query)
             for obj in page.get("items") or ():
                 name, version = obj["metadata"]["name"], obj["metadata"]["resourceVersion"]
-                versions[name] = version
-                if old and self._versions.get(name) == version:
+                if old and old.resource_version(name) == version:
                     fresh.adopt(old, name)
                 else:
                     _put(fresh, obj)
             if not (token := page["metadata"].get("continue", "")):
                 break
         seen = int(page["metadata"]["resourceVersion"])
-        if seen < before:
-            self._mark.lower(before, seen)
-        self._catalog, self._versions = fresh, versions
+        for each, found in zip(marks, before, strict=True):
+            if seen < found:
+                each.lower(found, seen)
+        self._catalog = fresh
         self._heard_of(page["metadata"]["resourceVersion"])
 
     def _watch(self) -> None:
@@ -172,10 +202,8 @@ class WatchCache:
         if known is None or kind == "BOOKMARK":
             return
         if kind == "DELETED":
-            self._versions.pop(name, None)
             known.remove(name)
         else:
-            self._versions[name] = obj["metadata"]["resourceVersion"]
             _put(known, obj)
 
     def _heard_of(self, position: str) -> None:

@@ -44,7 +44,7 @@ def of_model(registry: store.Registry, head: entities.Head) -> list[entities.Ver
         return []
     with contextlib.suppress(errors.NotFound):  # deleted
         if not head.uses_stages:
-            return [registry.version_of(head, head.last_version)]
+            return [registry.version_beside(head, head.last_version)]
     with contextlib.suppress(errors.NotFound):  # the model was deleted meanwhile
         return by_stage(registry.list_versions(head.name))
     return []

@@ -30,8 +30,8 @@ class Opener:
                 databricks_pb2.NOT_IMPLEMENTED,
             ) from error
         if server.is_running(os.environ):
-            records, catalog = watchcache.open_watched(self.address.namespace, self.address.context)
-            return store.Registry(records, catalog=catalog)
+            records, watch = watchcache.open_watched(self.address.namespace, self.address.context)
+            return store.Registry(records, watch=watch)
         return store.Registry(configmaps.open_backend(self.address.namespace, context=self.address.context))
 
     def identify(self) -> entities.Actor:

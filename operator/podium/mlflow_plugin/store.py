@@ -227,7 +227,7 @@ class RegistryStore(webhooks.WebhookMethods, abstract_store.AbstractStore):  # t
         """Another description; the ModelVersion."""
         validation._validate_model_name(name)
         updated = self._registry.update_version(name, arguments.number(version), description)
-        return entities.designated_version(self._registry.get_model(name), updated)
+        return entities.designated_version(self._registry.model_beside(name), updated)
 
     @translate.translated
     def transition_model_version_stage(
@@ -333,7 +333,7 @@ class RegistryStore(webhooks.WebhookMethods, abstract_store.AbstractStore):  # t
     def _version(self, name: str, version: Any) -> tuple[registry_entities.Head, registry_entities.Version]:
         validation._validate_model_name(name)
         number = arguments.number(version)
-        return self._registry.read(name, lambda _: number)
+        return self._registry.read_version(name, number)
 
     def _heads(self, names: Collection[str] | None) -> list[registry_entities.Head]:
         """Models by name: all, or at least those with these names, which need not be there."""

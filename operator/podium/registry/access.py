@@ -16,9 +16,9 @@ from podium.registry import (
     renaming,
     transitions,
     validation,
+    watching,
     writing,
 )
-from podium.registry import catalog as catalogs
 
 NOBODY = entities.Actor()
 Guard: TypeAlias = Callable[[entities.Head, entities.Version], entities.Evidence]
@@ -28,10 +28,6 @@ Guard: TypeAlias = Callable[[entities.Head, entities.Version], entities.Evidence
 def wall_clock_ms() -> int:
     """Milliseconds since the epoch."""
     return time.time_ns() // 1_000_000
-
-
-def _no_catalog() -> None:
-    return None
 
 
 class Access:
@@ -44,20 +40,16 @@ class Access:
         clock: Callable[[], int] = wall_clock_ms,
         deadline_seconds: float = writing.DEADLINE_SECONDS,
         mirrors: bool = False,
-        catalog: Callable[[], catalogs.Catalog | None] | None = None,
+        watch: watching.Watch | None = None,
     ) -> None:
-        """With `mirrors`, models that an MLflow server is the truth about are written to: for the mirror alone.
-
-        `catalog` gives what a watch has seen, caught up with every write that was answered before it is called, or
-        None when it has not caught up in time.
-        """
+        """With `mirrors`, models that an MLflow server is the truth about are written to: for the mirror alone."""
         self._backend, self._clock, self._mirrors = records, clock, mirrors
-        self._caught_up = catalog or _no_catalog
+        self._watch = watch or watching.Unwatched()
         self._whole_list: contextlib.AbstractContextManager[object] = (
-            threading.Lock() if catalog else contextlib.nullcontext()
+            threading.Lock() if watch else contextlib.nullcontext()
         )
-        """Held for a whole list where a catalog did not catch up: all who wait for one would hold it up still more."""
-        self._reader = reading.Reader(records)
+        """Held for a whole list where a watch did not catch up: all who wait for it would hold it up still more."""
+        self._reader = reading.Reader(records, self._watch)
         self._writer = writing.Writer(records, deadline_seconds)
         self._naming = naming.Naming(records, self._reader, self._writer, clock)
         self._creation = creation.Creation(records, self._reader, self._writer, self._naming, clock)
@@ -68,6 +60,12 @@ class Access:
         validation.check_model_name(name)
         return self._reader.model(name).entity
 
+    def model_beside(self, name: str) -> entities.Head:
+        """The same, as a watch has shown it where there is one, no older than any answer before. Raises NotFound."""
+        if (known := self._watch.models()) and (found := known.stored_model(name)):
+            return found[1]
+        return self.get_model(name)
+
     def _change_model(self, name: str, step: Callable[[entities.Head], entities.Head]) -> entities.Head:
         validation.check_model_name(name)
 
@@ -75,7 +73,7 @@ class Access:
             self._check_mirror(head)
             return step(head)
 
-        return self._writer.change_head(lambda: self._reader.model(name), checked)
+        return self._writer.change_head(lambda: self._reader.model(name), checked, known=self._reader.known_model(name))
 
     def _check_mirror(self, head: entities.Head) -> None:
         """Raises Mirrored for a model that is to be changed elsewhere."""
@@ -100,10 +98,14 @@ class Access:
 
         validation.check_model_name(name)
         validation.check_number(number)
+        return self._writer.change_version(read, step, known=self._reader.known_version(name, number))
 
-        return self._writer.change_version(read, step)
+    def _evidence(self, head: entities.Head, number: int, guard: Guard | None) -> entities.Evidence:
+        """What a move of an alias to this version rests on. Raises NotFound, and what `guard` raises."""
+        found = self._reader.version(head, number).entity if head.policy else self._reader.present(head, number)
+        return guard(head, found) if guard else entities.Evidence()
 
     def _check_ungated(self, head: entities.Head, aliases: Iterable[str]) -> None:
-        """Raises InUse when one of these aliases has gates; by one GET, or none without any alias."""
+        """Raises InUse when one of these aliases has gates."""
         if dropped := sorted(aliases):
-            policies.check_ungated(policies.read(self._backend, head.uid), head, dropped)
+            policies.check_ungated(policies.read(self._backend, head), head, dropped)

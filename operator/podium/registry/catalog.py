@@ -4,6 +4,7 @@ A ConfigMap that does not parse never stops the others: its error is kept in its
 that model or version. Entities are decoded once, when they come; sorted lists are kept until one of their own changes.
 """
 
+import dataclasses
 import difflib
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -47,6 +48,8 @@ class Catalog:
         self._numbers: dict[str, dict[int, entities.Version]] = {}
         """Those of `_versions` that parse, by model and number."""
         self._uids: dict[str, str] = {}
+        self._records: dict[str, backend.Record] = {}
+        """The ConfigMaps by name, without their data."""
         self._lock = threading.Lock()
         self._models: list[entities.Head] | None = None
         self._pairs: dict[str, list[VersionOf]] = {}
@@ -63,7 +66,7 @@ class Catalog:
             touched = self._forget(record.name)
             if parsed is None:
                 return touched
-            self._keep(kind, record.name, uid, parsed)
+            self._keep(kind, dataclasses.replace(record, data={}), uid, parsed)
         return touched | {uid} if uid else touched
 
     def remove(self, name: str) -> set[str]:
@@ -76,7 +79,15 @@ class Catalog:
         for kind, index in other._indices.items():
             if name in index:
                 with self._lock:
-                    self._keep(kind, name, other._uids[name], index[name])
+                    self._keep(kind, other._records[name], other._uids[name], index[name])
+
+    def resource_version(self, name: str) -> str:
+        """Of a ConfigMap as last seen; empty for none."""
+        return self._records[name].resource_version if name in self._records else ""
+
+    def is_latest(self, head: entities.Head) -> bool:
+        """Whether the head is as last seen."""
+        return self._heads.get(head.uid) == head
 
     def models(self) -> list[entities.Head]:
         """All models that are there and parse, by name."""
@@ -141,6 +152,26 @@ class Catalog:
             f"version {number} of {_short(head.name)} {what}{self._neighbours(head, number)}", "version"
         )
 
+    def stored_model(self, name: str) -> tuple[backend.Record, entities.Head] | None:
+        """The model with this name and its ConfigMap, if it is there and parses."""
+        with self._lock:
+            head = self._named(name)
+            return (self._records[head.uid], head) if head else None
+
+    def stored_version(self, head: entities.Head, number: int) -> tuple[backend.Record, entities.Version] | None:
+        """A version and its ConfigMap, if it is there and parses.
+
+        If the head is as last seen, the version is there for as long as the head stays so: a deletion writes the head
+        before and after the version.
+        """
+        name = keys.version_name(head.uid, number)
+        with self._lock:
+            version = self._versions.get(name)
+            is_committed = 1 <= number <= head.last_version and number not in head.deleting
+            if not isinstance(version, entities.Version) or version.deleted or not is_committed:
+                return None
+            return self._records[name], transitions.shown(head, version)
+
     def designated(self, head: entities.Head, alias: str) -> int:
         """The version that the alias designates. Raises NotFound with the nearest aliases."""
         if alias in head.aliases:
@@ -177,19 +208,21 @@ class Catalog:
             if isinstance(head, entities.Head) and not head.is_deleted and head.name == claim.name:
                 yield head
 
-    def _keep(self, kind: str, name: str, uid: str, parsed: _Parsed) -> None:
+    def _keep(self, kind: str, record: backend.Record, uid: str, parsed: _Parsed) -> None:
         """Put an entity, or what is wrong with it, into its index."""
+        name = record.name
         if isinstance(parsed, entities.Version):
             self._numbers.setdefault(uid, {})[parsed.number] = parsed
         else:
             self._models = None
         self._indices[kind][name] = parsed
-        self._uids[name] = uid
+        self._uids[name], self._records[name] = uid, record
         self._pairs.pop(uid, None)
 
     def _forget(self, name: str) -> set[str]:
         if (uid := self._uids.pop(name, None)) is None:
             return set()
+        self._records.pop(name, None)
         gone = None
         for index in self._indices.values():
             gone = index.pop(name, None) or gone

@@ -59,6 +59,7 @@ def encode_head(head: entities.Head) -> backend.Record:
         "usesStages": _flag(head.uses_stages),
         "stagings": str(head.stagings or ""),
         "mirror": _text(head.mirror) if head.mirror else "",
+        "policyDigest": head.policy,
         "operations": "".join(f"{operation}={number}\n" for operation, number in head.operations),
         WRITES: " ".join(head.writes),
     }
@@ -91,6 +92,7 @@ def decode_head(record: backend.Record) -> entities.Head:
         uses_stages=parser.flag("usesStages"),
         stagings=parser.number("stagings", default=0),
         mirror=parser.optional_text("mirror") or "",
+        policy=" ".join(parser.words("policyDigest")),
         operations=parser.pairs("operations"),
         writes=parser.words(WRITES),
     )

@@ -63,12 +63,18 @@ class Creation:
 
     def version(self, name: str, version: entities.Version) -> entities.Version:
         """A new version of the model, of valid fields; its uid, number and times are set here. Raises NotFound."""
-        placed = self._place(name, version)
-        first = iter([placed.head])
+        if known := self._reader.known_model(name):
+            with contextlib.suppress(errors.NotFound, errors.Mirrored):  # by now, perhaps, another model has the name
+                return self._version(name, version, known)
+        return self._version(name, version, self._reader.model(name))
+
+    def _version(self, name: str, version: entities.Version, head: reading.Stored[entities.Head]) -> entities.Version:
+        placed = self._place(name, version, head)
         try:
             self._writer.change_head(
-                lambda: next(first, None) or self._reader.head_of_uid(placed.version.model_uid),
+                lambda: self._still_named(placed.version.model_uid, name),
                 lambda head: self._committed(head, placed.version),
+                known=placed.head,
             )
         except errors.Unavailable:
             raise  # it may be committed: whoever repeats the operation finds out
@@ -81,6 +87,14 @@ class Creation:
                 raise
         return placed.version
 
+    def _still_named(self, uid: str, name: str) -> reading.Stored[entities.Head]:
+        """The head of the model with this uid. Raises NotFound when it has another name, and Mirrored."""
+        head = self._reader.head_of_uid(uid)
+        if head.entity.name != name:
+            raise errors.NotFound(transitions.missing_model(name))
+        transitions.check_not_mirrored(head.entity)
+        return head
+
     def _committed(self, head: entities.Head, placed: entities.Version) -> entities.Head:
         """The head with the version, and with those below it that another creation has put there.
 
@@ -91,13 +105,12 @@ class Creation:
         made = [(_hash(v.operation_id), v.number) for v in (*others, placed) if v and v.operation_id]
         return transitions.commit_version(head, placed.number, made, self._clock())
 
-    def _place(self, name: str, version: entities.Version) -> _Placed:
+    def _place(self, name: str, version: entities.Version, head: reading.Stored[entities.Head]) -> _Placed:
         """Write the version's object under the first free number; or find the one that this operation made before."""
         patience = self._writer.patience()
         operation = _hash(version.operation_id) if version.operation_id else ""
         tried = 0
         while True:
-            head = self._reader.model(name)
             transitions.check_not_mirrored(head.entity)
             last = head.entity.last_version
             if operation and (number := dict(head.entity.operations).get(operation)):
@@ -112,7 +125,12 @@ class Creation:
             try:
                 return _Placed(candidate, head, self._backend.create(record))
             except errors.AlreadyExists:
-                if operation and (adopted := self._adopt(candidate)):
+                head = self._reader.model(name)
+                if head.entity.uid != candidate.model_uid:
+                    tried = 0  # another model has the name by now
+                    continue
+                is_unknown = operation and operation not in dict(head.entity.operations)
+                if is_unknown and (adopted := self._adopt(candidate)):
                     return _Placed(adopted, head)
             if tried > last + _CROWD:
                 patience.wait(f"registered model {name[:60]!r}")

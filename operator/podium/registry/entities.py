@@ -171,6 +171,8 @@ class Head:
     """How many transitions between stages were ever decided, which is the last one's number."""
     mirror: str = ""
     """Address of the MLflow server that is the truth about this model; only the mirror writes to it then."""
+    policy: str = ""
+    """Digest of the Policy that its aliases are under, or empty: so that an alias moves by the gates of now only."""
     operations: tuple[tuple[str, int], ...] = ()
     """The latest creations of versions that had an operation id: its hash, and the number that it made."""
     writes: tuple[str, ...] = ()

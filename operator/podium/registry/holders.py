@@ -48,11 +48,8 @@ class Holders(access.Access):
 
         def set_pin(head: entities.Head) -> entities.Head:
             transitions.check_not_mirrored(head)
-            evidence = entities.Evidence()
-            if guard:
-                evidence = guard(head, self._reader.version(head, version).entity)
-            elif head.aliases.get(alias) != version:
-                self._reader.version(head, version)
+            is_moved = guard or head.aliases.get(alias) != version
+            evidence = self._evidence(head, version, guard) if is_moved else entities.Evidence()
             mover = transitions.Mover(actor, self._clock(), why, evidence)
             return transitions.pin_alias(head, alias, version, pin, mover)
 
@@ -73,9 +70,17 @@ class Holders(access.Access):
             )
 
     def policy(self, head: entities.Head) -> entities.Policy:
-        """The gates of a model's aliases, by one GET; without any where it has none. Raises CorruptRegistry."""
-        return policies.read(self._backend, head.uid)
+        """The gates of a model's aliases, by one GET where it has any. Raises CorruptRegistry."""
+        return policies.read(self._backend, head)
 
     def put_policy(self, policy: entities.Policy) -> None:
-        """The gates of a model's aliases from now on; for the operator, who alone may. Raises TooLarge, Conflict."""
+        """The gates of a model's aliases from now on; for the operator, who alone may. Raises TooLarge, Conflict.
+
+        The head is written after it: whoever judged a move by other gates fails to swap the head, and judges again.
+        """
         policies.write(self._backend, policy, self._writer.patience())
+        digest = policies.digest(policy)
+        with contextlib.suppress(errors.NotFound):  # deleted meanwhile: a sweep removes the policy
+            self._writer.change_head(
+                lambda: self._reader.head_of_uid(policy.model_uid), lambda head: transitions.put_under(head, digest)
+            )

@@ -1,7 +1,7 @@
 """Listing: the part of the registry that answers with many models or versions at once.
 
-A registry with a catalog, which a watch keeps current, lists from it. Without one, and whenever the catalog has not
-caught up, the lists are consistent ones of the API server.
+A registry with a watch lists what that has shown. Without one, and whenever the watch has not caught up, the lists are
+consistent ones of the API server.
 """
 
 from podium.registry import access, catalog, codec, entities, keys, reading, validation
@@ -12,10 +12,10 @@ class Listing(access.Access):
 
     def list_models(self) -> list[entities.Head]:
         """All models by name."""
-        if known := self._caught_up():
+        if known := self._watch.caught_up():
             return known.models()
         with self._whole_list:
-            return known.models() if (known := self._caught_up()) else self._consistent_models()
+            return known.models() if (known := self._watch.caught_up()) else self._consistent_models()
 
     def _consistent_models(self) -> list[entities.Head]:
         claims = reading.decoded(self._backend.list(keys.of_kind(keys.CLAIM)), codec.decode_claim)
@@ -35,7 +35,7 @@ class Listing(access.Access):
     def list_model_versions(self, name: str) -> list[catalog.VersionOf]:
         """A model's versions, newest first, each with the model as it was then. Raises NotFound."""
         validation.check_model_name(name)
-        if (known := self._caught_up()) and (found := known.versions_of(name)) is not None:
+        if (known := self._watch.caught_up()) and (found := known.versions_of(name)) is not None:
             return found
         head = self.get_model(name)
         versions = reading.decoded(self._backend.list(keys.labels(keys.VERSION, head.uid)), codec.decode_version)
@@ -43,10 +43,10 @@ class Listing(access.Access):
 
     def list_all_versions(self) -> list[catalog.VersionOf]:
         """All versions of all models, by name and newest first."""
-        if known := self._caught_up():
+        if known := self._watch.caught_up():
             return known.versions()
         with self._whole_list:
-            return known.versions() if (known := self._caught_up()) else self._consistent_versions()
+            return known.versions() if (known := self._watch.caught_up()) else self._consistent_versions()
 
     def _consistent_versions(self) -> list[catalog.VersionOf]:
         heads = self._consistent_models()

@@ -8,8 +8,8 @@ import dataclasses
 from collections.abc import Iterable
 from typing import Any
 
-from podium import errors
-from podium.registry import backend, codec, entities, keys, limits, parsing, writing
+from podium import errors, names
+from podium.registry import backend, codec, entities, keys, limits, parsing, patience
 
 _GATES = "gates"
 
@@ -33,10 +33,18 @@ def decode_policy(record: backend.Record) -> entities.Policy:
     return entities.Policy(parser.uid, gates)
 
 
-def read(records: backend.Backend, model_uid: str) -> entities.Policy:
-    """The policy of a model, by one GET; without any gate where it has none. Raises CorruptRegistry."""
-    record = records.get(keys.policy_name(model_uid))
-    return decode_policy(record) if record else entities.Policy(model_uid)
+def digest(policy: entities.Policy) -> str:
+    """What a head says of its policy: empty without any gate."""
+    return names.short_hash(encode_policy(policy).data[_GATES], 16) if policy.gates else ""
+
+
+def read(records: backend.Backend, head: entities.Head) -> entities.Policy:
+    """The policy of a model as of now, by one GET, or none where the head says that it has none.
+
+    Raises CorruptRegistry.
+    """
+    record = records.get(keys.policy_name(head.uid)) if head.policy else None
+    return decode_policy(record) if record else entities.Policy(head.uid)
 
 
 def check_ungated(policy: entities.Policy, head: entities.Head, aliases: Iterable[str]) -> None:
@@ -50,12 +58,12 @@ def check_ungated(policy: entities.Policy, head: entities.Head, aliases: Iterabl
             )
 
 
-def write(records: backend.Backend, policy: entities.Policy, patience: writing.Patience) -> None:
+def write(records: backend.Backend, policy: entities.Policy, waiting: patience.Patience) -> None:
     """Make the stored policy this one; without any gate it has no ConfigMap. Raises TooLarge, Conflict."""
     wanted = encode_policy(policy)
     limits.check(wanted, f"the gates of {policy.model_uid}")
     while not _is_written(records, wanted, bool(policy.gates)):
-        patience.wait(f"ConfigMap {wanted.name}")
+        waiting.wait(f"ConfigMap {wanted.name}")
 
 
 def _is_written(records: backend.Backend, wanted: backend.Record, is_needed: bool) -> bool:

@@ -1,8 +1,12 @@
-"""Consistent reads of single objects: from a model's name to its head, and from a head to a version.
+"""Reads of single objects: from a model's name to its head, and from a head to a version.
 
 A claim may be remembered, because a wrong one shows itself: its head is not there, or has another name. A name whose
 claim was believed costs one GET, any other name two or three. A version is read together with its head where a head
 that was read earlier says which one it will be; the new head decides whether it was the right one.
+
+Where a watch goes on, one GET is enough (`numbered`, `chosen`): of version and model the one that decides is read,
+and the other is as the watch has shown it. An error is never raised from that, but from reads of both.
+What is `known` may be old, and is good for a compare-and-swap alone.
 """
 
 import contextlib
@@ -12,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, TypeVar
 
 from podium import errors
-from podium.registry import backend, codec, entities, keys, transitions
+from podium.registry import backend, codec, entities, keys, transitions, watching
 
 T = TypeVar("T")
 _REMEMBERED_CLAIMS = 10_000
@@ -30,23 +34,67 @@ class Stored(Generic[T]):
 class Reader:
     """Reads of one registry; safe to use from several threads."""
 
-    def __init__(self, records: backend.Backend) -> None:
-        self._backend = records
+    def __init__(self, records: backend.Backend, watch: watching.Watch) -> None:
+        self._backend, self._watch = records, watch
         self._uids: dict[str, str] = {}
         self._known: dict[str, entities.Head] = {}
         """Heads that were read earlier, by uid: their aliases and last versions alone."""
 
     def model(self, name: str) -> Stored[entities.Head]:
         """The head of the model with this name. Raises NotFound."""
-        uid = self._uids.get(name)
+        known = None if name in self._uids else self.known_model(name)
+        uid = known.entity.uid if known else self._uids.pop(name, None)
         if uid and (head := self._agreeing(uid, name)):
+            self.remember(name, uid)
             return head
-        self._uids.pop(name, None)
         claim = self.claim(name)
         if claim is None or not (head := self._agreeing(claim.entity.uid, name)):
             raise errors.NotFound(transitions.missing_model(name))
         self.remember(name, claim.entity.uid)
         return head
+
+    def numbered(self, name: str, number: int) -> tuple[entities.Head, entities.Version]:
+        """A version as it is now, with its model. Raises NotFound."""
+        if known := self._watch.models():
+            with contextlib.suppress(errors.NotFound, errors.CorruptRegistry):
+                head = known.find(name)
+                return head, self.version(head, number).entity
+        model, version = self.model_with(name, lambda _: number)
+        return model.entity, version.entity
+
+    def chosen(self, name: str, choose: Callable[[entities.Head], int]) -> tuple[entities.Head, entities.Version]:
+        """A model as it is now, with the version of it that `choose` names, as model_with. Raises NotFound."""
+        if self._watch.seen() is None:
+            model, version = self.model_with(name, choose)
+            return model.entity, version.entity
+        head = self.model(name).entity
+        return head, self.beside(head, choose(head))
+
+    def beside(self, head: entities.Head, number: int) -> entities.Version:
+        """A version with all that this server was answered about it, of a model that was just read. Raises NotFound."""
+        if (known := self._watch.caught_up(briefly=True)) and (found := known.stored_version(head, number)):
+            return found[1]
+        return self.version(head, number).entity
+
+    def present(self, head: entities.Head, number: int) -> entities.Version:
+        """A version that is there if the head is still this one when it is swapped. Raises NotFound."""
+        known = self._watch.seen()
+        if known and known.is_latest(head) and (found := known.stored_version(head, number)):
+            return found[1]
+        return self.version(head, number).entity
+
+    def known_model(self, name: str) -> Stored[entities.Head] | None:
+        """The head of the model with this name as a watch has shown it; to be swapped."""
+        known = self._watch.seen()
+        found = known.stored_model(name) if known else None
+        return Stored(*found) if found else None
+
+    def known_version(self, name: str, number: int) -> Stored[entities.Version] | None:
+        """A version as a watch has shown it, of a model that no answer was newer about; to be swapped."""
+        known = self._watch.models()
+        model = known.stored_model(name) if known else None
+        version = known.stored_version(model[1], number) if known and model and not model[1].mirror else None
+        return Stored(*version) if version else None
 
     def model_with(
         self, name: str, choose: Callable[[entities.Head], int]

@@ -119,9 +119,7 @@ class Registry(images.Images, versions.Versions, staging.Staging, holders.Holder
         validation.check_why(why)
 
         def move(head: entities.Head) -> entities.Head:
-            found = self._reader.version(head, version).entity
-            evidence = guard(head, found) if guard else entities.Evidence()
-            mover = transitions.Mover(actor, self._clock(), why, evidence)
+            mover = transitions.Mover(actor, self._clock(), why, self._evidence(head, version, guard))
             return transitions.set_alias(head, alias, version, mover)
 
         return self._change_model(name, move)

@@ -242,6 +242,11 @@ def unpin(head: Head, alias: str, modelalias_uid: str) -> Head:
     return dataclasses.replace(head, pins=kept)
 
 
+def put_under(head: Head, digest: str) -> Head:
+    """The model's aliases are under the policy with this digest; with none if it is empty."""
+    return dataclasses.replace(head, policy=digest)
+
+
 def trim(head: Head, archive: entities.Archive) -> Head:
     """The head without the moves that an archive holds now."""
     last = archive.entries[-1].sequence

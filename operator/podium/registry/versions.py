@@ -46,23 +46,32 @@ class Versions(access.Access):
         return self._creation.version(name, version)
 
     def get_version(self, name: str, number: int) -> entities.Version:
-        """One version, by consistent reads. Raises NotFound."""
+        """One version. Raises NotFound."""
+        return self.read_version(name, number)[1]
+
+    def read_version(self, name: str, number: int) -> tuple[entities.Head, entities.Version]:
+        """One version as it is now, with its model; mostly by one round trip. Raises NotFound."""
+        validation.check_model_name(name)
         validation.check_number(number)
-        return self.read(name, lambda _: number)[1]
+        return self._reader.numbered(name, number)
 
     def read(self, name: str, choose: Callable[[entities.Head], int]) -> tuple[entities.Head, entities.Version]:
-        """A model and the version that `choose` names by it, which may be asked twice; mostly by one round trip.
+        """A model as it is now, with the version that `choose` names by it, which may be asked twice.
 
-        Raises NotFound, also what `choose` raises.
+        Mostly by one round trip. Raises NotFound, also what `choose` raises.
         """
         validation.check_model_name(name)
-        head, version = self._reader.model_with(name, choose)
-        return head.entity, version.entity
+        return self._reader.chosen(name, choose)
 
     def version_of(self, head: entities.Head, number: int) -> entities.Version:
-        """One version of a model that was just read. Raises NotFound."""
+        """One version, as it is now, of a model that was just read. Raises NotFound."""
         validation.check_number(number)
         return self._reader.version(head, number).entity
+
+    def version_beside(self, head: entities.Head, number: int) -> entities.Version:
+        """The same, as a watch has shown it where there is one, no older than any answer before. Raises NotFound."""
+        validation.check_number(number)
+        return self._reader.beside(head, number)
 
     def get_version_by_alias(self, name: str, alias: str) -> entities.Version:
         """The version that the alias designates. Raises NotFound."""

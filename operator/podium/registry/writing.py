@@ -4,40 +4,20 @@ Each swap leaves its id in the object's `writes`. When an answer is lost, the ne
 was taken, so that nothing (an alias's move in the history above all) happens twice.
 """
 
+import contextlib
 import dataclasses
-import random
 import secrets
-import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from podium import errors
-from podium.registry import archive, backend, codec, entities, limits, reading
+from podium.registry import archive, backend, codec, entities, limits, patience, reading
 
 T = TypeVar("T", entities.Head, entities.Version)
 
 DEADLINE_SECONDS = 10.0
 """How long a change keeps trying against other writers."""
 WRITES_KEPT = 32
-_FIRST_DELAY_SECONDS = 0.004
-_LONGEST_DELAY_SECONDS = 0.25
-
-
-class Patience:
-    """Jittered exponential back-off with an end."""
-
-    def __init__(self, seconds: float) -> None:
-        self._end = time.monotonic() + seconds
-        self._seconds = seconds
-        self._longest = _FIRST_DELAY_SECONDS
-
-    def wait(self, what: str) -> None:
-        """Sleep before the next try. Raises Conflict when there is no time for one."""
-        delay = random.uniform(0, self._longest)  # noqa: S311 -- spreads writers, guards no secret
-        if time.monotonic() + delay >= self._end:
-            raise errors.Conflict(f"{what} kept changing for {self._seconds:g} seconds: too many writers, try again")
-        time.sleep(delay)
-        self._longest = min(self._longest * 2, _LONGEST_DELAY_SECONDS)
 
 
 class Writer:
@@ -47,16 +27,21 @@ class Writer:
         self._backend = records
         self._deadline_seconds = deadline_seconds
 
-    def patience(self) -> Patience:
+    def patience(self) -> patience.Patience:
         """The patience of one operation."""
-        return Patience(self._deadline_seconds)
+        return patience.Patience(self._deadline_seconds)
 
     def change_head(
         self,
         read: Callable[[], reading.Stored[entities.Head]],
         step: Callable[[entities.Head], entities.Head],
+        *,
+        known: reading.Stored[entities.Head] | None = None,
     ) -> entities.Head:
-        """The head after `step`, which may run more than once, each time on what `read` has just returned."""
+        """The head after `step`, which may run more than once, each time on what `read` has just returned.
+
+        What is `known`, and may be old, is tried before anything is read, and believed only if the swap succeeds.
+        """
 
         def encode(before: entities.Head, after: entities.Head) -> backend.Record:
             after = archive.fit(self._backend, before, after)
@@ -64,7 +49,7 @@ class Writer:
             limits.check(record, f"registered model {before.name[:60]!r}")
             return record
 
-        return self._change(read, step, encode, codec.decode_head)
+        return self._carry_out(read, _Change(step, encode, codec.decode_head), known)
 
     def touch_version(self, read: Callable[[], reading.Stored[entities.Version]]) -> entities.Version:
         """Write the version as it is: whoever read it before can neither change nor remove it without reading again."""
@@ -75,6 +60,7 @@ class Writer:
         read: Callable[[], reading.Stored[entities.Version]],
         step: Callable[[entities.Version], entities.Version],
         *,
+        known: reading.Stored[entities.Version] | None = None,
         is_forced: bool = False,
     ) -> entities.Version:
         """The version after `step`, as change_head; `is_forced`: written even if nothing changes."""
@@ -84,38 +70,67 @@ class Writer:
             limits.check(record, f"version {before.number}")
             return record
 
-        return self._change(read, step, encode, codec.decode_version, is_forced)
+        return self._carry_out(read, _Change(step, encode, codec.decode_version, is_forced), known)
 
-    def _change(
-        self,
-        read: Callable[[], reading.Stored[T]],
-        step: Callable[[T], T],
-        encode: Callable[[T, T], backend.Record],
-        decode: Callable[[backend.Record], T],
-        is_forced: bool = False,
+    def _carry_out(
+        self, read: Callable[[], reading.Stored[T]], change: "_Change[T]", known: reading.Stored[T] | None
     ) -> T:
-        patience, lost = self.patience(), _Lost()
+        waiting, lost = self.patience(), _Lost()
+        if known and (written := self._swap(known, change.tried(known), lost)):
+            return change.decode(written)
         while True:
             stored: reading.Stored[T] = read()
             if lost.was_taken(stored.entity.writes):
                 return stored.entity
-            after = step(stored.entity)
-            if after == stored.entity and not is_forced:
-                return after
-            write = secrets.token_hex(5)
-            signed = dataclasses.replace(after, writes=(*stored.entity.writes, write)[-WRITES_KEPT:])
-            encoded = encode(stored.entity, signed)
-            try:
-                written = self._backend.replace(
-                    dataclasses.replace(
-                        stored.record, labels={**stored.record.labels, **encoded.labels}, data=encoded.data
-                    )
-                )
-                return decode(written)
-            except backend.Stale as stale:
-                if not stale.is_sure:
-                    lost.add(write, stored.entity.writes)
-            patience.wait(f"ConfigMap {stored.record.name}")
+            if (order := change.order(stored)) is None:
+                return stored.entity
+            if written := self._swap(stored, order, lost):
+                return change.decode(written)
+            waiting.wait(f"ConfigMap {stored.record.name}")
+
+    def _swap(self, stored: reading.Stored[T], order: "_Order | None", lost: "_Lost") -> backend.Record | None:
+        """The ConfigMap as it was written; None if another writer was faster, or there is nothing to write."""
+        if order is None:
+            return None
+        labels = {**stored.record.labels, **order.record.labels}
+        try:
+            return self._backend.replace(dataclasses.replace(stored.record, labels=labels, data=order.record.data))
+        except backend.Stale as stale:
+            if not stale.is_sure:
+                lost.add(order.write, stored.entity.writes)
+            return None
+
+
+class _Order(NamedTuple):
+    """What is to be written, and the id of that write."""
+
+    record: backend.Record
+    write: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Change(Generic[T]):
+    """One change of one sort of object."""
+
+    step: Callable[[T], T]
+    encode: Callable[[T, T], backend.Record]
+    decode: Callable[[backend.Record], T]
+    is_forced: bool = False
+
+    def order(self, stored: reading.Stored[T]) -> _Order | None:
+        """What this makes of an object; None for no change."""
+        after = self.step(stored.entity)
+        if after == stored.entity and not self.is_forced:
+            return None
+        write = secrets.token_hex(5)
+        signed = dataclasses.replace(after, writes=(*stored.entity.writes, write)[-WRITES_KEPT:])
+        return _Order(self.encode(stored.entity, signed), write)
+
+    def tried(self, known: reading.Stored[T]) -> _Order | None:
+        """The same of an object that may be old, which is no reason to refuse anything."""
+        with contextlib.suppress(errors.RegistryError):
+            return self.order(known)
+        return None
 
 
 class _Lost:

@@ -1,5 +1,6 @@
 """Values for the registry's tests, with overrides; strategies that make hostile ones."""
 
+import random
 import string
 import threading
 import typing
@@ -8,7 +9,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from podium.registry import backend, catalog, entities, memory
+from podium import names
+from podium.registry import backend, catalog, entities, keys, memory
 
 UID = "iris-k3v6wqe2zt5ymd4a"
 JOE = entities.Actor("joe", "basic", True)
@@ -122,6 +124,7 @@ def heads(draw: st.DrawFn) -> entities.Head:
         created_ms=draw(TIMES),
         updated_ms=draw(TIMES),
         serving={claim.uid: claim for claim in claims},
+        policy=draw(st.sampled_from(["", "a2b3c4d5e6f7g2h3"])),
         pins=draw(st.dictionaries(ALIASES, st.builds(entities.Pin, ANY_TEXT, ANY_TEXT, ANY_TEXT), max_size=3)),
         history=history,
         history_total=history[-1].sequence if history else draw(st.integers(0, 10)),
@@ -224,15 +227,51 @@ class WatchedBackend(memory.MemoryBackend):
     def __init__(self) -> None:
         super().__init__()
         self.catalog = catalog.Catalog()
+        self.events: list[tuple[str, backend.Record | None]] = []
+        """What became of each ConfigMap by name, in order; None: it was deleted."""
 
     def delete(self, name: str, resource_version: str) -> None:
         super().delete(name, resource_version)
         self.catalog.remove(name)
+        self.events.append((name, None))
 
     def _store(self, record: backend.Record) -> backend.Record:
         stored = super()._store(record)
         self.catalog.put(stored)
+        self.events.append((stored.name, stored))
         return stored
+
+
+class LateWatch:
+    """The watch of one worker of a server through which all writes go; it is late by as much as chance will have it.
+
+    As a real one it knows what the server was answered; deletions are answered with nothing.
+    """
+
+    def __init__(self, records: WatchedBackend, chance: random.Random) -> None:
+        self._records, self._chance = records, chance
+        self._catalog, self._shown = catalog.Catalog(), 0
+
+    def seen(self) -> catalog.Catalog | None:
+        return self._at([])
+
+    def models(self) -> catalog.Catalog | None:
+        return self._at([keys.CLAIM, keys.HEAD])
+
+    def caught_up(self, *, briefly: bool = False) -> catalog.Catalog | None:
+        return self._at([keys.CLAIM, keys.HEAD, keys.VERSION])
+
+    def _at(self, kinds: list[str]) -> catalog.Catalog | None:
+        """What is shown by now, if it has all answers about ConfigMaps of these kinds."""
+        events = self._records.events
+        for name, record in events[self._shown : self._chance.randint(self._shown, len(events))]:
+            self._shown += 1
+            if record is None:
+                self._catalog.remove(name)
+            else:
+                self._catalog.put(record)
+        missing = (record.labels[names.REGISTRY_KIND_LABEL] for _, record in events[self._shown :] if record)
+        return None if any(kind in kinds for kind in missing) else self._catalog
 
 
 class DyingBackend:

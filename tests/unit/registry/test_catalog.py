@@ -8,7 +8,7 @@ from concurrent import futures
 import pytest
 
 from podium import errors, names
-from podium.registry import backend, catalog, codec, entities, keys, store
+from podium.registry import backend, catalog, codec, entities, keys, store, watching
 from tests.unit.registry import factories
 
 UID = factories.UID
@@ -249,14 +249,15 @@ def test_of_many_who_wait_for_a_catalog_one_lists_and_the_others_find_it_caught_
             lists.append(labels[names.REGISTRY_KIND_LABEL])
             return records.list(labels)
 
-    def late() -> catalog.Catalog | None:
-        if not getattr(first, "was_asked", False):
-            first.was_asked = True
-            together.wait(10)
-            return None
-        return records.catalog if lists else None
+    class Late(watching.Unwatched):
+        def caught_up(self, *, briefly: bool = False) -> catalog.Catalog | None:
+            if not getattr(first, "was_asked", False):
+                first.was_asked = True
+                together.wait(10)
+                return None
+            return records.catalog if lists else None
 
-    registry = store.Registry(Counting(), catalog=late)
+    registry = store.Registry(Counting(), watch=Late())
     with futures.ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda _: [head.name for head in registry.list_models()], range(8)))
     assert found == [["iris"]] * 8

@@ -3,15 +3,16 @@
 import contextlib
 import dataclasses
 import itertools
-from collections.abc import Iterator
+import random
+from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from podium import errors
-from podium.registry import checking, entities, store
+from podium.registry import catalog, checking, entities, store, watching
 from tests.support import effort
 from tests.unit.registry import factories
 
@@ -58,10 +59,20 @@ class RegistryMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.records = factories.WatchedBackend()
-        self.registry = store.Registry(self.records, clock=factories.Clock())
+        self.chance = random.Random(0)
+        self.workers = self.started(factories.Clock())
         self.models: dict[str, Expected] = {}
         self.uids: set[str] = set()
         self.sources = (f"s3://bucket/{n}" for n in itertools.count())
+
+    def started(self, clock: Callable[[], int]) -> list[store.Registry]:
+        """The workers of a server that begins."""
+        return [store.Registry(self.records, clock=clock)]
+
+    @property
+    def registry(self) -> store.Registry:
+        """Any worker of the server."""
+        return self.chance.choice(self.workers)
 
     @contextlib.contextmanager
     def refused_unless(self, is_allowed: bool, *kinds: type[errors.RegistryError]) -> Iterator[None]:
@@ -216,7 +227,7 @@ class RegistryMachine(RuleBasedStateMachine):
     @rule(now_ms=st.sampled_from([0, 1_000_000, 2_000_000]), is_running=st.booleans())
     def another_process_takes_over(self, now_ms: int, is_running: bool) -> None:
         clock = factories.Clock(now_ms) if is_running else lambda: now_ms
-        self.registry = store.Registry(self.records, clock=clock)
+        self.workers = self.started(clock)
 
     @invariant()
     def all_models_are_as_expected(self) -> None:
@@ -249,12 +260,37 @@ class RegistryMachine(RuleBasedStateMachine):
 
     @invariant()
     def a_catalog_lists_the_same(self) -> None:
-        watched = store.Registry(self.records, catalog=lambda: self.records.catalog)
+        watched = store.Registry(self.records, watch=Punctual(self.records.catalog))
         assert watched.list_models() == self.registry.list_models()
         assert watched.list_all_versions() == self.registry.list_all_versions()
         for name in self.models:
             assert watched.list_versions(name) == self.registry.list_versions(name)
 
 
-RegistryMachine.TestCase.settings = settings(max_examples=effort.examples(60), stateful_step_count=40, deadline=None)
+class Punctual(watching.Unwatched):
+    """A watch that has always shown everything."""
+
+    def __init__(self, known: catalog.Catalog) -> None:
+        self._known = known
+
+    def caught_up(self, *, briefly: bool = False) -> catalog.Catalog | None:
+        return self._known
+
+
+class ServerMachine(RegistryMachine):
+    """The same through two workers of one server, whose watches are late: no answer is older than one before it."""
+
+    @initialize(chance=st.randoms(use_true_random=False))
+    def start(self, chance: random.Random) -> None:
+        self.chance = chance
+        self.workers = self.started(factories.Clock())
+
+    def started(self, clock: Callable[[], int]) -> list[store.Registry]:
+        watches = [factories.LateWatch(self.records, self.chance) for _ in range(2)]
+        return [store.Registry(self.records, clock=clock, watch=watch) for watch in watches]
+
+
+SETTINGS = settings(max_examples=effort.examples(60), stateful_step_count=40, deadline=None)
+RegistryMachine.TestCase.settings = ServerMachine.TestCase.settings = SETTINGS
 TestRegistryInAnyOrder = RegistryMachine.TestCase
+TestServerInAnyOrder = ServerMachine.TestCase
