@@ -13,8 +13,9 @@ from kubernetes import config
 from kubernetes.client import configuration as configurations
 
 from localcluster import context
+from podium import errors
 from podium.kube import configmaps, mark, session, watchcache
-from podium.registry import store
+from podium.registry import entities, store
 from tests.support import apiproxy, cluster
 
 TRIES = 300
@@ -38,7 +39,7 @@ class Site:
     through: apiproxy.Threaded
     direct: store.Registry
 
-    def worker(self, *, page_size: int = watchcache.PAGE_SIZE) -> Worker:
+    def worker(self, *, page_size: int = watchcache.PAGE_SIZE, silence_seconds: float = SILENCE_SECONDS) -> Worker:
         chosen = configurations.Configuration()
         chosen.host = self.through.url
         connection = session.Session(chosen)
@@ -47,7 +48,7 @@ class Site:
             self.namespace,
             watchcache.Marks.open(self.mark),
             watch_seconds=1,
-            silence_seconds=SILENCE_SECONDS,
+            silence_seconds=silence_seconds,
             page_size=page_size,
         )
         records = configmaps.ConfigMapBackend(connection, self.namespace, on_record=cache.observe)
@@ -117,6 +118,136 @@ def test_what_a_point_read_has_shown_is_in_the_next_list(site: Site) -> None:
         site.direct.set_model_tag("iris", "try", str(attempt))
         assert worker.registry.get_model("iris").tags == {"try": str(attempt)}
         assert worker.registry.list_models()[0].tags == {"try": str(attempt)}
+
+
+CALLS: dict[str, tuple[collections.abc.Callable[[store.Registry], object], list[str]]] = {
+    "read a model": (lambda r: r.get_model("iris"), ["GET"]),
+    "read by number": (lambda r: r.get_version("iris", 1), ["GET"]),
+    "read by alias": (lambda r: r.get_version_by_alias("iris", "champion"), ["GET"]),
+    "move an alias": (lambda r: r.set_alias("iris", "champion", 2), ["PUT"]),
+    "delete an alias": (lambda r: r.delete_alias("iris", "other"), ["PUT"]),
+    "tag a version": (lambda r: r.set_version_tag("iris", 1, "a", "b"), ["PUT"]),
+    "tag a model": (lambda r: r.set_model_tag("iris", "a", "b"), ["PUT"]),
+    "create a version": (lambda r: r.create_version("iris", source="s3://b/3"), ["POST", "PUT"]),
+}
+
+
+def test_a_worker_reads_by_one_get_and_writes_by_one_swap(site: Site) -> None:
+    site.direct.create_model("iris")
+    for number in (1, 2):
+        site.direct.create_version("iris", source=f"s3://b/{number}")
+    for alias in ("champion", "other"):
+        site.direct.set_alias("iris", alias, 1)
+    worker = site.worker()
+    asked = {}
+    for name, (call, _) in CALLS.items():
+        assert worker.cache.caught_up()
+        assert settled(lambda: worker.registry.list_models() == site.direct.list_models())
+        before = len(site.through.proxy.seen)
+        call(worker.registry)
+        calls = [request for request in site.through.proxy.seen[before:] if not apiproxy.is_watch(request)]
+        asked[name] = [request.method for request in calls]
+    assert asked == {name: methods for name, (_, methods) in CALLS.items()}
+
+
+@dataclasses.dataclass
+class Overtaken:
+    """A worker whose watch has stopped, and a model that another server has changed since."""
+
+    direct: store.Registry
+    behind: store.Registry
+    name: str
+
+    @property
+    def moves(self) -> list[tuple[int | None, int | None]]:
+        return [(entry.from_version, entry.to_version) for entry in self.direct.history(self.name)]
+
+
+def a_version_is_deleted(site: Overtaken) -> None:
+    site.direct.delete_version(site.name, 2)
+    with pytest.raises(errors.NotFound):
+        site.behind.set_alias(site.name, "champion", 2)
+    with pytest.raises(errors.NotFound):
+        site.behind.get_version(site.name, 2)
+    assert site.moves == [(None, 1)]
+
+
+def a_gate_has_come(site: Overtaken) -> None:
+    gates = {"champion": (entities.Pin("uid", "ns", "gate"), entities.Gates(approval="Manual"))}
+    site.direct.put_policy(entities.Policy(site.direct.get_model(site.name).uid, gates))
+
+    def guard(head: entities.Head, _: entities.Version) -> entities.Evidence:
+        if "champion" in site.behind.policy(head).gates:
+            raise errors.GateRefused("approval is missing")
+        return entities.Evidence()
+
+    with pytest.raises(errors.GateRefused):
+        site.behind.set_alias(site.name, "champion", 2, guard=guard)
+    with pytest.raises(errors.InUse):
+        site.behind.delete_alias(site.name, "champion")
+    assert site.moves == [(None, 1)]
+
+
+def the_model_is_renamed(site: Overtaken) -> None:
+    old, site.name = site.name, f"new-{site.name}"
+    site.direct.rename_model(old, site.name)
+    for call in (
+        lambda: site.behind.set_alias(old, "champion", 2),
+        lambda: site.behind.create_version(old, source="s3://b/x"),
+        lambda: site.behind.get_version_by_alias(old, "champion"),
+    ):
+        with pytest.raises(errors.NotFound):
+            call()
+    assert site.moves == [(None, 1)]
+    assert site.behind.get_version_by_alias(site.name, "champion").number == 1
+
+
+def the_alias_is_moved_away(site: Overtaken) -> None:
+    site.direct.set_alias(site.name, "champion", 2)
+    assert site.behind.get_version_by_alias(site.name, "champion").number == 2
+    site.behind.set_alias(site.name, "champion", 1)  # which the watch takes it to be on
+    assert site.moves == [(None, 1), (1, 2), (2, 1)]
+
+
+def a_version_is_tagged(site: Overtaken) -> None:
+    site.direct.set_version_tag(site.name, 1, "theirs", "x")
+    site.behind.set_version_tag(site.name, 1, "ours", "x")
+    assert site.direct.get_version(site.name, 1).tags == {"theirs": "x", "ours": "x"}
+
+
+def a_version_is_made(site: Overtaken) -> None:
+    assert site.direct.create_version(site.name, source="s3://b/theirs").number == 3
+    assert site.behind.create_version(site.name, source="s3://b/ours").number == 4
+    assert site.behind.get_version(site.name, 3).source == "s3://b/theirs"
+
+
+def another_model_has_the_name(site: Overtaken) -> None:
+    site.direct.delete_model(site.name)
+    site.direct.create_model(site.name)
+    assert site.behind.create_version(site.name, source="s3://b/first").number == 1
+    with pytest.raises(errors.NotFound):
+        site.behind.set_alias(site.name, "champion", 2)
+    with pytest.raises(errors.NotFound):
+        site.behind.set_version_tag(site.name, 2, "a", "b")
+    assert site.moves == []
+
+
+def test_what_another_server_did_is_neither_undone_nor_overlooked_by_a_worker_whose_watch_is_behind(site: Site) -> None:
+    cases: list[collections.abc.Callable[[Overtaken], None]] = [
+        a_version_is_deleted, a_gate_has_come, the_model_is_renamed, the_alias_is_moved_away,
+        a_version_is_tagged, a_version_is_made, another_model_has_the_name,
+    ]  # fmt: skip
+    for case in cases:
+        site.direct.create_model(case.__name__)
+        for number in (1, 2):
+            site.direct.create_version(case.__name__, source=f"s3://b/{number}")
+        site.direct.set_alias(case.__name__, "champion", 1)
+    worker = site.worker(silence_seconds=3600)
+    assert settled(lambda: len(worker.registry.list_all_versions()) == 2 * len(cases))
+    assert settled(lambda: len(site.through.proxy.streams) == 1)
+    site.through.silence()
+    for case in cases:
+        case(Overtaken(site.direct, worker.registry, case.__name__))
 
 
 def test_the_first_list_comes_in_pages_and_is_the_same_as_a_consistent_one(site: Site) -> None:

@@ -41,6 +41,8 @@ def predicate(value: Value, comparator: str, expected: Any) -> Callable[[Any], b
     """
     if isinstance(expected, tuple) != (comparator in LISTS):
         raise invalid(f"Invalid value for comparator {comparator}: {expected!r}")
+    if comparator == "=":
+        return lambda item: value(item) == expected  # the usual one, in one call; what there is none of equals none
     test = _test(comparator, expected)
 
     def holds(item: Any) -> bool:

@@ -9,14 +9,13 @@ from podium import errors
 from podium.registry import backend, codec, entities, keys, limits, transitions
 
 
-def fit(records: backend.Backend, before: entities.Head, after: entities.Head) -> entities.Head:
+def fit(records: backend.Backend, before: entities.Head, after: entities.Head) -> tuple[entities.Head, backend.Record]:
     """The head to write instead of `after`, with its older history archived if it had grown too large."""
-    if limits.size(codec.encode_head(after)) <= limits.HEAD_BYTES:
-        return after
-    segment = _oldest(before.history)
-    if not segment:
-        return after
-    return transitions.trim(after, _store(records, before, segment))
+    encoded = codec.encode_head(after)
+    if limits.size(encoded) <= limits.HEAD_BYTES or not (segment := _oldest(before.history)):
+        return after, encoded
+    trimmed = transitions.trim(after, _store(records, before, segment))
+    return trimmed, codec.encode_head(trimmed)
 
 
 def full_history(records: backend.Backend, head: entities.Head) -> list[entities.HistoryEntry]:

@@ -8,7 +8,7 @@ import contextlib
 import dataclasses
 import secrets
 from collections.abc import Callable
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, TypeVar
 
 from podium import errors
 from podium.registry import archive, backend, codec, entities, limits, patience, reading
@@ -43,13 +43,12 @@ class Writer:
         What is `known`, and may be old, is tried before anything is read, and believed only if the swap succeeds.
         """
 
-        def encode(before: entities.Head, after: entities.Head) -> backend.Record:
-            after = archive.fit(self._backend, before, after)
-            record = codec.encode_head(after)
+        def encode(before: entities.Head, after: entities.Head) -> tuple[entities.Head, backend.Record]:
+            fitting, record = archive.fit(self._backend, before, after)
             limits.check(record, f"registered model {before.name[:60]!r}")
-            return record
+            return fitting, record
 
-        return self._carry_out(read, _Change(step, encode, codec.decode_head), known)
+        return self._carry_out(read, _Change(step, encode), known)
 
     def touch_version(self, read: Callable[[], reading.Stored[entities.Version]]) -> entities.Version:
         """Write the version as it is: whoever read it before can neither change nor remove it without reading again."""
@@ -65,47 +64,45 @@ class Writer:
     ) -> entities.Version:
         """The version after `step`, as change_head; `is_forced`: written even if nothing changes."""
 
-        def encode(before: entities.Version, after: entities.Version) -> backend.Record:
+        def encode(before: entities.Version, after: entities.Version) -> tuple[entities.Version, backend.Record]:
             record = codec.encode_version(after)
             limits.check(record, f"version {before.number}")
-            return record
+            return after, record
 
-        return self._carry_out(read, _Change(step, encode, codec.decode_version, is_forced), known)
+        return self._carry_out(read, _Change(step, encode, is_forced), known)
 
     def _carry_out(
         self, read: Callable[[], reading.Stored[T]], change: "_Change[T]", known: reading.Stored[T] | None
     ) -> T:
         waiting, lost = self.patience(), _Lost()
-        if known and (written := self._swap(known, change.tried(known), lost)):
-            return change.decode(written)
+        if known and (order := change.tried(known)) and self._is_taken(known, order, lost):
+            return order.entity
         while True:
             stored: reading.Stored[T] = read()
-            if lost.was_taken(stored.entity.writes):
+            if lost.was_taken(stored.entity.writes) or not (order := change.order(stored)):
                 return stored.entity
-            if (order := change.order(stored)) is None:
-                return stored.entity
-            if written := self._swap(stored, order, lost):
-                return change.decode(written)
+            if self._is_taken(stored, order, lost):
+                return order.entity
             waiting.wait(f"ConfigMap {stored.record.name}")
 
-    def _swap(self, stored: reading.Stored[T], order: "_Order | None", lost: "_Lost") -> backend.Record | None:
-        """The ConfigMap as it was written; None if another writer was faster, or there is nothing to write."""
-        if order is None:
-            return None
+    def _is_taken(self, stored: reading.Stored[T], order: "_Order[T]", lost: "_Lost") -> bool:
+        """Swap the object; False if another writer was faster."""
         labels = {**stored.record.labels, **order.record.labels}
         try:
-            return self._backend.replace(dataclasses.replace(stored.record, labels=labels, data=order.record.data))
+            self._backend.replace(dataclasses.replace(stored.record, labels=labels, data=order.record.data))
         except backend.Stale as stale:
             if not stale.is_sure:
-                lost.add(order.write, stored.entity.writes)
-            return None
+                lost.add(order.entity.writes[-1], stored.entity.writes)
+            return False
+        return True
 
 
-class _Order(NamedTuple):
-    """What is to be written, and the id of that write."""
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Order(Generic[T]):
+    """What is to be written; the last of its writes is this one."""
 
+    entity: T
     record: backend.Record
-    write: str
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -113,20 +110,18 @@ class _Change(Generic[T]):
     """One change of one sort of object."""
 
     step: Callable[[T], T]
-    encode: Callable[[T, T], backend.Record]
-    decode: Callable[[backend.Record], T]
+    encode: Callable[[T, T], tuple[T, backend.Record]]
     is_forced: bool = False
 
-    def order(self, stored: reading.Stored[T]) -> _Order | None:
+    def order(self, stored: reading.Stored[T]) -> _Order[T] | None:
         """What this makes of an object; None for no change."""
         after = self.step(stored.entity)
         if after == stored.entity and not self.is_forced:
             return None
-        write = secrets.token_hex(5)
-        signed = dataclasses.replace(after, writes=(*stored.entity.writes, write)[-WRITES_KEPT:])
-        return _Order(self.encode(stored.entity, signed), write)
+        writes = (*stored.entity.writes, secrets.token_hex(5))[-WRITES_KEPT:]
+        return _Order(*self.encode(stored.entity, dataclasses.replace(after, writes=writes)))
 
-    def tried(self, known: reading.Stored[T]) -> _Order | None:
+    def tried(self, known: reading.Stored[T]) -> _Order[T] | None:
         """The same of an object that may be old, which is no reason to refuse anything."""
         with contextlib.suppress(errors.RegistryError):
             return self.order(known)
