@@ -88,7 +88,7 @@ def work(kubeconfig: str, context: str, namespace: str, number: int, rounds: int
     chosen = configurations.Configuration()
     config.load_kube_config(kubeconfig, context, client_configuration=chosen)
     records = configmaps.ConfigMapBackend(session.Session(chosen), namespace, deadline_seconds=30)
-    writer = Writer(store.Registry(records, deadline_seconds=40), number)
+    writer = Writer(store.Registry(records, deadline_seconds=120), number)
     _all_there.wait()
     begun = time.monotonic()
     for turn in range(rounds):
