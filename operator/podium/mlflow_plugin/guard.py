@@ -1,7 +1,7 @@
 """Guard: the gates of an alias, asked in the user's own call before the alias moves.
 
-The policy is read in each try of the compare-and-swap (one GET; without gates for this alias that is all), metrics once
-for a call. The operator judges again by what is recorded here; this is the early answer, and the record.
+The policy is read in each try of the compare-and-swap where the model has gates, metrics once for a call. The operator
+judges again by what is recorded here; this is the early answer, and the record.
 """
 
 from collections.abc import Callable, Iterator
@@ -27,7 +27,7 @@ class Guards:
         measure = self._remembered()
 
         def check(head: entities.Head, version: entities.Version) -> entities.Evidence:
-            if not (demand := self._registry.policy(head).gates.get(alias)):
+            if not (demand := self._demand(head, alias)):
                 return entities.Evidence()
             owner, gates = demand
             found = self._judge(head, alias, version, gates, measure)
@@ -39,9 +39,13 @@ class Guards:
 
     def evidence(self, head: entities.Head, alias: str, version: entities.Version) -> entities.Evidence:
         """What a move rests on that was made elsewhere, and is recorded whatever the gates say of it."""
-        if not (demand := self._registry.policy(head).gates.get(alias)):
+        if not (demand := self._demand(head, alias)):
             return entities.Evidence()
         return self._judge(head, alias, version, demand[1], self._measured.of)
+
+    def _demand(self, head: entities.Head, alias: str) -> tuple[entities.Pin, entities.Gates] | None:
+        """The ModelAlias that gates this alias, and its gates."""
+        return self._registry.policy(head).gates.get(alias) if head.policy else None
 
     def _remembered(self) -> Measure:
         known: dict[tuple[int, tuple[str, ...]], metrics.Reading] = {}

@@ -107,5 +107,5 @@ class Access:
 
     def _check_ungated(self, head: entities.Head, aliases: Iterable[str]) -> None:
         """Raises InUse when one of these aliases has gates."""
-        if dropped := sorted(aliases):
-            policies.check_ungated(policies.read(self._backend, head), head, dropped)
+        if head.policy and (dropped := sorted(aliases)):
+            policies.check_ungated(policies.read(self._backend, head.uid), head, dropped)

@@ -70,8 +70,8 @@ class Holders(access.Access):
             )
 
     def policy(self, head: entities.Head) -> entities.Policy:
-        """The gates of a model's aliases, by one GET where it has any. Raises CorruptRegistry."""
-        return policies.read(self._backend, head)
+        """The gates of a model's aliases, by one GET; a head without `policy` needs none. Raises CorruptRegistry."""
+        return policies.read(self._backend, head.uid)
 
     def put_policy(self, policy: entities.Policy) -> None:
         """The gates of a model's aliases from now on; for the operator, who alone may. Raises TooLarge, Conflict.

@@ -38,13 +38,10 @@ def digest(policy: entities.Policy) -> str:
     return names.short_hash(encode_policy(policy).data[_GATES], 16) if policy.gates else ""
 
 
-def read(records: backend.Backend, head: entities.Head) -> entities.Policy:
-    """The policy of a model as of now, by one GET, or none where the head says that it has none.
-
-    Raises CorruptRegistry.
-    """
-    record = records.get(keys.policy_name(head.uid)) if head.policy else None
-    return decode_policy(record) if record else entities.Policy(head.uid)
+def read(records: backend.Backend, model_uid: str) -> entities.Policy:
+    """The policy of a model, by one GET; without any gate where it has none. Raises CorruptRegistry."""
+    record = records.get(keys.policy_name(model_uid))
+    return decode_policy(record) if record else entities.Policy(model_uid)
 
 
 def check_ungated(policy: entities.Policy, head: entities.Head, aliases: Iterable[str]) -> None:
