@@ -180,7 +180,7 @@ ATTACKS = {
     "a number is free again": (lambda data: data.update(lastVersion="2"), "lastVersion never falls"),
     "nothing is served": (lambda data: data.update(serving="{}"), "is recorded by the operator alone"),
     "an alias is pinned": (lambda data: data.update(pins="{}"), "is recorded by the operator alone"),
-    "its gates are forgotten": (lambda data: data.update(policyDigest=""), "is recorded by the operator alone"),
+    "it is under other gates": (lambda data: data.update(policyDigest="x"), "is recorded by the operator alone"),
     "the model becomes a mirror": (lambda data: data.update(mirror='"https://x"'), "takes the verb mirror"),
 }
 

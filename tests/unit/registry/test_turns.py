@@ -75,10 +75,10 @@ class Garden:
         self.first = {head.uid: head.name for head in store.Registry(self.records).list_models()}
         self.seen: list[backend.Record] = []
 
-    def run(self, names: Sequence[str], schedule: Iterable[int]) -> tuple[object, ...]:
+    def run(self, names: Sequence[str], schedule: Iterable[int], *, are_watching: bool = False) -> tuple[object, ...]:
         """The outcomes, and what the registry is at the end; readers look at it after each turn."""
         jobs = [JOBS.get(name, sweep) for name in names]
-        outcomes = turns.run(self.records, jobs, schedule, self.look)
+        outcomes = turns.run(self.records, jobs, schedule, self.look, are_watching=are_watching)
         state = self.state()
         self.clean()
         return (*(outcome for name, outcome in zip(names, outcomes, strict=True) if name in JOBS), *state)
@@ -154,9 +154,13 @@ def test_two_operations_of_which_each_interrupts_the_other_once_end_as_one_after
         assert Garden().run(names, schedule) in legal, schedule[: first + second]
 
 
-@given(st.lists(st.sampled_from(sorted(JOBS)), min_size=2, max_size=3, unique=True), st.lists(st.integers(0, 3)))
+@given(
+    st.lists(st.sampled_from(sorted(JOBS)), min_size=2, max_size=3, unique=True),
+    st.lists(st.integers(0, 3)),
+    st.booleans(),
+)
 @settings(max_examples=effort.examples(300), deadline=None)
 def test_operations_in_any_turns_beside_a_sweep_end_as_one_after_the_other(
-    names: list[str], schedule: list[int]
+    names: list[str], schedule: list[int], are_watching: bool
 ) -> None:
-    assert Garden().run([*names, "sweep"], schedule) in one_after_the_other(tuple(names))
+    assert Garden().run([*names, "sweep"], schedule, are_watching=are_watching) in one_after_the_other(tuple(names))

@@ -5,18 +5,38 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from podium import errors
-from podium.registry import backend, memory, store
+from podium.registry import backend, catalog, memory, store, watching
 from tests.unit.registry import factories
 
 Job = Callable[[store.Registry], object]
 _SECONDS = 20.0
 
 
+class Behind(watching.Unwatched):
+    """A watch that is as old as the operation where age does not matter, and in time where it does."""
+
+    def __init__(self, records: memory.MemoryBackend) -> None:
+        self._records = records
+        self._first = self.models()
+
+    def seen(self) -> catalog.Catalog | None:
+        return self._first
+
+    def models(self) -> catalog.Catalog | None:
+        index = catalog.Catalog()
+        for record in self._records.list({}):
+            index.put(record)
+        return index
+
+    def caught_up(self, *, briefly: bool = False) -> catalog.Catalog | None:
+        return self.models()
+
+
 class Actor:
     """One operation in a thread of its own, which stops before each call of the backend until it is told to go on."""
 
-    def __init__(self, records: memory.MemoryBackend, job: Job) -> None:
-        self._records, self._job = records, job
+    def __init__(self, records: memory.MemoryBackend, job: Job, watch: watching.Watch | None) -> None:
+        self._records, self._job, self._watch = records, job, watch
         self._go, self._stopped = threading.Semaphore(0), threading.Semaphore(0)
         self.outcome = ""
         """ "done", or the kind of the error; "" while it runs."""
@@ -34,7 +54,7 @@ class Actor:
 
     def _run(self) -> None:
         try:
-            self._job(store.Registry(self, clock=factories.Clock(2_000_000)))
+            self._job(store.Registry(self, clock=factories.Clock(2_000_000), watch=self._watch))
             self.outcome = "done"
         except errors.RegistryError as error:
             self.outcome = type(error).__name__
@@ -69,13 +89,18 @@ class Actor:
 
 
 def run(
-    records: memory.MemoryBackend, jobs: Sequence[Job], schedule: Iterable[int], look: Callable[[], Any] = lambda: None
+    records: memory.MemoryBackend,
+    jobs: Sequence[Job],
+    schedule: Iterable[int],
+    look: Callable[[], Any] = lambda: None,
+    *,
+    are_watching: bool = False,
 ) -> list[str]:
     """Run the jobs; the schedule says whose turn it is, and after its end the first that is left has it.
 
     `look` is called after each turn. The outcomes.
     """
-    actors = [Actor(records, job) for job in jobs]
+    actors = [Actor(records, job, Behind(records) if are_watching else None) for job in jobs]
     turns = iter(schedule)
     while waiting := [actor for actor in actors if not actor.outcome]:
         chosen = next(turns, None)
