@@ -47,6 +47,11 @@ class Stream:
         """Let through what was held back, and what follows."""
         self.flowing.set()
 
+    def is_open(self) -> bool:
+        """Whether the client is still there."""
+        transport = self.request.transport
+        return transport is not None and not transport.is_closing()
+
     async def say(self, kind: str, obj: dict[str, Any]) -> None:
         """Send an event that the server did not send."""
         await self.response.write(json.dumps({"type": kind, "object": obj}).encode() + b"\n")

@@ -64,7 +64,7 @@ class Renaming:
     def _carried_out(self, uid: str, name: str, new_name: str) -> entities.Head:
         try:
             return self._naming.carry_out(uid, new_name)
-        except (errors.AlreadyExists, errors.InUse, errors.Conflict):
+        except (errors.AlreadyExists, errors.InUse, errors.Conflict, errors.Forbidden):
             with contextlib.suppress(errors.RegistryError):
                 self._naming.end(uid, new_name)
             raise

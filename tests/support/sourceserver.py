@@ -1,0 +1,151 @@
+"""An unmodified MLflow server on SQLite as a pod, such as a team has before it has Podium.
+
+This machine reaches it by `kubectl port-forward`. Its volume is one of the cluster's claims, so that it can be scaled
+to 0 and comes back with what it knew.
+"""
+
+import collections.abc
+import contextlib
+import os
+import socket
+import subprocess
+import time
+import uuid
+from typing import Any
+
+from demo import kubectl as kubectl_program
+from tests.support import cluster, mlflowserver, s3
+
+Manifest = dict[str, Any]
+NAME = "mlflow"
+PORT = 5000
+START_SECONDS = 120.0
+_LABELS = {"app": NAME}
+
+
+def address(namespace: str) -> str:
+    """The server's address in the cluster."""
+    return f"http://{NAME}.{namespace}.svc:{PORT}"
+
+
+def manifests(namespace: str, image: str) -> list[Manifest]:
+    """The claim, the Service and the Deployment of one process, under Pod Security `restricted`."""
+    claim = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+    }
+    service = {"apiVersion": "v1", "kind": "Service", "spec": {"selector": _LABELS, "ports": [{"port": PORT}]}}
+    spec = {
+        "replicas": 1,
+        "selector": {"matchLabels": _LABELS},
+        "strategy": {"type": "Recreate"},
+        "template": {"metadata": {"labels": _LABELS}, "spec": _pod(namespace, image)},
+    }
+    deployment = {"apiVersion": "apps/v1", "kind": "Deployment", "spec": spec}
+    metadata = {"metadata": {"name": NAME, "namespace": namespace}}
+    return [each | metadata for each in (claim, service, deployment)]
+
+
+def _pod(namespace: str, image: str) -> Manifest:
+    hosts = f"{NAME}.{namespace}.svc:{PORT},127.0.0.1:*"  # as docs/mirror.md says
+    environment = mlflowserver.IN_CLUSTER_WEBHOOKS | {
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    }
+    container = {
+        "name": NAME,
+        "image": image,
+        "command": ["mlflow", "server"],
+        "args": [
+            f"--backend-store-uri=sqlite:////data/{uuid.uuid4().hex}.db",
+            "--default-artifact-root=/tmp/artifacts",
+            *("--host=0.0.0.0", f"--port={PORT}", "--workers=1", f"--allowed-hosts={hosts}"),
+        ],
+        "env": [{"name": name, "value": value} for name, value in environment.items()],
+        "ports": [{"containerPort": PORT}],
+        "readinessProbe": {"httpGet": {"path": "/health", "port": PORT}, "periodSeconds": 1, "failureThreshold": 120},
+        "resources": {"requests": {"cpu": "10m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "readOnlyRootFilesystem": True,
+        },
+        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}, {"name": "data", "mountPath": "/data"}],
+    }
+    return {
+        "terminationGracePeriodSeconds": 2,
+        "automountServiceAccountToken": False,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": 65532,
+            "fsGroup": 65532,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [container],
+        "volumes": [
+            {"name": "tmp", "emptyDir": {}},
+            {"name": "data", "persistentVolumeClaim": {"claimName": NAME}},
+        ],
+    }
+
+
+class Source:
+    """The server in its namespace; `url` is where this machine finds it while it is forwarded."""
+
+    def __init__(self, namespace: cluster.Namespace, kubectl: kubectl_program.Kubectl) -> None:
+        self._namespace, self._kubectl = namespace, kubectl
+        self._port = s3.free_ports(1)[0]
+        self._forwarding = contextlib.ExitStack()
+
+    @property
+    def url(self) -> str:
+        """Where this machine finds it."""
+        return f"http://127.0.0.1:{self._port}"
+
+    def scale(self, replicas: int) -> None:
+        """Scales it to 0 or 1, and waits until its pods are gone, or until it answers here."""
+        self._forwarding.close()
+        self._kubectl.run("scale", f"deployment/{NAME}", f"--replicas={replicas}", *self._in)
+        if replicas:
+            self.forward()
+        else:
+            cluster.wait_for("its pod to be gone", lambda: not self._namespace.list("Pod", f"app={NAME}"))
+
+    def forward(self) -> None:
+        """Waits until it is ready, and forwards its port to this machine."""
+        self._kubectl.run("rollout", "status", f"deployment/{NAME}", f"--timeout={START_SECONDS:.0f}s", *self._in)
+        self._forwarding.enter_context(self._forwarded())
+
+    def close(self) -> None:
+        """Ends the forwarding, and gives the volume back where the cluster does not do that by itself."""
+        claim = self._kubectl.get(self._namespace.name, "persistentvolumeclaim", NAME)
+        self._kubectl.tell("exec", f"deployment/{NAME}", *self._in, "--", "find", "/data", "-name", "*.db", "-delete")
+        self._forwarding.close()
+        self._kubectl.tell("delete", f"deployment/{NAME}", f"persistentvolumeclaim/{NAME}", *self._in)
+        if volume := (claim or {}).get("spec", {}).get("volumeName"):
+            self._kubectl.tell("patch", "persistentvolume", volume, '--patch={"spec": {"claimRef": null}}')
+
+    @contextlib.contextmanager
+    def _forwarded(self) -> collections.abc.Iterator[None]:
+        command = ["kubectl", "port-forward", f"service/{NAME}", f"{self._port}:{PORT}", *self._in]
+        environment = os.environ | self._kubectl.environment
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+        try:
+            self._await_port(process)
+            yield
+        finally:
+            process.kill()
+            process.wait()
+
+    def _await_port(self, process: subprocess.Popen[bytes]) -> None:
+        end = time.monotonic() + 20
+        while process.poll() is None and time.monotonic() < end:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self._port), 1):
+                return
+            time.sleep(0.05)
+        raise AssertionError("kubectl port-forward does not listen")
+
+    @property
+    def _in(self) -> tuple[str]:
+        return (f"--namespace={self._namespace.name}",)
