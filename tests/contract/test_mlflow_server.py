@@ -2,6 +2,7 @@
 
 import collections.abc
 import dataclasses
+import json
 import time
 from typing import Any
 
@@ -14,7 +15,7 @@ from sklearn import linear_model
 from localcluster import context
 from podium.kube import configmaps, session
 from podium.registry import store
-from tests.support import s3, trackingserver, workers
+from tests.support import cluster, s3, trackingserver, workers
 
 WORKERS = 4
 TRIES = 1000
@@ -140,6 +141,30 @@ def test_a_client_can_use_the_registry_directly_beside_the_tracking_server(
     assert (move.actor.via, move.actor.verified) == ("kubernetes", True)  # and not the operating system's user
     location = tracking.registry.get_version("direct", 1).artifact_uri
     assert location.startswith(f"mlflow-artifacts://127.0.0.1:{tracking.port}/")
+
+
+@pytest.mark.parametrize("way", ["through the server", "directly"])
+def test_a_prompt_that_a_traced_call_loads_is_linked_to_its_trace(
+    tracking: Tracking, target: context.Target, client: Any, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    if way == "directly":
+        monkeypatch.setenv("KUBECONFIG", str(target.kubeconfig))
+        mlflow.set_registry_uri(f"configmap://{tracking.namespace}?context={target.context}")
+    name = f"greeting-{way.replace(' ', '-')}"
+    mlflow.genai.register_prompt(name, "Hello {{name}}")
+    experiment = mlflow.set_experiment(name).experiment_id
+
+    @mlflow.trace
+    def greet() -> str:
+        return str(mlflow.genai.load_prompt(f"prompts:/{name}/1").format(name="Ann"))
+
+    assert greet() == "Hello Ann"
+    mlflow.flush_trace_async_logging()
+    traces = {"locations": [experiment], "return_type": "list", "include_spans": False}
+    by_prompt = f'prompt = "{name}/1"'  # MLflow links in the background
+    [found] = cluster.wait_for("the link", lambda: mlflow.search_traces(filter_string=by_prompt, **traces))
+    assert [found.info.trace_id] == [trace.info.trace_id for trace in mlflow.search_traces(**traces)]
+    assert json.loads(found.info.tags["mlflow.linkedPrompts"]) == [{"name": name, "version": "1"}]
 
 
 def test_refusals_reach_the_client_at_once_with_their_sentences(client: Any) -> None:
