@@ -286,6 +286,17 @@ def test_own_writes_are_listed_and_those_of_others_soon_though_a_watch_died_sile
     assert time.monotonic() - begun < 2 * SILENCE_SECONDS
 
 
+def test_in_a_registry_at_rest_lists_still_come_from_the_watch(site: Site) -> None:
+    worker = site.worker()
+    worker.registry.create_model("iris")
+    worker.registry.list_models()
+    asked, end = site.lists(), time.monotonic() + 4 * SILENCE_SECONDS
+    while time.monotonic() < end:
+        assert [head.name for head in worker.registry.list_models()] == ["iris"]
+        time.sleep(0.1)
+    assert site.lists() == asked
+
+
 def test_an_expired_resource_version_is_followed_by_a_new_list(site: Site) -> None:
     worker = site.worker()
     worker.registry.create_model("iris")

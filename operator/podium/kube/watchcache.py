@@ -1,10 +1,10 @@
 """The watch cache: what a worker of a tracking server knows of one registry, kept current by a watch in a thread.
 
 The list is read in pages and replaces the catalog, decoding only what has changed; the watch goes on from there. It is
-begun again every WATCH_SECONDS, because the server sends a bookmark before it ends one: so silence is noticed soon, and
-a catalog is never used that has heard nothing for SILENCE_SECONDS. That bounds how old a list can be with respect to
-writes that did not go through this server; its own are waited for (see mark): all of them, or for the models alone
-those of claims and heads.
+begun again every WATCH_SECONDS: that the server ends one when it was asked to shows that nothing was missed (bookmarks
+do not come while all ConfigMaps of a cluster rest). So silence is noticed soon, and a catalog is never used that has
+heard nothing for SILENCE_SECONDS. That bounds how old a list can be with respect to writes that did not go through this
+server; its own are waited for (see mark): all of them, or for the models alone those of claims and heads.
 The thread begins with the first read and ends with the process; after a fork the store opens anew.
 """
 
@@ -21,7 +21,7 @@ from podium.registry import backend, catalog, keys
 
 WATCH_SECONDS = 15
 SILENCE_SECONDS = 20.0
-"""Nothing heard for this long, neither event nor bookmark: the watch is dead, and the catalog is not used."""
+"""Nothing heard for this long, neither event, bookmark nor end: the watch is dead, and the catalog is not used."""
 FIRST_SECONDS = 10.0
 """How long a list waits for the first copy; then it is a consistent one of the API server."""
 CATCH_UP_SECONDS = 1.0
@@ -192,10 +192,14 @@ class WatchCache:
             "allowWatchBookmarks": "true",
             "timeoutSeconds": str(round(self._watch_seconds)),
         }
+        begun = time.monotonic()
         for kind, obj in self._session.watch(self._path, query=query, silence_seconds=self._silence_seconds):
             self._take(kind, obj)
             self._fruitless = 0
             self._heard_of(obj["metadata"]["resourceVersion"])
+        if time.monotonic() - begun >= self._watch_seconds / 2:  # not one that a server ends at once, again and again
+            self._fruitless = 0
+        self._heard_of(self._position)
 
     def _take(self, kind: str, obj: session.Manifest) -> None:
         known, name = self._catalog, obj["metadata"].get("name", "")

@@ -2,7 +2,7 @@
 
 MLflow's parsers read the texts, so that what they refuse is refused in their words; everything else is as in MLflow's
 SQL store and not as in its SearchModelUtils and SearchModelVersionUtils, which have other order keys, another default
-order and no rule for prompts. A query is read once, into predicates and sort keys, before anything is searched.
+order and no rule for prompts. A query is read once, into sieves and sort keys, before anything is searched.
 """
 
 import contextlib
@@ -43,18 +43,21 @@ class Query(Generic[T]):
     """A search that was read; `names`: no other model has a result, None: any may have."""
 
     names: Collection[str] | None
-    _holds: Callable[[T], bool] | None
+    _sieves: Sequence[conditions.Sieve[T]]
     _are_prompts_wanted: bool
-    _without_prompts: Callable[[list[T]], list[T]]
+    _without_prompts: Callable[[list[T], list[T]], list[T]]
+    """What was found, and all that was searched."""
     _sort_keys: tuple[tuple[Callable[[T], Any], bool], ...]
     _max_results: int
     _offset: int
 
     def page(self, items: list[T]) -> Page[T]:
         """The page asked for, of all items by name, and versions of one name by number, the newest first."""
-        found = items if self._are_prompts_wanted else self._without_prompts(items)
-        if self._holds is not None:
-            found = list(filter(self._holds, found))
+        found = items
+        for sieve in self._sieves:
+            found = sieve(found)
+        if not self._are_prompts_wanted:
+            found = self._without_prompts(found, items)
         for key, is_ascending in reversed(self._sort_keys):  # sorting is stable: the last one first
             found = sorted(found, key=key, reverse=not is_ascending)
         rows = found[self._offset : self._offset + self._max_results + 1]  # one more: is there a next page?
@@ -77,9 +80,9 @@ def models(
     wants_prompts = _wants_prompts(parsed)
     return Query(
         names=_names(parsed),
-        _holds=conditions.all_of([_model_predicate(each) for each in _counting(parsed, wants_prompts)]),
+        _sieves=[_model_sieve(each) for each in _counting(parsed, wants_prompts)],
         _are_prompts_wanted=wants_prompts,
-        _without_prompts=lambda heads: [head for head in heads if head.tags.get(_PROMPT) != "true"],
+        _without_prompts=lambda found, _: [head for head in found if head.tags.get(_PROMPT) != "true"],
         _sort_keys=tuple((_MODEL_KEYS[key], is_ascending) for key, is_ascending in order),
         _max_results=max_results,
         _offset=offset,
@@ -96,11 +99,11 @@ def versions(
     with _understood("The filter", filter_string):
         parsed = search_utils.SearchModelVersionUtils.parse_search_filter(filter_string)
     wants_prompts = _wants_prompts(parsed)
-    predicates = [_version_predicate(each) for each in _counting(parsed, wants_prompts)]
+    sieves = [_version_sieve(each) for each in _counting(parsed, wants_prompts)]
     order = _version_order(order_by) if order_by else [("last_updated_timestamp", False)]
     return Query(
         names=_names(parsed),
-        _holds=conditions.all_of(predicates),
+        _sieves=sieves,
         _are_prompts_wanted=wants_prompts,
         _without_prompts=_without_versions_of_prompts,
         _sort_keys=tuple((_VERSION_KEYS[key], is_ascending) for key, is_ascending in order),
@@ -126,28 +129,31 @@ _VERSION_TEXTS: dict[str, Callable[[VersionOf], str | None]] = {
 }
 
 
-def _model_predicate(condition: conditions.Condition) -> Callable[[entities.Head], bool]:
+def _model_sieve(condition: conditions.Condition) -> conditions.Sieve[entities.Head]:
     key, comparator, expected = condition["key"], condition["comparator"], condition["value"]
     if condition["type"] == conditions.TAG:
         conditions.check_comparator("tag", comparator, conditions.TEXT)
-        return conditions.predicate(lambda head: head.tags.get(key), comparator, expected)
+        return conditions.sieve(lambda head: head.tags.get(key), comparator, expected)
     conditions.check_comparator("attribute", comparator, conditions.TEXT | conditions.LISTS)
-    return conditions.predicate(_MODEL_KEYS[key], comparator, expected)
+    return conditions.sieve(_MODEL_KEYS[key], comparator, expected)
 
 
-def _version_predicate(condition: conditions.Condition) -> Callable[[VersionOf], bool]:
+def _version_sieve(condition: conditions.Condition) -> conditions.Sieve[VersionOf]:
     key, comparator, expected = condition["key"], condition["comparator"], condition["value"]
     if condition["type"] == conditions.TAG:
         conditions.check_comparator("tag", comparator, conditions.TEXT)
-        return conditions.predicate(lambda found: found[1].tags.get(key), comparator, expected)
+        sieve = conditions.sieve(lambda found: found[1].tags.get(key), comparator, expected)
+        if comparator == "=":  # the usual one, without a call for each version
+            return lambda items: [each for each in items if each[1].tags.get(key) == expected]
+        return sieve
     if key == "version_number":
         conditions.check_comparator(f"attribute {key}", comparator, conditions.NUMBERS)
-        return conditions.predicate(_VERSION_KEYS[key], comparator, conditions.whole_number(key, expected))
+        return conditions.sieve(_VERSION_KEYS[key], comparator, conditions.whole_number(key, expected))
     has_lists = key in ("name", "run_id")
     conditions.check_comparator(
         "attribute", comparator, conditions.TEXT | (conditions.LISTS if has_lists else frozenset())
     )
-    return conditions.predicate(_VERSION_TEXTS[key], comparator, expected)
+    return conditions.sieve(_VERSION_TEXTS[key], comparator, expected)
 
 
 def _names(parsed: Iterable[conditions.Condition]) -> Collection[str] | None:
@@ -177,9 +183,9 @@ def _counting(parsed: Iterable[conditions.Condition], wants_prompts: bool) -> It
             conditions.check_comparator("tag", each["comparator"], conditions.TEXT)
 
 
-def _without_versions_of_prompts(found: list[VersionOf]) -> list[VersionOf]:
+def _without_versions_of_prompts(found: list[VersionOf], items: list[VersionOf]) -> list[VersionOf]:
     """Of a model that has a version of a prompt, no version is an ordinary one."""
-    prompts = {head.uid for head, version in found if version.tags.get(_PROMPT) == "true"}
+    prompts = {head.uid for head, version in items if version.tags.get(_PROMPT) == "true"} if found else frozenset()
     return [each for each in found if each[0].uid not in prompts] if prompts else found
 
 

@@ -49,13 +49,13 @@ def test_a_pattern_that_ends_in_a_backslash_is_refused_with_what_to_write() -> N
 @pytest.mark.parametrize("comparator", ["=", "!=", "LIKE", "ILIKE", "IN", "NOT IN"])
 def test_nothing_meets_no_condition(comparator: str) -> None:
     expected: Any = ("a",) if comparator in conditions.LISTS else "a"
-    assert not conditions.predicate(lambda _: None, comparator, expected)(object())
+    assert conditions.sieve(lambda _: None, comparator, expected)([object()]) == []
 
 
 @pytest.mark.parametrize("comparator", ["=", "!=", "LIKE", "ILIKE", "<", ">"])
 def test_a_list_beside_a_comparator_of_one_value_is_refused(comparator: str) -> None:
     with pytest.raises(exceptions.MlflowException, match="Invalid value"):
-        conditions.predicate(str, comparator, ("a", "b"))
+        conditions.sieve(str, comparator, ("a", "b"))
 
 
 @pytest.mark.parametrize(
