@@ -4,7 +4,6 @@ Each swap leaves its id in the object's `writes`. When an answer is lost, the ne
 was taken, so that nothing (an alias's move in the history above all) happens twice.
 """
 
-import contextlib
 import dataclasses
 import secrets
 from collections.abc import Callable
@@ -123,9 +122,12 @@ class _Change(Generic[T]):
 
     def tried(self, known: reading.Stored[T]) -> _Order[T] | None:
         """The same of an object that may be old, which is no reason to refuse anything."""
-        with contextlib.suppress(errors.RegistryError):
+        try:
             return self.order(known)
-        return None
+        except (errors.Unavailable, errors.Forbidden):  # it would be so again, and be told twice as late
+            raise
+        except errors.RegistryError:
+            return None
 
 
 class _Lost:
