@@ -141,13 +141,12 @@ class Catalog:
 
     def version(self, head: entities.Head, number: int) -> entities.Version:
         """A version of the model. Raises NotFound with the nearest numbers, and CorruptRegistry."""
+        if stored := self.stored_version(head, number):
+            return stored[1]
         version = self._versions.get(keys.version_name(head.uid, number))
         if isinstance(version, errors.CorruptRegistry):
             raise _again(version)
-        is_committed = 1 <= number <= head.last_version
-        if version and is_committed and not version.deleted and number not in head.deleting:
-            return transitions.shown(head, version)
-        what = "was deleted" if is_committed else "does not exist"
+        what = "was deleted" if 1 <= number <= head.last_version else "does not exist"
         raise errors.NotFound(
             f"version {number} of {_short(head.name)} {what}{self._neighbours(head, number)}", "version"
         )

@@ -55,10 +55,9 @@ class Reader:
 
     def numbered(self, name: str, number: int) -> tuple[entities.Head, entities.Version]:
         """A version as it is now, with its model. Raises NotFound."""
-        if known := self._watch.models():
+        if (known := self._watch.models()) and (shown := known.stored_model(name)):
             with contextlib.suppress(errors.NotFound, errors.CorruptRegistry):
-                head = known.find(name)
-                return head, self.version(head, number).entity
+                return shown[1], self.version(shown[1], number).entity
         model, version = self.model_with(name, lambda _: number)
         return model.entity, version.entity
 

@@ -242,6 +242,22 @@ class WatchedBackend(memory.MemoryBackend):
         return stored
 
 
+class PunctualWatch:
+    """A watch that has always shown everything."""
+
+    def __init__(self, known: catalog.Catalog) -> None:
+        self._known = known
+
+    def seen(self) -> catalog.Catalog | None:
+        return self._known
+
+    def models(self) -> catalog.Catalog | None:
+        return self._known
+
+    def caught_up(self, *, briefly: bool = False) -> catalog.Catalog | None:
+        return self._known
+
+
 class LateWatch:
     """The watch of one worker of a server through which all writes go; it is late by as much as chance will have it.
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from podium import errors
-from podium.registry import catalog, checking, entities, store, watching
+from podium.registry import checking, entities, store
 from tests.support import effort
 from tests.unit.registry import factories
 
@@ -260,21 +260,11 @@ class RegistryMachine(RuleBasedStateMachine):
 
     @invariant()
     def a_catalog_lists_the_same(self) -> None:
-        watched = store.Registry(self.records, watch=Punctual(self.records.catalog))
+        watched = store.Registry(self.records, watch=factories.PunctualWatch(self.records.catalog))
         assert watched.list_models() == self.registry.list_models()
         assert watched.list_all_versions() == self.registry.list_all_versions()
         for name in self.models:
             assert watched.list_versions(name) == self.registry.list_versions(name)
-
-
-class Punctual(watching.Unwatched):
-    """A watch that has always shown everything."""
-
-    def __init__(self, known: catalog.Catalog) -> None:
-        self._known = known
-
-    def caught_up(self, *, briefly: bool = False) -> catalog.Catalog | None:
-        return self._known
 
 
 class ServerMachine(RegistryMachine):

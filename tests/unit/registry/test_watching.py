@@ -3,7 +3,7 @@
 import pytest
 
 from podium import errors
-from podium.registry import backend, catalog, store, watching
+from podium.registry import backend, store
 from tests.unit.registry import factories
 
 
@@ -21,19 +21,9 @@ class Away(factories.WatchedBackend):
         return super().get(name)
 
 
-class Shown(watching.Unwatched):
-    """A watch that has shown everything so far, and that need not be all."""
-
-    def __init__(self, known: catalog.Catalog) -> None:
-        self._known = known
-
-    def seen(self) -> catalog.Catalog | None:
-        return self._known
-
-
 def test_a_read_without_an_answer_is_told_after_one_deadline_and_not_made_again() -> None:
     records = Away()
-    registry = store.Registry(records, watch=Shown(records.catalog))
+    registry = store.Registry(records, watch=factories.PunctualWatch(records.catalog))
     uid = registry.create_model("iris").uid
     registry.create_version("iris", source="s3://models/1")
     records.failures = []
