@@ -3,7 +3,6 @@
 The faults come from a proxy; what is behind it is a real API server, so that nothing half written can hide.
 """
 
-import asyncio
 import collections.abc
 import dataclasses
 import time
@@ -19,7 +18,7 @@ from podium import errors
 from podium.kube import configmaps, session
 from podium.mlflow_plugin import translate
 from podium.registry import checking, entities, store
-from tests.support import apiproxy, cluster
+from tests.support import apiproxy, cluster, mlflowfaults
 
 JOE = entities.Actor("joe", "basic", True)
 DEADLINE_SECONDS = 3.0
@@ -109,40 +108,15 @@ CALLS = {
     ),
     "delete model": Call(lambda r: r.delete_model("iris"), lambda r: r.list_models() == []),
 }
+BUSY = mlflowfaults.refused(429, "TooManyRequests", "too many requests", **{"Retry-After": "1"})
 FAULTS = ("429 with Retry-After", "500", "503", "half an answer", "the answer of a write is lost", "slow")
-
-
-def slow(site: Site) -> apiproxy.Act:
-    async def act(request: web.Request) -> web.StreamResponse:
-        await asyncio.sleep(0.3)
-        return await site.through.proxy.forward(request)
-
-    return act
-
-
-def lost(site: Site) -> apiproxy.Act:
-    async def act(request: web.Request) -> web.StreamResponse:
-        await site.through.proxy.forward(request)
-        assert request.transport
-        request.transport.abort()
-        raise ConnectionResetError
-
-    return act
-
-
-def busy(_: Site) -> apiproxy.Act:
-    async def act(request: web.Request) -> web.StreamResponse:
-        status = apiproxy.status(429, "TooManyRequests", "too many requests")
-        return web.json_response(status, status=429, headers={"Retry-After": "1"})
-
-    return act
 
 
 def inject(site: Site, fault: str) -> None:
     proxy = site.through.proxy
     match fault:
         case "429 with Retry-After":
-            site.fault(apiproxy.is_any, busy(site), times=1)
+            site.fault(apiproxy.is_any, BUSY, times=1)
         case "500":
             site.fault(apiproxy.is_any, proxy.refuse(500, "InternalError", "etcdserver: leader changed"), times=2)
         case "503":
@@ -150,9 +124,9 @@ def inject(site: Site, fault: str) -> None:
         case "half an answer":
             site.fault(is_read, proxy.break_off, times=2)
         case "the answer of a write is lost":
-            site.fault(is_write, lost(site), times=2)
+            site.fault(is_write, mlflowfaults.lost(proxy), times=2)
         case "slow":
-            site.fault(apiproxy.is_any, slow(site))
+            site.fault(apiproxy.is_any, mlflowfaults.slow(proxy))
 
 
 @pytest.mark.parametrize("fault", FAULTS)

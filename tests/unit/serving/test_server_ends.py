@@ -27,7 +27,7 @@ def test_after_the_stop_signal_it_answers_on_for_the_drain_asks_to_reconnect_and
         assert [answer.status_code for answer in answers] == [200] * 10
         assert {answer.headers["connection"] for answer in answers} == {"close"}
         assert httpx.get(f"{server.url}/health").status_code == 503
-        body = json.dumps({"inputs": [[99.0, 3.5]]})
+        body = json.dumps({"inputs": [[99.0, 6.5]]})
         slow.request("POST", "/invocations", body, {"content-type": "application/json"})
         assert slow.getresponse().status == 200
         assert time.monotonic() - stopped > 6
