@@ -115,5 +115,5 @@ def test_the_namespace_of_the_examples_is_accepted_with_the_local_clusters_crede
 
 def test_the_table_of_examples_names_every_file() -> None:
     table = (EXAMPLES / "README.md").read_text()
-    files = {path.name for path in EXAMPLES.iterdir()} - {"README.md"}
+    files = {path.name for path in EXAMPLES.iterdir() if path.is_file()} - {"README.md"}
     assert files == {name for name in files if f"[`{name}`]({name})" in table}

@@ -74,8 +74,12 @@ class Lab:
         return str(conditions[names.GATES_PASSED]["message"])
 
     def events(self, reason: str) -> list[str]:
-        """What Events of this reason say."""
-        return [each["note"] for each in self.site.namespace.list("Event") if each.get("reason") == reason]
+        """What Events of this reason say, which come after the condition that they are about."""
+
+        def said() -> list[str]:
+            return [each["note"] for each in self.site.namespace.list("Event") if each.get("reason") == reason]
+
+        return support.wait_for(f"an Event {reason}", said)
 
 
 @pytest.fixture

@@ -54,9 +54,9 @@ class Bench:
 
     def __init__(self, proxy: faultproxy.Proxy, truth: str) -> None:
         self.registry = store.Registry(memory.MemoryBackend(), mirrors=True)
-        self.source = source.Source(proxy.url, call_seconds=CALL_SECONDS)
+        self.source = source.Source(proxy.url)
         self.mirror = mirror.Mirror(self.registry, self.source, truth)
-        self.truth = source.Source(truth, call_seconds=CALL_SECONDS)  # the limit is the process's
+        self.truth = source.Source(truth)
 
     def shown(self) -> dict[str, Any]:
         """What is here, as the server would show it."""
@@ -74,7 +74,11 @@ class Bench:
 
 
 @pytest.fixture
-def bench(client: mlflow.MlflowClient, proxy: faultproxy.Proxy, server: mlflowserver.Server) -> Bench:
+def bench(
+    client: mlflow.MlflowClient, proxy: faultproxy.Proxy, server: mlflowserver.Server, monkeypatch: pytest.MonkeyPatch
+) -> Bench:
+    for name, value in source.limits(CALL_SECONDS).items():
+        monkeypatch.setenv(name, value)
     bench = Bench(proxy, server.url)
     bench.mirror.follow_all()
     assert bench.shown() == bench.expected()

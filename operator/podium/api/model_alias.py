@@ -29,7 +29,8 @@ class Previous(common.Model):
 
     delay: common.Duration = pydantic.Field(
         "60s",
-        description="How long its pods stay after the switch, for a quick return and for kept-alive connections.",
+        description="How long its pods stay after the switch, for a quick return and for kept-alive connections. They "
+        "leave before that when a third version is on its way, 5 seconds after it is asked for.",
     )
 
 

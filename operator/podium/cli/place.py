@@ -93,6 +93,7 @@ class Cluster:
         """See Place."""
         from podium.sync import source  # MLflow takes seconds to import
 
+        os.environ |= source.limits()
         return source.Source(uri)
 
 

@@ -1,8 +1,8 @@
 """How many pods each revision is to have, and which revisions are no longer needed.
 
 What receives traffic, or is about to, has all that are asked for. The previous one keeps its pods for
-`rollout.previous.delay`, or until a third revision is on its way: while a switch lasts the alias's Service selects
-every revision, so no more than two may answer. Everything else is scaled to 0, and the oldest beyond
+`rollout.previous.delay`, or until a third revision has been on its way for a while: when its switch begins the alias's
+Service selects every revision, so no more than two may answer. Everything else is scaled to 0, and the oldest beyond
 `rollout.revisionHistoryLimit` are deleted.
 """
 
@@ -11,6 +11,9 @@ import collections.abc
 from podium.api import conditions
 from podium.rollout import actions, bluegreen, desire, progress
 from podium.rollout import world as worlds
+
+FORGOTTEN_SECONDS = 5.0
+"""How long the previous revision's pods stay although a third one is on its way: proxies may be late to forget them."""
 
 
 def kept_warm(world: worlds.World, now: progress.Progress, wanted: desire.Target | worlds.Problem) -> frozenset[str]:
@@ -21,17 +24,26 @@ def kept_warm(world: worlds.World, now: progress.Progress, wanted: desire.Target
         warm |= {moving.to.name} | ({moving.from_.name} if moving.from_ else set())
     elif isinstance(wanted, desire.Target) and _may_begin(world, now, wanted):
         warm.add(wanted.ref.name)
-    if now.previous and _is_within_delay(world, now) and (moving is None or moving.to == now.previous):
+    if now.previous and _seconds_left(world, now) > 0:
         warm.add(now.previous.name)
     return frozenset(warm)
 
 
+def _seconds_left(world: worlds.World, now: progress.Progress) -> float:
+    """How long the previous revision still keeps its pods; 0 or less: no longer."""
+    if now.retire_at is None:
+        return 0.0
+    left = (conditions.parse_time(now.retire_at) - world.now).total_seconds()
+    moving = now.transition
+    if moving is None or not bluegreen.is_open(moving) or moving.to == now.previous:
+        return left
+    if moving.phase != bluegreen.PREPARING:
+        return 0.0
+    return min(left, FORGOTTEN_SECONDS - world.elapsed(moving.started_at))
+
+
 def _may_begin(world: worlds.World, now: progress.Progress, wanted: desire.Target) -> bool:
     return not (world.spec.paused or wanted.barred or progress.has_failed(world, now, wanted))
-
-
-def _is_within_delay(world: worlds.World, now: progress.Progress) -> bool:
-    return now.retire_at is not None and conditions.parse_time(now.retire_at) > world.now
 
 
 def resized(
@@ -68,6 +80,5 @@ def unneeded(world: worlds.World, warm: collections.abc.Set[str]) -> list[action
 def again_after(world: worlds.World, now: progress.Progress) -> float | None:
     """Seconds until the previous revision is retired; None if it is already, or its time is over."""
     previous = world.revisions.get(now.previous.name) if now.previous else None
-    if not now.retire_at or previous is None or not previous.replicas or not _is_within_delay(world, now):
-        return None
-    return (conditions.parse_time(now.retire_at) - world.now).total_seconds()
+    left = _seconds_left(world, now)
+    return left if previous and previous.replicas and left > 0 else None

@@ -28,6 +28,7 @@ def main() -> int:
         sys.stderr.write(f"podium-sync: {error}\n")
         return 2
     logs.configure(chosen.log_level)
+    os.environ |= source.limits()
     try:
         asyncio.run(run(chosen))
     except errors.PodiumError as error:

@@ -6,7 +6,6 @@ that a model is gone is what the server says when it is asked for it by name.
 """
 
 import dataclasses
-import os
 import re
 import urllib.parse
 from collections.abc import Iterable
@@ -36,12 +35,20 @@ _USER = re.compile(r"://[^/\s]*@")
 _LOGGED_MODEL = re.compile(r"models:/(m-[0-9a-f]{32})")
 
 
+def limits(call_seconds: float = CALL_SECONDS) -> dict[str, str]:
+    """The environment of a process in which calls end in time: MLflow's client takes limits from there alone."""
+    return {
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",  # else a call that fails takes four minutes
+        "MLFLOW_HTTP_REQUEST_TIMEOUT": str(max(1, round(call_seconds))),
+    }
+
+
 class Source:
     """The registry of an MLflow server, or of a database (`sqlite:///…`, `postgresql://…`), by its URI.
 
     `destination`: where that server keeps proxied artifacts, such as s3://bucket/path, if pullers reach it. Credentials
-    come from the URI or from MLflow's own variables. MLflow's client takes limits from the environment alone, so this
-    sets them for the process. Every method raises errors.ServerFailed; safe to use from one thread at a time.
+    come from the URI or from MLflow's own variables, and so do the limits of a call (`limits`). Every method raises
+    errors.ServerFailed; safe to use from one thread at a time.
     """
 
     def __init__(
@@ -49,11 +56,8 @@ class Source:
         uri: str,
         *,
         destination: str | None = None,
-        call_seconds: float = CALL_SECONDS,
         page_size: int = PAGE_SIZE,
     ) -> None:
-        os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"  # else a call that fails takes four minutes
-        os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] = str(max(1, round(call_seconds)))
         self._uri, self._destination, self._page_size = uri, destination, page_size
         self._client: Any = None
         self._is_remote = urllib.parse.urlsplit(uri).scheme in ("http", "https")

@@ -8,7 +8,7 @@ from podium import names
 from podium.api import model_alias
 from podium.desired import labels
 from podium.desired import pods as pods_of
-from podium.rollout import actions, bluegreen
+from podium.rollout import actions, bluegreen, retire
 from podium.rollout import world as worlds
 from tests.unit.rollout import simulator
 
@@ -210,12 +210,29 @@ def test_a_third_version_waits_until_a_switch_under_way_is_finished(cluster: sim
     cluster.settle()
     assert cluster.status.rollout is not None
     assert (cluster.status.rollout.to.version, cluster.status.rollout.phase) == (2, "Overlapping")
-    cluster.wait(3)
-    cluster.settle()
-    cluster.wait(3)
+    for _ in range(5):
+        cluster.wait(3)
     assert cluster.status.served is not None
     assert cluster.status.served.version == 3
     assert [entry.version for entry in cluster.status.history] == [3, 2, 1]
+
+
+def test_a_third_version_takes_the_first_ones_pods_only_when_proxies_have_had_time_to_forget_them(
+    cluster: simulator.Cluster,
+) -> None:
+    cluster.designate(2)
+    cluster.settle()
+    cluster.wait(3)
+    cluster.designate(3)
+    cluster.settle()
+    assert (cluster.of_version(1).replicas, cluster.of_version(3).replicas) == (2, 2)
+    assert cluster.pass_once().again_after == retire.FORGOTTEN_SECONDS
+    cluster.wait(retire.FORGOTTEN_SECONDS)
+    assert cluster.of_version(1).replicas == 0
+    cluster.wait(3)
+    cluster.wait(3)
+    assert cluster.status.served is not None
+    assert cluster.status.served.version == 3
 
 
 def test_an_alias_moved_back_while_pods_are_made_ready_abandons_the_candidate(cluster: simulator.Cluster) -> None:
