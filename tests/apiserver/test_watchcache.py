@@ -96,7 +96,7 @@ def test_what_a_worker_was_answered_is_in_the_next_list_of_every_worker(site: Si
                 stale += [version.number for version in reader.registry.list_versions("iris")][:1] != [number]
             case 1:
                 writer.registry.set_version_tag("iris", number, "try", str(attempt))
-                [(_, newest), *_] = reader.registry.list_all_versions()
+                [[(_, newest), *_]] = reader.registry.list_all_versions()
                 stale += newest.tags.get("try") != str(attempt)
             case _:
                 writer.registry.set_alias("iris", "champion", number)
@@ -243,7 +243,7 @@ def test_what_another_server_did_is_neither_undone_nor_overlooked_by_a_worker_wh
             site.direct.create_version(case.__name__, source=f"s3://b/{number}")
         site.direct.set_alias(case.__name__, "champion", 1)
     worker = site.worker(silence_seconds=3600)
-    assert settled(lambda: len(worker.registry.list_all_versions()) == 2 * len(cases))
+    assert settled(lambda: len(worker.registry.list_all_versions()) == len(cases))
     assert settled(lambda: len(site.through.proxy.streams) == 1)
     site.through.silence()
     for case in cases:

@@ -12,7 +12,7 @@ T = TypeVar("T")
 SAMPLE = "sample"
 _ONE_OF = 6
 
-settings.register_profile(SAMPLE)
+settings.register_profile(SAMPLE, max_examples=100 // _ONE_OF)
 
 
 def is_sample() -> bool:

@@ -54,8 +54,5 @@ def of_models(registry: store.Registry, heads: Sequence[entities.Head]) -> list[
     """The same for each of many models."""
     if len(heads) <= _FEW_MODELS:
         return [of_model(registry, head) for head in heads]
-    versions: dict[str, list[entities.Version]] = {head.uid: [] for head in heads}
-    for head, version in registry.list_all_versions():
-        if head.uid in versions:
-            versions[head.uid].append(version)
-    return [by_stage(versions[head.uid]) for head in heads]
+    versions = {each[0][0].uid: each for each in registry.list_all_versions() if each}
+    return [by_stage(version for _, version in versions.get(head.uid, ())) for head in heads]

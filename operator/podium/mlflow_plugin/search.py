@@ -7,6 +7,7 @@ order and no rule for prompts. A query is read once, into sieves and sort keys, 
 
 import contextlib
 import dataclasses
+import functools
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
@@ -17,10 +18,11 @@ from mlflow.utils import search_utils
 
 from podium import errors
 from podium.mlflow_plugin import conditions
-from podium.registry import entities
+from podium.registry import entities, versionlist
 
+S = TypeVar("S")
 T = TypeVar("T")
-VersionOf = tuple[entities.Head, entities.Version]
+VersionOf = versionlist.VersionOf
 
 MODELS_LIMIT: int = model_registry.SEARCH_REGISTERED_MODEL_MAX_RESULTS_THRESHOLD
 VERSIONS_LIMIT: int = model_registry.SEARCH_MODEL_VERSION_MAX_RESULTS_THRESHOLD
@@ -39,25 +41,18 @@ class Page(Generic[T]):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Query(Generic[T]):
+class Query(Generic[S, T]):
     """A search that was read; `names`: no other model has a result, None: any may have."""
 
     names: Collection[str] | None
-    _sieves: Sequence[conditions.Sieve[T]]
-    _are_prompts_wanted: bool
-    _without_prompts: Callable[[list[T], list[T]], list[T]]
-    """What was found, and all that was searched."""
+    _find: Callable[[list[S]], list[T]]
     _sort_keys: tuple[tuple[Callable[[T], Any], bool], ...]
     _max_results: int
     _offset: int
 
-    def page(self, items: list[T]) -> Page[T]:
-        """The page asked for, of all items by name, and versions of one name by number, the newest first."""
-        found = items
-        for sieve in self._sieves:
-            found = sieve(found)
-        if not self._are_prompts_wanted:
-            found = self._without_prompts(found, items)
+    def page(self, searched: list[S]) -> Page[T]:
+        """The page asked for, of all models, or of the versions of all, by name."""
+        found = self._find(searched)
         for key, is_ascending in reversed(self._sort_keys):  # sorting is stable: the last one first
             found = sorted(found, key=key, reverse=not is_ascending)
         rows = found[self._offset : self._offset + self._max_results + 1]  # one more: is there a next page?
@@ -68,7 +63,7 @@ class Query(Generic[T]):
 
 def models(
     filter_string: str | None, max_results: Any, order_by: Sequence[str] | None, page_token: Any
-) -> Query[entities.Head]:
+) -> Query[entities.Head, entities.Head]:
     """A search for models. Raises MlflowException and InvalidInput."""
     if not isinstance(max_results, int) or max_results < -1:
         raise conditions.invalid(_not_a_count(max_results))
@@ -78,11 +73,12 @@ def models(
     order = _model_order(order_by or ())
     offset = _offset(page_token)
     wants_prompts = _wants_prompts(parsed)
+    sieves = [_model_sieve(each) for each in _counting(parsed, wants_prompts)]
+    if not wants_prompts:
+        sieves.append(lambda heads: [head for head in heads if head.tags.get(_PROMPT) != "true"])
     return Query(
         names=_names(parsed),
-        _sieves=[_model_sieve(each) for each in _counting(parsed, wants_prompts)],
-        _are_prompts_wanted=wants_prompts,
-        _without_prompts=lambda found, _: [head for head in found if head.tags.get(_PROMPT) != "true"],
+        _find=functools.partial(_sifted, sieves),
         _sort_keys=tuple((_MODEL_KEYS[key], is_ascending) for key, is_ascending in order),
         _max_results=max_results,
         _offset=offset,
@@ -91,7 +87,7 @@ def models(
 
 def versions(
     filter_string: str | None, max_results: Any, order_by: Sequence[str] | None, page_token: Any
-) -> Query[VersionOf]:
+) -> Query[versionlist.VersionList, VersionOf]:
     """A search for versions. Raises MlflowException and InvalidInput."""
     if not isinstance(max_results, int) or max_results < 1:
         raise conditions.invalid(_not_a_count(max_results))
@@ -99,13 +95,12 @@ def versions(
     with _understood("The filter", filter_string):
         parsed = search_utils.SearchModelVersionUtils.parse_search_filter(filter_string)
     wants_prompts = _wants_prompts(parsed)
-    sieves = [_version_sieve(each) for each in _counting(parsed, wants_prompts)]
+    tag, others = _by_tag(_counting(parsed, wants_prompts))
+    sieves = [_version_sieve(each) for each in others]
     order = _version_order(order_by) if order_by else [("last_updated_timestamp", False)]
     return Query(
         names=_names(parsed),
-        _sieves=sieves,
-        _are_prompts_wanted=wants_prompts,
-        _without_prompts=_without_versions_of_prompts,
+        _find=lambda lists: _sifted(sieves, _chosen(lists, tag, wants_prompts)),
         _sort_keys=tuple((_VERSION_KEYS[key], is_ascending) for key, is_ascending in order),
         _max_results=max_results,
         _offset=_offset(page_token),
@@ -142,10 +137,7 @@ def _version_sieve(condition: conditions.Condition) -> conditions.Sieve[VersionO
     key, comparator, expected = condition["key"], condition["comparator"], condition["value"]
     if condition["type"] == conditions.TAG:
         conditions.check_comparator("tag", comparator, conditions.TEXT)
-        sieve = conditions.sieve(lambda found: found[1].tags.get(key), comparator, expected)
-        if comparator == "=":  # the usual one, without a call for each version
-            return lambda items: [each for each in items if each[1].tags.get(key) == expected]
-        return sieve
+        return conditions.sieve(lambda found: found[1].tags.get(key), comparator, expected)
     if key == "version_number":
         conditions.check_comparator(f"attribute {key}", comparator, conditions.NUMBERS)
         return conditions.sieve(_VERSION_KEYS[key], comparator, conditions.whole_number(key, expected))
@@ -183,10 +175,31 @@ def _counting(parsed: Iterable[conditions.Condition], wants_prompts: bool) -> It
             conditions.check_comparator("tag", each["comparator"], conditions.TEXT)
 
 
-def _without_versions_of_prompts(found: list[VersionOf], items: list[VersionOf]) -> list[VersionOf]:
-    """Of a model that has a version of a prompt, no version is an ordinary one."""
-    prompts = {head.uid for head, version in items if version.tags.get(_PROMPT) == "true"} if found else frozenset()
-    return [each for each in found if each[0].uid not in prompts] if prompts else found
+def _by_tag(
+    parsed: Iterable[conditions.Condition],
+) -> tuple[tuple[str, str] | None, list[conditions.Condition]]:
+    """The first tag that is to have one value, by which a list is asked, and the conditions beside it."""
+    others = list(parsed)
+    for each in others:
+        if each["type"] == conditions.TAG and each["comparator"] == "=" and isinstance(each["value"], str):
+            others.remove(each)
+            return (each["key"], each["value"]), others
+    return None, others
+
+
+def _chosen(
+    lists: Iterable[versionlist.VersionList], tag: tuple[str, str] | None, wants_prompts: bool
+) -> list[VersionOf]:
+    """The versions with a tag, or all; of a model that has a version of a prompt, no version is an ordinary one."""
+    if not wants_prompts:
+        lists = [each for each in lists if not each.tagged(_PROMPT, "true")]
+    return [pair for each in lists for pair in (each.tagged(*tag) if tag else each)]
+
+
+def _sifted(sieves: Iterable[conditions.Sieve[T]], found: list[T]) -> list[T]:
+    for sieve in sieves:
+        found = sieve(found)
+    return found
 
 
 def _model_order(order_by: Sequence[str]) -> list[_Clause]:

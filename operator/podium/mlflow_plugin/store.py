@@ -38,7 +38,7 @@ from podium.mlflow_plugin import (
     workspaces,
 )
 from podium.registry import entities as registry_entities
-from podium.registry import store, transitions
+from podium.registry import store, transitions, versionlist
 
 _FEW_MODELS = 10
 """Up to so many are read one by one; above, all at once."""
@@ -345,14 +345,14 @@ class RegistryStore(webhooks.WebhookMethods, abstract_store.AbstractStore):  # t
                 found.append(self._registry.get_model(name))
         return found
 
-    def _versions(self, names: Collection[str] | None) -> list[search.VersionOf]:
-        """Versions by name, the newest first: all, or at least those of the models with these names."""
+    def _versions(self, names: Collection[str] | None) -> list[versionlist.VersionList]:
+        """The versions of models by name: of all, or at least of those with these names."""
         if names is None or len(names) > _FEW_MODELS:
             return self._registry.list_all_versions()
-        found: list[search.VersionOf] = []
+        found = []
         for name in sorted(names):
             with contextlib.suppress(errors.NotFound, errors.InvalidInput):  # no model can have that name, so none has
-                found += self._registry.list_model_versions(name)
+                found.append(self._registry.list_model_versions(name))
         return found
 
     def _model(self, head: registry_entities.Head) -> Any:

@@ -11,10 +11,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeAlias, TypeVar
 
 from podium import errors, names
-from podium.registry import backend, codec, entities, keys, policies, transitions
+from podium.registry import backend, codec, entities, keys, policies, transitions, versionlist
 
 T = TypeVar("T")
-VersionOf: TypeAlias = tuple[entities.Head, entities.Version]
 _NEAREST = 3
 _COMPARED_CHARACTERS = 64
 _Parsed: TypeAlias = (
@@ -52,8 +51,8 @@ class Catalog:
         """The ConfigMaps by name, without their data."""
         self._lock = threading.Lock()
         self._models: list[entities.Head] | None = None
-        self._pairs: dict[str, list[VersionOf]] = {}
-        """By model: its versions, newest first, as they were listed last; none for a model that changed since."""
+        self._lists: dict[str, versionlist.VersionList] = {}
+        """By model: its versions as they were listed last; none for a model that changed since."""
 
     def put(self, record: backend.Record) -> set[str]:
         """A ConfigMap is there, or changed: the uids of the models that it concerns. Raises nothing."""
@@ -94,19 +93,16 @@ class Catalog:
         with self._lock:
             return list(self._sorted_models())
 
-    def versions_of(self, name: str) -> list[VersionOf] | None:
-        """A model's versions that are there and parse, newest first, each with the model.
-
-        None: no such model, or none that parses.
-        """
+    def versions_of(self, name: str) -> versionlist.VersionList | None:
+        """A model's versions that parse; None: no such model, or none that parses."""
         with self._lock:
             head = self._named(name)
-            return list(self._sorted_versions(head)) if head else None
+            return self._listed(head) if head else None
 
-    def versions(self) -> list[VersionOf]:
-        """All versions of all models, by name and newest first."""
+    def versions(self) -> list[versionlist.VersionList]:
+        """The same of all models, by name."""
         with self._lock:
-            return [pair for head in self._sorted_models() for pair in self._sorted_versions(head)]
+            return [self._listed(head) for head in self._sorted_models()]
 
     def fault(self, name: str) -> errors.CorruptRegistry | None:
         """What is wrong with a ConfigMap, if it does not parse."""
@@ -216,7 +212,7 @@ class Catalog:
             self._models = None
         self._indices[kind][name] = parsed
         self._uids[name], self._records[name] = uid, record
-        self._pairs.pop(uid, None)
+        self._lists.pop(uid, None)
 
     def _forget(self, name: str) -> set[str]:
         if (uid := self._uids.pop(name, None)) is None:
@@ -232,7 +228,7 @@ class Catalog:
                 del self._numbers[uid]
         else:
             self._models = None
-        self._pairs.pop(uid, None)
+        self._lists.pop(uid, None)
         return {uid} if uid else set()
 
     def _named(self, name: str) -> entities.Head | None:
@@ -247,11 +243,11 @@ class Catalog:
             self._models = sorted(self.heads(), key=lambda head: head.name)
         return self._models
 
-    def _sorted_versions(self, head: entities.Head) -> list[VersionOf]:
-        pairs = self._pairs.get(head.uid)
-        if pairs is None:
-            pairs = self._pairs[head.uid] = listed(head, self._numbers.get(head.uid, {}))
-        return pairs
+    def _listed(self, head: entities.Head) -> versionlist.VersionList:
+        found = self._lists.get(head.uid)
+        if found is None:
+            found = self._lists[head.uid] = versionlist.VersionList(head, self._numbers.get(head.uid, {}))
+        return found
 
     def _neighbours(self, head: entities.Head, number: int) -> str:
         """The numbers next to one that is not there, looked for from near to far."""
@@ -266,15 +262,6 @@ class Catalog:
             if isinstance(version, entities.Version) and not version.deleted and number not in head.deleting:
                 return number
         return None
-
-
-def listed(head: entities.Head, versions: Mapping[int, entities.Version]) -> list[VersionOf]:
-    """Of a model's versions by number those that are committed and not deleted, as they are seen, newest first."""
-    return [
-        (head, transitions.shown(head, version))
-        for number, version in sorted(versions.items(), reverse=True)
-        if number <= head.last_version and not version.deleted and number not in head.deleting
-    ]
 
 
 def _parse(decode: Callable[[backend.Record], T], record: backend.Record) -> T | errors.CorruptRegistry:

@@ -4,7 +4,7 @@ A registry with a watch lists what that has shown. Without one, and whenever the
 consistent ones of the API server.
 """
 
-from podium.registry import access, catalog, codec, entities, keys, reading, validation
+from podium.registry import access, codec, entities, keys, reading, validation, versionlist
 
 
 class Listing(access.Access):
@@ -32,26 +32,26 @@ class Listing(access.Access):
         """A model's versions, newest first. Raises NotFound."""
         return [version for _, version in self.list_model_versions(name)]
 
-    def list_model_versions(self, name: str) -> list[catalog.VersionOf]:
+    def list_model_versions(self, name: str) -> versionlist.VersionList:
         """A model's versions, newest first, each with the model as it was then. Raises NotFound."""
         validation.check_model_name(name)
         if (known := self._watch.caught_up()) and (found := known.versions_of(name)) is not None:
             return found
         head = self.get_model(name)
         versions = reading.decoded(self._backend.list(keys.labels(keys.VERSION, head.uid)), codec.decode_version)
-        return catalog.listed(head, {version.number: version for version in versions})
+        return versionlist.VersionList(head, {version.number: version for version in versions})
 
-    def list_all_versions(self) -> list[catalog.VersionOf]:
-        """All versions of all models, by name and newest first."""
+    def list_all_versions(self) -> list[versionlist.VersionList]:
+        """The versions of all models, by name."""
         if known := self._watch.caught_up():
             return known.versions()
         with self._whole_list:
             return known.versions() if (known := self._watch.caught_up()) else self._consistent_versions()
 
-    def _consistent_versions(self) -> list[catalog.VersionOf]:
+    def _consistent_versions(self) -> list[versionlist.VersionList]:
         heads = self._consistent_models()
         by_uid: dict[str, dict[int, entities.Version]] = {head.uid: {} for head in heads}
         for version in reading.decoded(self._backend.list(keys.of_kind(keys.VERSION)), codec.decode_version):
             if version.model_uid in by_uid:
                 by_uid[version.model_uid][version.number] = version
-        return [pair for head in heads for pair in catalog.listed(head, by_uid[head.uid])]
+        return [versionlist.VersionList(head, by_uid[head.uid]) for head in heads]

@@ -53,12 +53,3 @@ def test_help_needs_neither_the_kubernetes_client_nor_mlflow() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
-
-
-def test_a_server_that_is_read_and_does_not_answer_holds_nobody_up_for_minutes() -> None:
-    program = (
-        "import os; from podium.cli import place; place.Cluster().source('http://127.0.0.1:1'); "
-        "print(os.environ['MLFLOW_HTTP_REQUEST_MAX_RETRIES'], os.environ['MLFLOW_HTTP_REQUEST_TIMEOUT'])"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout == "0 10\n"

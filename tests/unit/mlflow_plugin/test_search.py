@@ -8,7 +8,7 @@ from mlflow import exceptions
 
 from podium import errors, names
 from podium.mlflow_plugin import conditions, search, store
-from podium.registry import backend, entities, memory
+from podium.registry import backend, entities, memory, versionlist
 from podium.registry import store as registries
 
 PROMPT = "mlflow.prompt.is_prompt"
@@ -89,10 +89,12 @@ def test_pages_follow_each_other_without_gap_or_double() -> None:
 
 
 def test_a_model_with_a_version_of_a_prompt_is_hidden_with_all_its_versions() -> None:
-    prompt, model = head("p"), head("m")
+    prompt, model = head("p", last_version=2), head("m", last_version=1)
     tagged = entities.Version(prompt.uid, 2, "s3://b", tags={PROMPT: "true"})
-    versions = [(model, entities.Version(model.uid, 1, "s3://b")), (prompt, tagged)]
-    versions.append((prompt, entities.Version(prompt.uid, 1, "s3://b")))
+    versions = [
+        versionlist.VersionList(model, {1: entities.Version(model.uid, 1, "s3://b")}),
+        versionlist.VersionList(prompt, {1: entities.Version(prompt.uid, 1, "s3://b"), 2: tagged}),
+    ]
     hidden = search.versions("version_number = 1", 10, None, None).page(versions)
     assert [(each.name, version.number) for each, version in hidden.rows] == [("m", 1)]
     shown = search.versions(f"tags.`{PROMPT}` = 'true'", 10, None, None).page(versions)

@@ -1,6 +1,8 @@
 """What an MLflow server holds is read whole, with its own numbers and times, or not at all."""
 
 import dataclasses
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 
@@ -143,3 +145,12 @@ def test_a_server_that_is_not_there_is_told_at_once_and_without_credentials(
         source.Source(uri).names()
     assert (info.value.cause, "secret" in str(info.value)) == ("Unreachable", False)
     assert time.monotonic() - began < 30
+
+
+def test_the_command_waits_for_no_server_for_minutes() -> None:
+    program = (
+        "import os; from podium.cli import place; place.Cluster().source('http://127.0.0.1:1'); "
+        "print(os.environ['MLFLOW_HTTP_REQUEST_MAX_RETRIES'], os.environ['MLFLOW_HTTP_REQUEST_TIMEOUT'])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "0 10\n"
