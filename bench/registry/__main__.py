@@ -4,11 +4,12 @@ python -m bench.registry [--models 200] [--versions 10000] [--clients 1 10 50] [
 """
 
 import argparse
+import contextlib
 import os
 import pathlib
-import secrets
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 
 from bench.registry import clients, load, operations, pieces, report
@@ -16,11 +17,14 @@ from kubernetes import config
 from kubernetes.client import configuration as configurations
 
 from localcluster import context, layout
+from localcluster.components import apiserver
+from podium import errors
 from podium.kube import configmaps, session
-from tests.support import postgres
+from tests.support import postgres, tokens
 
 MOST_CALLS = 400
 """Of one client in one block."""
+ACCOUNT = "default"
 REPORT = pathlib.Path(__file__).with_name("REPORT.md")
 
 
@@ -28,25 +32,52 @@ def main() -> None:
     """See the module."""
     asked = _arguments()
     target = context.target(layout.from_environment(), os.environ)
-    os.environ["KUBECONFIG"] = str(target.kubeconfig)
     chosen = configurations.Configuration()
     config.load_kube_config(str(target.kubeconfig), target.context, client_configuration=chosen)
-    api, namespace = session.Session(chosen), f"bench-registry-{secrets.token_hex(3)}"
-    api.request("POST", "/api/v1/namespaces", body={"metadata": {"name": namespace}})
+    api, namespace = session.Session(chosen), apiserver.UNRECORDED_NAMESPACE
+    _make(api, namespace)
     each = asked.versions // asked.models
     try:
         with tempfile.TemporaryDirectory() as folder, postgres.running(pathlib.Path(folder), fsync="off") as server:
             sql = postgres.database(server, "bench")
             load.into_sql(sql, asked.models, each)
             load.into_podium(configmaps.ConfigMapBackend(api, namespace), asked.models, each)
+            _grant(api, namespace)
+            os.environ["KUBECONFIG"] = str(tokens.kubeconfig(target, namespace, ACCOUNT, pathlib.Path(folder)))
             uri = f"configmap://{namespace}?context={target.context}"
-            spent = pieces.of_a_read(api, namespace)
+            spent = pieces.of_calls(session.Session.connect(target.context), namespace)
             goals, arguments = operations.all_of(asked.models, each), " ".join(sys.argv[1:])
             for measured in _measure(clients.Target(sql, uri, asked.models, each), asked):
                 REPORT.write_text(report.written(measured, spent, goals, arguments))
     finally:
         api.request("DELETE", f"/api/v1/namespaces/{namespace}")
     print(REPORT.read_text())
+
+
+def _make(api: session.Session, namespace: str) -> None:
+    """An empty namespace; one that an earlier run left is removed first."""
+    end = time.monotonic() + 300
+    with contextlib.suppress(errors.KubeNotFound):
+        api.request("DELETE", f"/api/v1/namespaces/{namespace}")
+    while True:
+        try:
+            api.request("POST", "/api/v1/namespaces", body={"metadata": {"name": namespace}})
+            return
+        except errors.KubeConflict:
+            if time.monotonic() > end:
+                raise
+            time.sleep(1)
+
+
+def _grant(api: session.Session, namespace: str) -> None:
+    """The clients are this service account, as a tracking server's pod is one."""
+    group = "rbac.authorization.k8s.io"
+    rules = [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["*"]}]
+    subject = {"kind": "ServiceAccount", "name": ACCOUNT, "namespace": namespace}
+    binding = {"roleRef": {"apiGroup": group, "kind": "Role", "name": ACCOUNT}, "subjects": [subject]}
+    for kind, content in (("roles", {"rules": rules}), ("rolebindings", binding)):
+        path = f"/apis/{group}/v1/namespaces/{namespace}/{kind}"
+        api.request("POST", path, body={"metadata": {"name": ACCOUNT}} | content)
 
 
 def _arguments() -> argparse.Namespace:

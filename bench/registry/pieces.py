@@ -1,5 +1,7 @@
-"""What a read by alias is made of: each piece measured by itself, one client."""
+"""What a read by alias and a change of a tag are made of: each piece measured by itself, one client."""
 
+import dataclasses
+import itertools
 import statistics
 import time
 from collections.abc import Callable
@@ -12,7 +14,7 @@ from podium.registry import codec, keys, store
 TIMES = 400
 
 
-def of_a_read(api: session.Session, namespace: str) -> list[tuple[str, float]]:
+def of_calls(api: session.Session, namespace: str) -> list[tuple[str, float]]:
     """Names of the pieces and their median in milliseconds."""
     records = configmaps.ConfigMapBackend(api, namespace)
     registry = store.Registry(records)
@@ -24,12 +26,23 @@ def of_a_read(api: session.Session, namespace: str) -> list[tuple[str, float]]:
     assert pair[0]
     assert pair[1]
     head_record, version_record = pair[0], pair[1]
+    version, stored = codec.decode_version(version_record), [version_record]
+    turns = itertools.count()
+
+    def put() -> None:
+        changed = codec.encode_version(dataclasses.replace(version, tags={"turn": str(next(turns))}))
+        stored.append(records.replace(dataclasses.replace(stored.pop(), data=changed.data)))
+
     pieces: list[tuple[str, Callable[[], object]]] = [
         ("one GET with its JSON (API server, TLS, client)", lambda: records.get(names[0])),
         ("two GETs under way at once", lambda: records.get_many(names)),
         ("decode a head", lambda: codec.decode_head(head_record)),
         ("decode a version", lambda: codec.decode_version(version_record)),
-        ("the read as a whole, Registry.get_version_by_alias", lambda: registry.get_version_by_alias(name, "champion")),
+        (
+            "that read without a watch, Registry.get_version_by_alias",
+            lambda: registry.get_version_by_alias(name, "champion"),
+        ),
+        ("one PUT of a version, encoded before", put),
     ]
     return [(what, _median_ms(call)) for what, call in pieces]
 

@@ -56,7 +56,13 @@ def written(
     for operation in measured_operations:
         cells = [_cell(measured, operation, count) for count in counts]
         lines.append(f"| {operation.name} | " + " | ".join(cells) + " |")
-    lines += ["", "What a read by alias is spent on (one client, medians):", "", "| piece | ms |", "|---|---|"]
+    lines += [
+        "",
+        "What a call is spent on (one client, medians; with a watch a read is one GET and a change one PUT):",
+        "",
+        "| piece | ms |",
+        "|---|---|",
+    ]
     lines += [f"| {what} | {milliseconds:.3f} |" for what, milliseconds in spent]
     return "\n".join(lines) + "\n"
 

@@ -7,7 +7,6 @@ import pathlib
 import signal
 import subprocess
 import sys
-from typing import Any
 
 import mlflow
 import pytest
@@ -17,7 +16,7 @@ from localcluster import context
 from podium import errors
 from podium.registry import store
 from tests.apiserver import test_registry_access as access
-from tests.support import cluster, helm, s3
+from tests.support import cluster, helm, s3, tokens
 
 
 @pytest.fixture(scope="module")
@@ -38,17 +37,8 @@ def site(target: context.Target, api: cluster.Api, namespace: str) -> collection
 @pytest.fixture(scope="module")
 def kubeconfig(site: access.Site, target: context.Target, tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """Of the mirror's ServiceAccount."""
-    account = f"{site.namespace}-podium-sync"
-    body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 3600}}
-    path = f"/api/v1/namespaces/{site.namespace}/serviceaccounts/{account}/token"
-    token = site.session("").request("POST", path, body=body)["status"]["token"]
-    found: dict[str, Any] = yaml.safe_load(pathlib.Path(target.kubeconfig).read_text())
-    current = next(each for each in found["contexts"] if each["name"] == target.context)
-    current["context"]["user"] = "mirror"
-    found |= {"current-context": target.context, "users": [{"name": "mirror", "user": {"token": token}}]}
-    written = tmp_path_factory.mktemp("mirror") / "kubeconfig"
-    written.write_text(yaml.safe_dump(found))
-    return written
+    folder = tmp_path_factory.mktemp("mirror")
+    return tokens.kubeconfig(target, site.namespace, f"{site.namespace}-podium-sync", folder)
 
 
 @pytest.fixture(scope="module")

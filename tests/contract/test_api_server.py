@@ -126,3 +126,12 @@ def test_searches_come_from_a_watch_in_a_tracking_server_alone(
     watched = opener()._watch.caught_up()
     assert watched
     assert head in watched.models()
+
+
+def test_a_swap_leaves_no_record_of_who_manages_which_field(api: session.Session, namespace: str) -> None:
+    registry = store.Registry(configmaps.ConfigMapBackend(api, namespace))
+    uid = registry.create_model("lean").uid
+    registry.set_alias("lean", "champion", registry.create_version("lean", source="s3://m/1").number)
+    found = api.request("GET", f"{configmaps.path_of(namespace)}/{uid}")
+    assert "champion" in found["data"]["aliases"]
+    assert "managedFields" not in found["metadata"]

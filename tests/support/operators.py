@@ -15,12 +15,10 @@ import typing
 import urllib.error
 import urllib.request
 
-import yaml
-
 from podium import main, settings
 from podium.handlers import failpoints
 from tests.support import cluster as support
-from tests.support import installed, s3
+from tests.support import installed, s3, tokens
 
 START_SECONDS = 40.0
 DEPLOYMENT = "podium-operator"
@@ -126,28 +124,14 @@ def instead_of_the_charts(
     folder: pathlib.Path,
 ) -> collections.abc.Iterator[Host]:
     """Operators on this machine, while the chart's is scaled to 0; it is back after the block."""
-    host = Host(own_kubeconfig(api, cluster, podium, folder), images, podium, folder)
+    rights = tokens.kubeconfig(cluster.target, podium.namespace, DEPLOYMENT, folder)
+    host = Host(rights, images, podium, folder)
     scale(api, podium, 0)
     try:
         yield host
     finally:
         host.end_all()
         scale(api, podium, 1)
-
-
-def own_kubeconfig(
-    api: support.Api, cluster: installed.Cluster, podium: installed.Podium, folder: pathlib.Path
-) -> pathlib.Path:
-    """A kubeconfig by which a process has the rights of the chart's operator, and no more."""
-    account = f"/api/v1/namespaces/{podium.namespace}/serviceaccounts/{DEPLOYMENT}/token"
-    token = api.raw("POST", account, json={"spec": {"expirationSeconds": 3600}})["status"]["token"]
-    config = yaml.safe_load(cluster.target.kubeconfig.read_text())
-    config["current-context"] = cluster.target.context
-    for each in config["users"]:
-        each["user"] = {"token": token}
-    path = folder / "kubeconfig"
-    path.write_text(yaml.safe_dump(config))
-    return path
 
 
 def scale(api: support.Api, podium: installed.Podium, replicas: int) -> None:

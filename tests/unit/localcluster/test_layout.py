@@ -37,8 +37,9 @@ def test_add_ons_render_with_every_placeholder_filled(tmp_path: Path) -> None:
     assert "--entrypoints.web.address=:1" in text
 
 
-def test_the_audit_log_records_everybody_but_the_clusters_own_parts() -> None:
-    first, second, last = apiserver.AUDIT_POLICY["rules"]
-    assert first["level"] == second["level"] == "None"
+def test_the_audit_log_records_everybody_but_the_clusters_own_parts_and_the_measurement() -> None:
+    *others, last = apiserver.AUDIT_POLICY["rules"]
+    assert {rule["level"] for rule in others} == {"None"}
     assert last == {"level": "Metadata"}
+    assert {namespace for rule in others for namespace in rule.get("namespaces", [])} == {"bench-registry"}
     assert "system:serviceaccounts:podium-system" not in json.dumps(apiserver.AUDIT_POLICY)
