@@ -180,8 +180,8 @@ def decode_archive(record: backend.Record) -> entities.Archive:
 
 
 def encode_history(entries: Iterable[entities.HistoryEntry]) -> str:
-    """One JSON object a line, oldest first."""
-    return json_lines(entry_to_json(entry) for entry in entries)
+    """One JSON object a line, oldest first; what was read stays as it was."""
+    return "".join(f"{entry.line}\n" if entry.line else json_lines([entry_to_json(entry)]) for entry in entries)
 
 
 def open_record(record: backend.Record, kind: str) -> parsing.Parser:

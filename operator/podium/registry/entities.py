@@ -56,6 +56,8 @@ class HistoryEntry:
     why: str = ""
     """The mover's own words, if any."""
     evidence: Evidence = Evidence()
+    line: str = dataclasses.field(default="", init=False, compare=False, repr=False)
+    """The text that it was read from, which it is written as again; "" for one that was not read."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

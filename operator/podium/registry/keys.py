@@ -10,6 +10,8 @@ A uid begins with a readable piece of the name that the model was created with. 
 and nothing may be read from it: the name is in the head.
 """
 
+import functools
+
 from podium import names
 
 CLAIM, HEAD, VERSION, ARCHIVE, POLICY = "claim", "head", "version", "archive", "policy"
@@ -20,6 +22,7 @@ _RANDOM_CHARACTERS = 16
 _READABLE_CHARACTERS = 24
 
 
+@functools.lru_cache(10_000)
 def claim_name(model_name: str) -> str:
     """Name of the ConfigMap that claims a model's name; `a` and `A`, or NFC and NFD, are different names."""
     return f"{_CLAIM_PREFIX}{names.short_hash(model_name, 52)}"

@@ -119,6 +119,17 @@ def test_a_broken_head_names_the_object_and_the_key(key: str, value: str | None,
     assert problem in caught.value.problem
 
 
+def test_a_move_that_was_read_is_written_as_it_was_and_one_that_was_changed_is_not() -> None:
+    entry = factories.entry(1, why="a\u2028b")
+    line = json.dumps(codec.entry_to_json(entry), ensure_ascii=False, separators=(",", ":"))
+    record = codec.encode_head(factories.head(history=(entry,), history_total=1))
+    [read] = codec.decode_head(_edited(record, "history", line)).history
+    assert read == entry
+    assert codec.encode_history([read]) == f"{line}\n"
+    assert codec.encode_history([dataclasses.replace(read, why="c")]) != f"{line}\n"
+    assert codec.encode_history([dataclasses.replace(read, why="c")]).count('"why": "c"') == 1
+
+
 def test_a_history_with_a_gap_is_refused() -> None:
     history = codec.encode_history([factories.entry(1), factories.entry(3)])
     record = _edited(codec.encode_head(factories.head()), "history", history)
