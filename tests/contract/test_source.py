@@ -12,7 +12,7 @@ import pytest
 from podium import errors
 from podium.registry import entities
 from podium.sync import source
-from tests.support import mlflowdatabase
+from tests.support import mlflowdatabase, trackingserver
 
 NAMES = [
     "plain",
@@ -94,13 +94,13 @@ def test_a_model_is_missing_only_if_the_server_says_so(client: mlflow.MlflowClie
         found.image("gone")
 
 
-def test_a_logged_models_artifact_is_found_where_it_really_is(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)  # MLflow's store looks there for the logged model
+def test_a_logged_models_artifact_is_found_where_it_really_is(uri: str) -> None:
     client = mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
     experiment = client.create_experiment("logged", artifact_location="s3://models/experiment")
     logged = client.create_logged_model(experiment)
     client.create_registered_model("logged")
-    client.create_model_version("logged", f"models:/{logged.model_id}", model_id=logged.model_id)
+    with trackingserver.used(uri):  # MLflow's store looks there for the logged model
+        client.create_model_version("logged", f"models:/{logged.model_id}", model_id=logged.model_id)
     version = source.Source(uri).image("logged").versions[0]
     assert (version.location, version.model_id) == (logged.artifact_location, logged.model_id)
     client.delete_registered_model("logged")

@@ -1,8 +1,8 @@
 """The lean way over HTTP: kept connections, httptools (the parser of uvicorn), and several requests under way at once.
 
-A read of the registry is one call, and most of what its process spends on it is spent here: half of what the standard
-library's http.client takes, a quarter of urllib3's pool. What goes through a proxy is left to urllib3 (proxied).
-Nothing is repeated; every failure is an errors.KubeUnavailable.
+A read of the registry is one call, and most of what its process spends on it is spent here: two thirds of what the
+standard library's http.client takes. What goes through a proxy is left to urllib3 (proxied). Nothing is repeated; every
+failure is an errors.KubeUnavailable.
 """
 
 import collections
