@@ -53,7 +53,7 @@ def seaweedfs(directory: pathlib.Path, bucket: str) -> Iterator[str]:
     config.write_text(json.dumps({"identities": [_identity("all", ACCESS_KEY, ["Admin"]), _powerless()]}))
     ports = [f"-{flag}={port}" for flag, port in zip(_PORT_FLAGS, free_ports(len(_PORT_FLAGS)), strict=True)]
     fixed = ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-filer", "-s3", f"-s3.config={config}", "-volume.max=20"]
-    fixed += ["-s3.port.iceberg=0", "-master.telemetry=false"]  # several run at the same time
+    fixed += ["-s3.port.iceberg=0", "-s3.port.lance=0", "-master.telemetry=false"]  # several run at the same time
     command = [program, "-logtostderr", "server", f"-dir={directory}", "-master.volumeSizeLimitMB=256", *fixed, *ports]
     endpoint = f"http://127.0.0.1:{ports[_PORT_FLAGS.index('s3.port')].partition('=')[2]}"
     with (directory / "weed.log").open("wb") as log:
