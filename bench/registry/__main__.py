@@ -13,14 +13,12 @@ import time
 from collections.abc import Iterator
 
 from bench.registry import clients, load, operations, pieces, report
-from kubernetes import config
-from kubernetes.client import configuration as configurations
 
 from localcluster import context, layout
 from localcluster.components import apiserver
 from podium import errors
 from podium.kube import configmaps, session
-from tests.support import postgres, tokens
+from tests.support import cluster, guarded, postgres, tokens
 
 MOST_CALLS = 400
 """Of one client in one block."""
@@ -32,9 +30,7 @@ def main() -> None:
     """See the module."""
     asked = _arguments()
     target = context.target(layout.from_environment(), os.environ)
-    chosen = configurations.Configuration()
-    config.load_kube_config(str(target.kubeconfig), target.context, client_configuration=chosen)
-    api, namespace = session.Session(chosen), apiserver.UNRECORDED_NAMESPACE
+    api, namespace = session.Session(cluster.administrator(target)), apiserver.UNRECORDED_NAMESPACE
     _make(api, namespace)
     each = asked.versions // asked.models
     try:
@@ -71,13 +67,9 @@ def _make(api: session.Session, namespace: str) -> None:
 
 def _grant(api: session.Session, namespace: str) -> None:
     """The clients are this service account, as a tracking server's pod is one."""
-    group = "rbac.authorization.k8s.io"
-    rules = [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["*"]}]
-    subject = {"kind": "ServiceAccount", "name": ACCOUNT, "namespace": namespace}
-    binding = {"roleRef": {"apiGroup": group, "kind": "Role", "name": ACCOUNT}, "subjects": [subject]}
-    for kind, content in (("roles", {"rules": rules}), ("rolebindings", binding)):
-        path = f"/apis/{group}/v1/namespaces/{namespace}/{kind}"
-        api.request("POST", path, body={"metadata": {"name": ACCOUNT}} | content)
+    for each in guarded.rights(namespace, ACCOUNT, guarded.everything()):
+        path = f"/apis/{guarded.RBAC}/namespaces/{namespace}/{each['kind'].lower()}s"
+        api.request("POST", path, body=each)
 
 
 def _arguments() -> argparse.Namespace:

@@ -14,8 +14,6 @@ import time
 from typing import Any
 
 import pytest
-from kubernetes import config
-from kubernetes.client import configuration as configurations
 from mlflow import exceptions
 
 from localcluster import context
@@ -42,8 +40,7 @@ REPEATED = (408, 429, 500, 502, 503, 504)
 def site(
     target: context.Target, namespace: str, tmp_path_factory: pytest.TempPathFactory
 ) -> collections.abc.Iterator[Site]:
-    chosen = configurations.Configuration()
-    config.load_kube_config(str(target.kubeconfig), target.context, client_configuration=chosen)
+    chosen = cluster.administrator(target)
     with faultyserver.running(chosen, namespace, tmp_path_factory.mktemp("server")) as site:
         yield site
 

@@ -4,8 +4,6 @@ import collections.abc
 from typing import Any
 
 import pytest
-from kubernetes import config
-from kubernetes.client import configuration as configurations
 
 from localcluster import context
 from podium import errors
@@ -20,9 +18,7 @@ Open = collections.abc.Callable[..., objects.Objects]
 @pytest.fixture
 def opened(target: context.Target, namespace: str) -> Open:
     def make(manager: str = "mine", where: str = namespace) -> objects.Objects:
-        chosen = configurations.Configuration()
-        config.load_kube_config(str(target.kubeconfig), target.context, client_configuration=chosen)
-        return objects.Objects(session.Session(chosen), where, manager)
+        return objects.Objects(session.Session(cluster.administrator(target)), where, manager)
 
     return make
 

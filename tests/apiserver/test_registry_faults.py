@@ -10,7 +10,6 @@ import uuid
 
 import pytest
 from aiohttp import web
-from kubernetes import config
 from kubernetes.client import configuration as configurations
 
 from localcluster import context
@@ -47,8 +46,7 @@ class Site:
 def site(target: context.Target, api: cluster.Api) -> collections.abc.Iterator[Site]:
     name = f"faults-{uuid.uuid4().hex[:8]}"
     api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
-    chosen = configurations.Configuration()
-    config.load_kube_config(str(target.kubeconfig), target.context, client_configuration=chosen)
+    chosen = cluster.administrator(target)
     direct = store.Registry(configmaps.ConfigMapBackend(session.Session(chosen), name))
     direct.create_model("iris")
     for number in (1, 2, 3):

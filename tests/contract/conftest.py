@@ -5,12 +5,11 @@ import os
 import secrets
 
 import pytest
-from kubernetes import config
-from kubernetes.client import configuration as configurations
 
 from localcluster import context, failure, layout
 from podium.kube import configmaps, session
 from podium.registry import backend, memory, store
+from tests.support import cluster
 
 
 @pytest.fixture(scope="session")
@@ -25,9 +24,7 @@ def target() -> context.Target:
 @pytest.fixture(scope="session")
 def api(target: context.Target) -> session.Session:
     """The API server, as an administrator."""
-    chosen = configurations.Configuration()
-    config.load_kube_config(str(target.kubeconfig), target.context, client_configuration=chosen)
-    return session.Session(chosen)
+    return session.Session(cluster.administrator(target))
 
 
 @pytest.fixture(scope="session")

@@ -56,7 +56,7 @@ class Api:
     """The API server, as an administrator."""
 
     def __init__(self, target: context.Target) -> None:
-        chosen = _configuration(target)
+        chosen = administrator(target)
         trust = ssl.create_default_context(cafile=chosen.ssl_ca_cert)
         headers = {}
         if chosen.cert_file:
@@ -145,7 +145,8 @@ class Api:
         self._http.close()
 
 
-def _configuration(target: context.Target) -> kubernetes_client.Configuration:
+def administrator(target: context.Target) -> kubernetes_client.Configuration:
+    """How the cluster's administrator reaches its API server."""
     chosen = kubernetes_client.Configuration()
     kubernetes_config.load_kube_config(str(target.kubeconfig), target.context, client_configuration=chosen)
     return chosen
@@ -153,7 +154,7 @@ def _configuration(target: context.Target) -> kubernetes_client.Configuration:
 
 def registry(target: context.Target, namespace: str) -> store.Registry:
     """The registry on the ConfigMaps of a namespace."""
-    return store.Registry(configmaps.ConfigMapBackend(session.Session(_configuration(target)), namespace))
+    return store.Registry(configmaps.ConfigMapBackend(session.Session(administrator(target)), namespace))
 
 
 def _path(kind: str, namespace: str, name: str = "") -> str:

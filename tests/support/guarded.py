@@ -6,7 +6,6 @@ import subprocess
 from typing import Any
 
 import yaml
-from kubernetes import config
 from kubernetes.client import configuration as configurations
 
 from localcluster import context
@@ -15,6 +14,7 @@ from podium.kube import configmaps, session
 from podium.registry import store
 from tests.support import cluster
 
+RBAC = "rbac.authorization.k8s.io/v1"
 Change = collections.abc.Callable[[dict[str, str]], Any]
 
 
@@ -41,9 +41,7 @@ class Site:
         return f"system:serviceaccount:{self.namespace}:{name}" if name else ""
 
     def session(self, user: str) -> session.Session:
-        chosen = configurations.Configuration()
-        config.load_kube_config(str(self._target.kubeconfig), self._target.context, client_configuration=chosen)
-        return As(chosen, self.user(user))
+        return As(cluster.administrator(self._target), self.user(user))
 
     def registry(self, user: str) -> store.Registry:
         return store.Registry(configmaps.ConfigMapBackend(self.session(user), self.namespace))
@@ -77,18 +75,23 @@ def everything(*verbs: str) -> list[dict[str, Any]]:
     return rules + (own if verbs else [])
 
 
-def grant(target: context.Target, namespace: str, user: str, rules: list[dict[str, Any]]) -> None:
+def rights(namespace: str, user: str, rules: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The Role with these rules, and the RoleBinding that gives it to a service account."""
     metadata = {"name": f"test-{user}", "namespace": namespace}
-    group = "rbac.authorization.k8s.io"
-    role = {"apiVersion": f"{group}/v1", "kind": "Role", "metadata": metadata, "rules": rules}
+    group = RBAC.partition("/")[0]
+    role = {"apiVersion": RBAC, "kind": "Role", "metadata": metadata, "rules": rules}
     binding = {
-        "apiVersion": f"{group}/v1",
+        "apiVersion": RBAC,
         "kind": "RoleBinding",
         "metadata": metadata,
         "roleRef": {"apiGroup": group, "kind": "Role", "name": metadata["name"]},
         "subjects": [{"kind": "ServiceAccount", "name": user, "namespace": namespace}],
     }
-    kubectl(target, "apply", "-f", "-", text=yaml.safe_dump_all([role, binding]))
+    return [role, binding]
+
+
+def grant(target: context.Target, namespace: str, user: str, rules: list[dict[str, Any]]) -> None:
+    kubectl(target, "apply", "-f", "-", text=yaml.safe_dump_all(rights(namespace, user, rules)))
 
 
 def kubectl(target: context.Target, *arguments: str, text: str = "", editor: str = "") -> str:

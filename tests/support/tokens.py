@@ -4,20 +4,17 @@ import pathlib
 from typing import Any
 
 import yaml
-from kubernetes import config
-from kubernetes.client import configuration as configurations
 
 from localcluster import context
 from podium.kube import session
+from tests.support import cluster
 
 
 def kubeconfig(target: context.Target, namespace: str, account: str, folder: pathlib.Path) -> pathlib.Path:
     """One that has this account's rights for an hour, and no more."""
-    chosen = configurations.Configuration()
-    config.load_kube_config(str(target.kubeconfig), target.context, client_configuration=chosen)
     path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token"
     body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 3600}}
-    token = session.Session(chosen).request("POST", path, body=body)["status"]["token"]
+    token = session.Session(cluster.administrator(target)).request("POST", path, body=body)["status"]["token"]
     found: dict[str, Any] = yaml.safe_load(target.kubeconfig.read_text())
     found["current-context"] = target.context
     for each in found["users"]:

@@ -243,8 +243,7 @@ def _entry_of(line: str) -> entities.HistoryEntry:
 
     A head is read far more often than its history grows, and reading that takes longer than all the rest.
     """
-    value = json.loads(line)
-    if "\\u" in line or not isinstance(value, dict):
+    if "\\u" in line or not isinstance(value := json.loads(line), dict):
         raise ValueError
     found = entry(Fields(value))
     object.__setattr__(found, "line", line)
