@@ -21,7 +21,7 @@ Found: TypeAlias = tuple[reading.Stored[entities.Claim] | None, entities.Head | 
 
 
 class Overtaken(Exception):
-    """The head no longer speaks of this rename: another writer began another one, or ended it."""
+    """The head no longer speaks of this rename: another writer began another one, or ended it, or took the name."""
 
 
 class Naming:

@@ -6,7 +6,7 @@ out who wants the name for another model, or a sweep ends it. See naming.py.
 """
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from podium import errors
 from podium.registry import entities, naming, reading, transitions, writing
@@ -38,6 +38,8 @@ class Renaming:
         former = {name}
 
         def begin(head: entities.Head) -> entities.Head:
+            if head.uid != uid:
+                raise naming.Overtaken  # others gave the name to another model meanwhile
             self._check(head)
             former.update([head.renaming] if head.renaming else [])
             return transitions.begin_rename(head, new_name)
@@ -46,9 +48,7 @@ class Renaming:
         self._naming.inspect(new_name, uid)
         self._writer.change_head(lambda: self._reader.model(name), begin)
         head = self._carried_out(uid, name, new_name)
-        for old in former - {new_name}:
-            with contextlib.suppress(errors.RegistryError):  # it counts for nothing, and a sweep finds it
-                self._naming.drop(old, uid)
+        self._drop(former - {new_name}, uid)
         self._reader.remember(new_name, uid)
         return head
 
@@ -69,8 +69,13 @@ class Renaming:
                 self._naming.end(uid, new_name)
             raise
         except (errors.NotFound, naming.Overtaken) as error:
-            with contextlib.suppress(errors.RegistryError):
-                self._naming.drop(new_name, uid)
+            self._drop([name, new_name], uid)  # another writer may have carried it out, before the model was deleted
             if isinstance(error, errors.NotFound):
                 raise errors.NotFound(transitions.missing_model(name)) from None
             raise
+
+    def _drop(self, names: Iterable[str], uid: str) -> None:
+        """Remove the claims of names which the model does not have; one that stays is for a sweep to find."""
+        for name in names:
+            with contextlib.suppress(errors.RegistryError):
+                self._naming.drop(name, uid)

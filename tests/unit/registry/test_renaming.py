@@ -35,6 +35,33 @@ def test_a_claim_that_was_taken_to_help_another_rename_which_others_ended_is_giv
     assert checking.check(backend, 10**13) == []
 
 
+class Swapped(memory.MemoryBackend):
+    """Once armed, others rename both models between the first read of one, which finds it, and the second."""
+
+    uid, reads = "", 0
+
+    def get(self, name: str) -> backend_protocol.Record | None:
+        if name == self.uid:
+            self.reads += 1
+            if self.reads == 2:
+                store.Registry(self).rename_model("iris", "lily")
+                store.Registry(self).rename_model("rose", "iris")
+        return super().get(name)
+
+
+def test_a_model_that_got_the_name_meanwhile_is_not_left_in_a_rename_of_the_one_that_had_it() -> None:
+    backend = Swapped()
+    uids = {name: store.Registry(backend).create_model(name).uid for name in ("iris", "rose")}
+    backend.uid = uids["iris"]
+    with pytest.raises(errors.AlreadyExists, match=r"Registered Model \(name=lily\) already exists\."):
+        store.Registry(backend).rename_model("iris", "lily")
+    assert {head.name: head.uid for head in store.Registry(backend).list_models()} == {
+        "lily": uids["iris"],
+        "iris": uids["rose"],
+    }
+    assert checking.check(backend, 10**13) == []
+
+
 def test_whoever_wants_the_name_carries_out_a_rename_that_died_and_has_its_claim() -> None:
     for want in (lambda r: r.create_model("lily"), lambda r: r.rename_model("rose", "lily")):
         backend = memory.MemoryBackend()

@@ -164,3 +164,12 @@ def test_operations_in_any_turns_beside_a_sweep_end_as_one_after_the_other(
     names: list[str], schedule: list[int], are_watching: bool
 ) -> None:
     assert Garden().run([*names, "sweep"], schedule, are_watching=are_watching) in one_after_the_other(tuple(names))
+
+
+@given(st.lists(st.sampled_from(sorted(JOBS)), min_size=3, max_size=4), st.integers(1, 12), st.lists(st.integers(0, 3)))
+@settings(max_examples=effort.examples(600), deadline=None)
+def test_one_operation_that_others_interrupt_leaves_no_illegal_state_and_nothing_for_a_sweep(
+    names: list[str], calls: int, schedule: list[int]
+) -> None:
+    """Also where the same is asked for twice, which may then be done once and be answered twice."""
+    Garden().run(names, [0] * calls + [1] * 1_000 + schedule)
