@@ -68,7 +68,8 @@ def test_only_the_object_that_was_meant_is_deleted(opened: Open) -> None:
     assert own.find(ALIASES, "gone") is not None
     own.delete(ALIASES, "gone", made["metadata"]["uid"])
     own.delete(ALIASES, "gone", made["metadata"]["uid"])
-    cluster.wait_for("it to be gone", lambda: own.find(ALIASES, "gone") is None, timeout=20)
+    # A foreground deletion: the garbage collector of a new cluster knows new kinds after up to 30 seconds.
+    cluster.wait_for("it to be gone", lambda: own.find(ALIASES, "gone") is None, timeout=60)
 
 
 def test_a_namespace_or_a_kind_that_is_not_there_is_not_found(opened: Open) -> None:

@@ -11,7 +11,8 @@ import yaml
 
 from localcluster import context
 from podium import errors, names
-from podium.registry import codec, converging, entities, keys, memory, store
+from podium.kube import configmaps
+from podium.registry import codec, converging, entities, keys, memory, mirroring, store
 from tests.support import cluster, helm
 from tests.support.guarded import Change, Site, everything, grant, kubectl
 
@@ -35,6 +36,7 @@ def site(target: context.Target, api: cluster.Api, namespace: str) -> collection
     kubectl(target, "apply", "-f", "-", text=yaml.safe_dump_all(objects))
     grant(target, namespace, "stranger", everything())
     grant(target, namespace, "repairer", everything("repair"))
+    grant(target, namespace, "mirror", everything("publish", "mirror"))
     grant(target, namespace, f"{namespace}-podium-operator", everything("publish"))
     wait_until_in_force(made)
     yield made
@@ -260,6 +262,25 @@ def test_gates_are_the_operators_alone(site: Site, head: entities.Head) -> None:
     site.session(operator).request("POST", site.path(), query=query, body=body)
     with pytest.raises(errors.KubeError, match=r"projected by the operator alone: change spec\.gates"):
         site.write("publisher", keys.policy_name(head.uid), lambda data: data.update(gates=""))
+
+
+def test_only_who_may_mirror_says_that_a_registry_is_one(target: context.Target, site: Site) -> None:
+    mark = mirroring.mark("http://evil.example:5000")
+    sentence = "takes the verb mirror|may not write to the model registry"
+    for user in ("stranger", "publisher", "approver"):
+        with pytest.raises(errors.KubeError, match=sentence):
+            site.create(user, mark)
+    site.create("mirror", mirroring.mark("http://mlflow.example:5000"))
+    for user in ("stranger", "publisher", "approver"):
+        with pytest.raises(errors.KubeError, match=sentence):
+            site.write(user, mark.name, lambda data: data.update(address="http://evil.example:5000"))
+        with pytest.raises(errors.Forbidden, match=sentence):
+            mirroring.remove(configmaps.ConfigMapBackend(site.session(user), site.namespace))
+    with pytest.raises(AssertionError, match="is part of a model registry"):
+        kubectl(target, "-n", site.namespace, "edit", "configmap", mark.name, editor="sed -i s/mlflow/evil/")
+    site.write("mirror", mark.name, lambda data: data.update(models="3"), names.FIELD_MANAGER)
+    assert site.read(mark.name)["data"] == {"address": "http://mlflow.example:5000", "models": "3"}
+    mirroring.remove(configmaps.ConfigMapBackend(site.session("mirror"), site.namespace))
 
 
 def test_a_repair_by_hand_is_a_right_of_its_own_and_leaves_the_history(site: Site) -> None:

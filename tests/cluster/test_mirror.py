@@ -172,7 +172,7 @@ def test_models_of_a_server_in_the_cluster_appear_and_its_aliases_are_followed_b
         aliases = {"champion": number}
         took.append(seconds_until(functools.partial(mirror.is_shown, name, [2, 1], aliases), "the alias"))
     record_property("figure", f"mirrored by polling each {INTERVAL_SECONDS} s: {figures(took)}")
-    assert max(took) < INTERVAL_SECONDS + 5
+    assert max(took) < INTERVAL_SECONDS + 5  # on a busy machine
 
 
 def test_the_pod_needs_no_right_that_the_chart_does_not_give(mirror: Mirror, cluster: installed.Cluster) -> None:
@@ -291,8 +291,9 @@ def test_a_model_alias_on_a_mirrored_model_serves_and_follows_a_move_made_on_the
 
 @pytest.mark.serial
 def test_uninstalling_the_chart_leaves_the_mirrored_models(mirror: Mirror) -> None:
+    name = mirror.model("s3://models/1")
+    seconds_until(lambda: mirror.is_shown(name, [1], {}), "the model")
     before = mirror.shown()
-    assert before
     mirror.helm("uninstall", RELEASE, "--wait")
     assert mirror.namespace.get("Deployment", SYNC) is None
     assert mirror.shown() == before

@@ -54,11 +54,13 @@ class Creation:
         try:
             rival = self._naming.take(name, uid, found)
         except errors.AlreadyExists:
-            removal.remove(self._backend, written)
+            with removal.IF_ALLOWED:
+                removal.remove(self._backend, written)
             raise
         self._reader.remember(name, uid)
         if rival:  # a deletion that died half-way
-            removal.remove_model(self._backend, rival)
+            with removal.IF_ALLOWED:
+                removal.remove_model(self._backend, rival)
         return head
 
     def version(self, name: str, version: entities.Version) -> entities.Version:

@@ -12,6 +12,8 @@ from podium.registry import backend, entities, keys
 
 GRACE_MS = 10 * 60 * 1000
 """Age at which an unfinished creation is taken for dead; many times the deadline of any operation."""
+IF_ALLOWED = contextlib.suppress(errors.Forbidden)
+"""Around a removal that has been decided: what this account may not remove is for the operator's sweep."""
 _TRIES = 10
 """Each writer that is too late can come in between once; what is left after so many tries is for the sweep."""
 
@@ -24,7 +26,7 @@ def remove_model(records: backend.Backend, head: entities.Head) -> None:
     for kind in (keys.VERSION, keys.ARCHIVE):
         _remove_all(records, keys.labels(kind, head.uid))
     if policy := records.get(keys.policy_name(head.uid)):
-        with contextlib.suppress(errors.Forbidden):  # where only the operator may write policies, its sweep follows
+        with IF_ALLOWED:  # only the operator may, where admission guards the registry
             remove(records, policy)
     if head_record := records.get(head.uid):
         remove(records, head_record)

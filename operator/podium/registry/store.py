@@ -66,7 +66,7 @@ class Registry(images.Images, versions.Versions, staging.Staging, holders.Holder
         return self._renaming.model(name, new_name)
 
     def delete_model(self, name: str) -> None:
-        """Delete a model with its versions.
+        """Delete a model with its versions; what this account may not remove of it is for the operator's sweep.
 
         Raises NotFound, and InUse while a ModelAlias serves it or pins an alias.
         """
@@ -80,7 +80,9 @@ class Registry(images.Images, versions.Versions, staging.Staging, holders.Holder
             self._check_mirror(head.entity)
             return head  # perhaps of a deletion that died half-way: finish it
 
-        removal.remove_model(self._backend, self._writer.change_head(read, transitions.delete))
+        head = self._writer.change_head(read, transitions.delete)
+        with removal.IF_ALLOWED:
+            removal.remove_model(self._backend, head)
 
     def set_model_tag(self, name: str, key: str, value: str | None) -> entities.Head:
         """Set a tag. Raises NotFound."""

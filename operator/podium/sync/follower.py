@@ -24,6 +24,15 @@ _FIRST_RETRY_SECONDS = 2.0
 _log = logging.getLogger("podium.sync")
 
 
+def between_passes(interval: float, took: float) -> float:
+    """Seconds from the beginning of a pass that took so long to that of the next.
+
+    The next one ends within the interval, so that a change just after its model was read is seen within it; but no
+    more than two begin in an interval, however long they take.
+    """
+    return max(interval - took, interval / 2)
+
+
 class _Ended(Exception):
     """This process mirrors no longer."""
 
@@ -132,10 +141,11 @@ class Follower:
     def _follow_all(self) -> None:
         began, now = time.monotonic(), datetime.datetime.now(datetime.UTC)
         found = self._opened().follow_all(self._follow_hints)
-        self._metrics.passed(found, time.monotonic() - began)
+        took = time.monotonic() - began
+        self._metrics.passed(found, took)
         if self.state.failure:
             _log.info("%s answers again", self.state.address)
-        self._failures, self._next_pass = 0, began + self._interval
+        self._failures, self._next_pass = 0, began + between_passes(self._interval, took)
         self.state = status.State(self.state.address, found, now, None, dict(self._opened().problems))
 
     def _follow_hints(self) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from podium import names
+from podium import errors, names
 from podium.registry import backend as backend_protocol
 from podium.registry import keys, memory, removal, store
 from tests.unit.registry import factories
@@ -78,3 +78,25 @@ def _model(backend: memory.MemoryBackend, versions: int) -> str:
 
 def _late(backend: memory.MemoryBackend) -> store.Registry:
     return store.Registry(backend, clock=factories.Clock(1_000_000 + 2 * removal.GRACE_MS))
+
+
+class KeepsAll(memory.MemoryBackend):
+    """In the name of an account without the verb delete."""
+
+    def delete(self, name: str, resource_version: str) -> None:
+        raise errors.Forbidden("grant the verb 'delete'")
+
+
+def test_a_model_deleted_by_who_may_remove_nothing_is_gone_and_the_operators_sweep_removes_its_parts() -> None:
+    records = KeepsAll()
+    registry = store.Registry(records)
+    old = registry.create_model("iris").uid
+    registry.create_version("iris", source="s3://models/1")
+    registry.delete_model("iris")
+    with pytest.raises(errors.NotFound):
+        registry.get_model("iris")
+    new = registry.create_model("iris").uid
+    operators = factories.copied(records.list({}))
+    assert store.Registry(operators).sweep() == [old]
+    assert store.Registry(operators).get_model("iris").uid == new
+    assert {record.name for record in operators.list({})} == {new, keys.claim_name("iris")}

@@ -101,6 +101,21 @@ async def test_the_whole_is_read_at_once_and_again_after_the_interval() -> None:
         assert wall.states[0].models == 3
 
 
+@pytest.mark.parametrize(("took", "expected"), [(0.0, 30.0), (2.0, 28.0), (15.0, 15.0), (40.0, 15.0)])
+def test_a_pass_begins_early_enough_to_end_within_the_interval_and_never_thrice_in_it(
+    took: float, expected: float
+) -> None:
+    assert follower.between_passes(30.0, took) == expected
+
+
+async def test_a_pass_that_took_long_is_followed_sooner() -> None:
+    readings, began = Readings(), []
+    readings.on = {"all": lambda: began.append(time.monotonic()), "a": lambda: time.sleep(0.3)}
+    async with running(readings, 60.0) as (loop, _, _):
+        await until(lambda: loop.state.models)
+        assert 30.0 <= loop._next_pass - began[0] <= 60.0 - 0.3
+
+
 async def test_a_hint_is_read_at_once_and_once() -> None:
     readings = Readings()
     async with running(readings) as (loop, _, _):
