@@ -5,7 +5,7 @@ import itertools
 from collections.abc import Iterable, Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from podium.registry import backend, catalog, checking, memory, removal, store
@@ -166,10 +166,16 @@ def test_operations_in_any_turns_beside_a_sweep_end_as_one_after_the_other(
     assert Garden().run([*names, "sweep"], schedule, are_watching=are_watching) in one_after_the_other(tuple(names))
 
 
-@given(st.lists(st.sampled_from(sorted(JOBS)), min_size=3, max_size=4), st.integers(1, 12), st.lists(st.integers(0, 3)))
+TURNS = st.tuples(st.integers(0, 3), st.one_of(st.integers(1, 12), st.just(1_000)))
+"""Whose turn it is, and for how many calls; a thousand is up to its end."""
+
+
+@example(["rename iris to lily", "rename iris to lily", "rename rose to iris"], [(0, 3), (1, 1_000), (2, 1_000)])
+@example(["rename iris to lily", "create lily", "delete lily"], [(0, 8), (1, 1_000), (2, 1_000)])
+@given(st.lists(st.sampled_from(sorted(JOBS)), min_size=3, max_size=4), st.lists(TURNS))
 @settings(max_examples=effort.examples(600), deadline=None)
-def test_one_operation_that_others_interrupt_leaves_no_illegal_state_and_nothing_for_a_sweep(
-    names: list[str], calls: int, schedule: list[int]
+def test_operations_that_others_interrupt_leave_no_illegal_state_and_nothing_for_a_sweep(
+    names: list[str], schedule: list[tuple[int, int]]
 ) -> None:
     """Also where the same is asked for twice, which may then be done once and be answered twice."""
-    Garden().run(names, [0] * calls + [1] * 1_000 + schedule)
+    Garden().run(names, itertools.chain.from_iterable([turn] * calls for turn, calls in schedule))
