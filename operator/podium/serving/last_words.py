@@ -50,9 +50,15 @@ def describe_exit(status: int) -> str:
 
 
 def leave(path: pathlib.Path, words: str) -> None:
-    """Writes the termination message; outside of a pod there may be nowhere to write it."""
+    """Writes the termination message; outside of a pod there may be nowhere to write it.
+
+    What others left stays until the write, because a worker may be killed at any instant for the end of another.
+    """
     with contextlib.suppress(OSError):
-        path.write_text(words, encoding="utf-8", errors="replace")
+        path.touch()
+        with path.open("r+b", buffering=0) as file:
+            file.write(words.encode(errors="replace"))
+            file.truncate()
 
 
 def _one(error: BaseException) -> str:
