@@ -31,11 +31,7 @@ class Endpoint:
         self.namespace.apply(self.manifest)
 
     def wait_gone(self) -> None:
-        support.wait_for(
-            "nothing to be left",
-            lambda: objects(self.namespace) == self.before,
-            describe=lambda: f"left: {objects(self.namespace) - self.before}",
-        )
+        await_end(self.namespace, self.before)
 
     def pods(self) -> dict[str, tuple[str, int]]:
         """Uid and restarts of each pod that is there to stay, by name."""
@@ -81,6 +77,13 @@ def objects(namespace: support.Namespace) -> set[tuple[str, str]]:
                 listed = namespace.api.raw("GET", f"/{version}/namespaces/{namespace.name}/{resource['name']}")
                 found |= {(resource["kind"], item["metadata"]["name"]) for item in listed["items"]}
     return found
+
+
+def await_end(namespace: support.Namespace, before: set[tuple[str, str]]) -> None:
+    """Until nothing but that is left. A garbage collector rests up to a minute when other tests change the kinds."""
+    support.wait_for(
+        "nothing to be left", lambda: objects(namespace) == before, 150, lambda: f"left: {objects(namespace) ^ before}"
+    )
 
 
 def groups(api: support.Api) -> list[support.Manifest]:
@@ -221,7 +224,7 @@ def test_a_modelversion_on_its_own_answers_scales_and_gives_up_its_ingress(
     support.wait_for("the Ingress to be gone", lambda: namespace.get("Ingress", "iris-v1") is None, timeout=10)
     namespace.wait_condition("ModelVersion", "iris-v1", "Ready")
     namespace.delete("ModelVersion", "iris-v1")
-    support.wait_for("nothing to be left", lambda: objects(namespace) == before)
+    await_end(namespace, before)
 
 
 def test_removing_an_aliass_ingress_deletes_it_and_keeps_the_service(endpoint: Endpoint) -> None:
