@@ -22,6 +22,8 @@ MODEL, ALIAS = "iris-classifier", "champion"
 OBJECT, NAMESPACE, HOST = "iris", "models", "iris.example.com"
 """Of examples/modelalias.yaml."""
 READY_SECONDS = 300.0
+INGRESS_SECONDS = 30.0
+"""How long the ingress may take to hear of a new host."""
 REQUESTS = 2000
 """At least so many requests are sent from the alias call on."""
 PLAN = loadgen.Plan(kept=4, fresh=4, rate=60.0, most=60_000, seconds=READY_SECONDS + 60)
@@ -81,12 +83,22 @@ def serve(demo: Demo) -> None:
     _wait_ready(demo)
 
 
-def ask(demo: Demo) -> None:
-    """Posts one flower through the ingress and shows the answer."""
+def _question(demo: Demo) -> tuple[http.client.HTTPResponse, str]:
+    """The answer to one request over a connection of its own, and its body."""
     connection = http.client.HTTPConnection(demo.environment["PODIUM_INGRESS"].removeprefix("http://"), timeout=30)
     connection.request("POST", "/invocations", loadgen.IRIS, {"Host": HOST, "Content-Type": "application/json"})
     answer = connection.getresponse()
-    body, version = answer.read().decode(errors="replace"), answer.getheader(names.MODEL_VERSION_HEADER)
+    return answer, answer.read().decode(errors="replace")
+
+
+def ask(demo: Demo) -> None:
+    """Posts one flower through the ingress, which may hear of a new host late, and shows the answer."""
+    end = time.monotonic() + INGRESS_SECONDS
+    answer, body = _question(demo)
+    while answer.status == 404 and time.monotonic() < end:
+        time.sleep(0.5)
+        answer, body = _question(demo)
+    version = answer.getheader(names.MODEL_VERSION_HEADER)
     shell.say(f"   {loadgen.IRIS.decode()}  ->  {answer.status} {body.strip()}  by version {version}")
     if answer.status != 200 or version != demo.before:
         raise failure.DemoError(f"version {demo.before} should have answered 200; see: {_look_at(demo)}")
