@@ -93,11 +93,8 @@ def _question(demo: Demo) -> tuple[http.client.HTTPResponse, str]:
 
 def ask(demo: Demo) -> None:
     """Posts one flower through the ingress, which may hear of a new host late, and shows the answer."""
-    end = time.monotonic() + INGRESS_SECONDS
+    shell.wait_until(lambda: _question(demo)[0].status != 404, INGRESS_SECONDS, 0.5)
     answer, body = _question(demo)
-    while answer.status == 404 and time.monotonic() < end:
-        time.sleep(0.5)
-        answer, body = _question(demo)
     version = answer.getheader(names.MODEL_VERSION_HEADER)
     shell.say(f"   {loadgen.IRIS.decode()}  ->  {answer.status} {body.strip()}  by version {version}")
     if answer.status != 200 or version != demo.before:

@@ -76,18 +76,18 @@ def test_last_words_that_nobody_reads_do_no_harm(tmp_path: pathlib.Path) -> None
     assert (tmp_path / "file").read_text() == "Wörter ?"
 
 
-def test_a_worker_that_is_killed_before_it_has_written_leaves_what_another_left(
-    tmp_path: pathlib.Path,
-) -> None:
+def test_a_worker_that_is_killed_before_it_has_written_leaves_what_another_left(tmp_path: pathlib.Path) -> None:
     log = tmp_path / "log"
     last_words.leave(log, "the model answers with 400")
     last_words.leave(log, "it answers with 400")
     assert log.read_text() == "it answers with 400"
     pid = os.fork()
     if pid == 0:  # the kernel kills it with SIGXFSZ in the instant of its write
-        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
-        last_words.leave(log, "mine")
-        os._exit(0)
+        try:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+            signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+            last_words.leave(log, "mine")
+        finally:
+            os._exit(0)  # a forked copy of the tests must never run on
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGXFSZ
     assert log.read_text() == "it answers with 400"
