@@ -47,13 +47,17 @@ EVENTS: list[typing.Any] = [
 
 @dataclasses.dataclass(frozen=True)
 class Mirror:
-    """The release, and what it mirrors: a server, MLflow's client of it, and the registry that is to be equal."""
+    """The release, and what it mirrors: a server, and the registry that is to be equal."""
 
     namespace: support.Namespace
     source: sourceserver.Source
-    client: mlflow.MlflowClient
     registry: store.Registry
     kubectl: kubectl_program.Kubectl
+
+    @property
+    def client(self) -> mlflow.MlflowClient:
+        """MLflow's client of the server."""
+        return self.source.client
 
     def helm(self, *arguments: str) -> None:
         """Runs Helm for the release's namespace."""
@@ -103,18 +107,18 @@ class Mirror:
 def mirror(
     cluster: installed.Cluster,
     images: installed.Images,
+    podium: installed.Podium,
     shared_namespace: support.Namespace,
     kubectl: kubectl_program.Kubectl,
 ) -> collections.abc.Iterator[Mirror]:
-    """A server and its mirror, both under Pod Security `restricted`."""
+    """A server and its mirror, both under Pod Security `restricted`; the CRDs are those of the shared installation."""
     namespace = shared_namespace
     kubectl.apply(*sourceserver.manifests(namespace.name, images.tracking))
     source = sourceserver.Source(namespace, kubectl)
-    client = mlflow.MlflowClient(tracking_uri=source.url, registry_uri=source.url)
-    mirror = Mirror(namespace, source, client, support.registry(cluster.target, namespace.name), kubectl)
+    mirror = Mirror(namespace, source, support.registry(cluster.target, namespace.name), kubectl)
     try:
         install(mirror, images)
-        source.forward()
+        source.wait_ready()
         support.wait_for("the mirror to be Ready", lambda: is_ready(mirror), 60, lambda: log(mirror))
         yield mirror
     finally:

@@ -4,7 +4,6 @@ This machine reaches it by `kubectl port-forward`. Its volume is one of the clus
 to 0 and comes back with what it knew.
 """
 
-import collections.abc
 import contextlib
 import os
 import socket
@@ -12,6 +11,8 @@ import subprocess
 import time
 import uuid
 from typing import Any
+
+import mlflow
 
 from demo import kubectl as kubectl_program
 from tests.support import cluster, mlflowserver, s3
@@ -91,60 +92,65 @@ def _pod(namespace: str, image: str) -> Manifest:
 
 
 class Source:
-    """The server in its namespace; `url` is where this machine finds it while it is forwarded."""
+    """The server in its namespace, and MLflow's client of it on this machine."""
 
     def __init__(self, namespace: cluster.Namespace, kubectl: kubectl_program.Kubectl) -> None:
         self._namespace, self._kubectl = namespace, kubectl
         self._port = s3.free_ports(1)[0]
-        self._forwarding = contextlib.ExitStack()
+        self._forwarding: subprocess.Popen[bytes] | None = None
 
     @property
-    def url(self) -> str:
-        """Where this machine finds it."""
-        return f"http://127.0.0.1:{self._port}"
+    def client(self) -> mlflow.MlflowClient:
+        """MLflow's client.
+
+        The way there is made anew where it has ended: `kubectl port-forward` ends when the API server, the kubelet or
+        the container runtime is restarted, and other tests do that.
+        """
+        if self._forwarding is None or self._forwarding.poll() is not None:
+            self._forward()
+        url = f"http://127.0.0.1:{self._port}"
+        return mlflow.MlflowClient(tracking_uri=url, registry_uri=url)
 
     def scale(self, replicas: int) -> None:
-        """Scales it to 0 or 1, and waits until its pods are gone, or until it answers here."""
-        self._forwarding.close()
+        """Scales it to 0 or 1, and waits until its pods are gone, or until it is ready."""
+        self._end_forwarding()
         self._kubectl.run("scale", f"deployment/{NAME}", f"--replicas={replicas}", *self._in)
         if replicas:
-            self.forward()
+            self.wait_ready()
         else:
             cluster.wait_for("its pod to be gone", lambda: not self._namespace.list("Pod", f"app={NAME}"))
-
-    def forward(self) -> None:
-        """Waits until it is ready, and forwards its port to this machine."""
-        self._kubectl.run("rollout", "status", f"deployment/{NAME}", f"--timeout={START_SECONDS:.0f}s", *self._in)
-        self._forwarding.enter_context(self._forwarded())
 
     def close(self) -> None:
         """Ends the forwarding, and gives the volume back where the cluster does not do that by itself."""
         claim = self._kubectl.get(self._namespace.name, "persistentvolumeclaim", NAME)
         self._kubectl.tell("exec", f"deployment/{NAME}", *self._in, "--", "find", "/data", "-name", "*.db", "-delete")
-        self._forwarding.close()
+        self._end_forwarding()
         self._kubectl.tell("delete", f"deployment/{NAME}", f"persistentvolumeclaim/{NAME}", *self._in)
         if volume := (claim or {}).get("spec", {}).get("volumeName"):
             self._kubectl.tell("patch", "persistentvolume", volume, '--patch={"spec": {"claimRef": null}}')
 
-    @contextlib.contextmanager
-    def _forwarded(self) -> collections.abc.Iterator[None]:
+    def wait_ready(self) -> None:
+        """Waits until it answers in the cluster."""
+        self._kubectl.run("rollout", "status", f"deployment/{NAME}", f"--timeout={START_SECONDS:.0f}s", *self._in)
+
+    def _forward(self) -> None:
+        self.wait_ready()
         command = ["kubectl", "port-forward", f"service/{NAME}", f"{self._port}:{PORT}", *self._in]
         environment = os.environ | self._kubectl.environment
-        process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
-        try:
-            self._await_port(process)
-            yield
-        finally:
-            process.kill()
-            process.wait()
-
-    def _await_port(self, process: subprocess.Popen[bytes]) -> None:
+        self._forwarding = process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
         end = time.monotonic() + 20
         while process.poll() is None and time.monotonic() < end:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self._port), 1):
                 return
             time.sleep(0.05)
+        self._end_forwarding()
         raise AssertionError("kubectl port-forward does not listen")
+
+    def _end_forwarding(self) -> None:
+        if self._forwarding:
+            self._forwarding.kill()
+            self._forwarding.wait()
+            self._forwarding = None
 
     @property
     def _in(self) -> tuple[str]:
