@@ -28,6 +28,8 @@ from tests.support import images as light_image
 from tests.support import site as sites
 
 Once = collections.abc.Callable[[str, collections.abc.Callable[[], typing.Any]], typing.Any]
+FURNITURE = {"ServiceAccount": "default", "ConfigMap": "kube-root-ca.crt"}
+"""What Kubernetes puts into every namespace, a moment after it was made."""
 _FAILED = pytest.StashKey[bool]()
 
 
@@ -136,6 +138,8 @@ def fresh_namespace(
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
     fresh = cluster_support.Namespace(api, name)
+    for kind, own in FURNITURE.items():
+        fresh.wait(kind, own, "is there", bool)
     bucket = cluster.bucket
     keys = {"AWS_ACCESS_KEY_ID": bucket.access_key, "AWS_SECRET_ACCESS_KEY": bucket.secret_key}
     fresh.apply({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s3-credentials"}, "stringData": keys})

@@ -34,6 +34,7 @@ _PATHS = {
     "Pod": ("api/v1", "pods"),
     "ConfigMap": ("api/v1", "configmaps"),
     "Secret": ("api/v1", "secrets"),
+    "ServiceAccount": ("api/v1", "serviceaccounts"),
     "Namespace": ("api/v1", "namespaces"),
     "ResourceQuota": ("api/v1", "resourcequotas"),
     "Event": ("apis/events.k8s.io/v1", "events"),
