@@ -5,13 +5,13 @@ import os
 import signal
 import sys
 
-from podium.puller import pull, report, settings
-
 
 def main() -> int:
     """Pulls what the environment asks for; leaves the report where Kubernetes looks for it."""
     # As the container's first process, the puller would otherwise not even notice that it is to end.
     signal.signal(signal.SIGTERM, lambda *_: os._exit(128 + signal.SIGTERM))
+    from podium.puller import pull, report, settings
+
     failed: Exception | None = None
     try:
         message = report.format_success(pull.run(settings.from_environment(os.environ)))
