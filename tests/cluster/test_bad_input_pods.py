@@ -77,23 +77,30 @@ def test_a_version_that_is_never_healthy_fails_after_its_deadline_and_is_tried_a
     site: sites.Site, model: models.NewModel
 ) -> None:
     served = replaced(site, model, models.light(fail="health"))
-    short = {"spec": {"rollout": {"progressDeadline": "6s"}}}  # only now: version 1 may take longer on a busy machine
-    site.namespace.api.patch("ModelAlias", site.namespace.name, "iris", short)
     with site.undisturbed("iris", 1):
         served.set_alias("champion", 2)
+        found = site.namespace.wait("ModelAlias", "iris", "has a candidate", prepares_version_2)
+        candidate = found["status"]["rollout"]["to"]["name"]
+        site.namespace.wait_condition("ModelVersion", candidate, names.ARTIFACT_READY)
+        short = {"spec": {"rollout": {"progressDeadline": "6s"}}}  # only now: a pull may take longer on a busy machine
+        site.namespace.api.patch("ModelAlias", site.namespace.name, "iris", short)
         message = site.stalled("iris", "ProgressDeadlineExceeded")
         assert message.startswith("version 2 was not Ready within 6s: ")
         assert "which takes a server that answers /health with 200: see its log" in message
         assert f"the annotation {names.RETRY_ANNOTATION} changes" in message
         assert_not_switched(site)
-        site.namespace.wait("ModelVersion", site.revision(2)["metadata"]["name"], "is scaled to 0", is_without_pods)
+        site.namespace.wait("ModelVersion", candidate, "is scaled to 0", is_without_pods)
         annotation = {"metadata": {"annotations": {names.RETRY_ANNOTATION: "again"}}}
         site.namespace.api.patch("ModelAlias", site.namespace.name, "iris", annotation)
         site.namespace.wait_condition("ModelAlias", "iris", "Reconciling", reason="Preparing")
         site.stalled("iris", "ProgressDeadlineExceeded")
-        found = site.namespace.get("ModelAlias", "iris")
-        assert found is not None
-        assert [entry["outcome"] for entry in found["status"]["history"]] == ["Failed", "Failed", "Switched"]
+        failed = site.namespace.get("ModelAlias", "iris")
+        assert failed is not None
+        assert [entry["outcome"] for entry in failed["status"]["history"]] == ["Failed", "Failed", "Switched"]
+
+
+def prepares_version_2(found: support.Manifest) -> bool:
+    return bool(found["status"]["rollout"]["to"]["version"] == 2)
 
 
 def is_without_pods(found: support.Manifest) -> bool:
