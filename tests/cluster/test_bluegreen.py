@@ -53,11 +53,7 @@ class Endpoint:
         return found
 
     def wait_phase(self, phase: str, version: int) -> support.Manifest:
-        def is_there(found: support.Manifest) -> bool:
-            rollout = found.get("status", {}).get("rollout", {})
-            return rollout.get("phase") == phase and rollout["to"]["version"] == version
-
-        return self.namespace.wait("ModelAlias", "iris", f"{phase} of version {version}", is_there)
+        return self.namespace.wait_phase("iris", phase, version)
 
     def history(self) -> list[tuple[int | None, int, str]]:
         """From, to and outcome of every transition, oldest first."""

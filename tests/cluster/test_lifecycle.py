@@ -82,7 +82,9 @@ def objects(namespace: support.Namespace) -> set[tuple[str, str]]:
 def await_end(namespace: support.Namespace, before: set[tuple[str, str]]) -> None:
     """Until nothing but that is left."""
     support.wait_for(
-        "nothing to be left", lambda: objects(namespace) == before, 60, lambda: f"left: {objects(namespace) ^ before}"
+        "nothing to be left",
+        lambda: objects(namespace) == before,
+        describe=lambda: f"left: {objects(namespace) ^ before}",
     )
 
 

@@ -265,6 +265,15 @@ class Namespace:
             timeout,
         )
 
+    def wait_phase(self, name: str, phase: str, version: int) -> Manifest:
+        """Waits until the rollout of a ModelAlias to this version is in this phase; returns the ModelAlias."""
+
+        def is_there(found: Manifest) -> bool:
+            rollout = found.get("status", {}).get("rollout", {})
+            return rollout.get("phase") == phase and bool(rollout["to"]["version"] == version)
+
+        return self.wait("ModelAlias", name, f"{phase} of version {version}", is_there)
+
     def describe(self) -> str:
         """What is in the namespace, for the message of a failure."""
         parts = [

@@ -8,7 +8,6 @@ import contextlib
 import os
 import socket
 import subprocess
-import time
 import uuid
 from typing import Any
 
@@ -137,14 +136,13 @@ class Source:
         self.wait_ready()
         command = ["kubectl", "port-forward", f"service/{NAME}", f"{self._port}:{PORT}", *self._in]
         environment = os.environ | self._kubectl.environment
-        self._forwarding = process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
-        end = time.monotonic() + 20
-        while process.poll() is None and time.monotonic() < end:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self._port), 1):
-                return
-            time.sleep(0.05)
-        self._end_forwarding()
-        raise AssertionError("kubectl port-forward does not listen")
+        self._forwarding = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+        cluster.wait_for("kubectl port-forward to listen", self._listens, 20)
+
+    def _listens(self) -> bool:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self._port), 1):
+            return True
+        return False
 
     def _end_forwarding(self) -> None:
         if self._forwarding:
