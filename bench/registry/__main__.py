@@ -17,7 +17,8 @@ from bench.registry import clients, load, operations, pieces, report
 from localcluster import context, layout
 from localcluster.components import apiserver
 from podium import errors
-from podium.kube import configmaps, session
+from podium.kube import session
+from podium.kube.registry import configmaps
 from tests.support import cluster, guarded, postgres, tokens
 
 MOST_CALLS = 400

@@ -6,7 +6,8 @@ from mlflow.store.model_registry.dbmodels import models
 from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore
 from sqlalchemy import insert
 
-from podium.registry import backend, codec, entities
+from podium.registry.model import entities
+from podium.registry.storage import backend, codec
 
 BEGIN_MS = 1_700_000_000_000
 TEAMS = 200

@@ -8,8 +8,10 @@ from collections.abc import Callable
 
 from bench.registry import load
 
-from podium.kube import configmaps, session
-from podium.registry import codec, keys, store
+from podium.kube import session
+from podium.kube.registry import configmaps
+from podium.registry import store
+from podium.registry.storage import codec, keys
 
 TIMES = 400
 

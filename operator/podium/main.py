@@ -9,9 +9,11 @@ import signal
 import sys
 from typing import Any
 
-from podium import errors, settings
-from podium.handlers import controller, failpoints, http, logs, queue, reconcile, telemetry, watch
-from podium.kube import client, configmaps, events, execute, lease, observe
+from podium import errors, kopf_adapter, settings
+from podium.engine import controller, execute, failpoints, http, observe, queue, reconcile, telemetry
+from podium.kube import client, events, lease
+from podium.kube.registry import configmaps
+from podium.process import logs
 from podium.registry import store
 
 STOP_SECONDS = 10.0
@@ -129,7 +131,7 @@ async def _watch_kinds(
 ) -> None:
     """Kopf, and the orderly end: no new work, the Lease released, then Stopped."""
     stop, ready, told = asyncio.Event(), asyncio.Event(), asyncio.Event()
-    kopf_task = asyncio.create_task(watch.run(observer, chosen, stop, ready))
+    kopf_task = asyncio.create_task(kopf_adapter.run(observer, chosen, stop, ready))
     told_task = asyncio.create_task(_await_signal(ready, told))
     await asyncio.wait({kopf_task, told_task}, return_when=asyncio.FIRST_COMPLETED)
     if kopf_task.done():

@@ -23,10 +23,13 @@ from hypothesis import strategies as st
 
 from localcluster import context
 from podium import names
-from podium.kube import whoami
-from podium.registry import converging, entities, exchange, store
+from podium.kube.registry import whoami
+from podium.registry import store
+from podium.registry.images import convergence, jsonlines
+from podium.registry.model import entities
 from tests.support import cluster
-from tests.unit.registry import factories, images
+from tests.unit.registry import factories
+from tests.unit.registry.images import images
 
 PODIUM = str(pathlib.Path(sys.executable).with_name("podium"))
 JOE = entities.Actor("joe", "mlflow-auth", verified=True)
@@ -146,15 +149,15 @@ def test_a_registry_comes_back_to_the_byte(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture],
 )
 @given(st.lists(images.images(), min_size=1, max_size=2, unique_by=lambda each: each.name))
-def test_any_registry_comes_back_to_the_byte(site: Site, found: list[converging.ModelImage]) -> None:
+def test_any_registry_comes_back_to_the_byte(site: Site, found: list[convergence.ModelImage]) -> None:
     first, second = site.registry(site.other), site.registry(site.other)
     written: list[list[str]] = []
     for registry, brought in ((first, found), (second, found)):
         site.clear(site.other)
         for image in brought:
             registry.converge(image, actor=factories.JOE, reason="restored")
-        written.append(list(exchange.encode((registry.image(head.name) for head in registry.list_models()), 0)))
-        found = list(exchange.decode(line.encode() for line in written[-1]))
+        written.append(list(jsonlines.encode((registry.image(head.name) for head in registry.list_models()), 0)))
+        found = list(jsonlines.decode(line.encode() for line in written[-1]))
     assert written[0] == written[1]
 
 

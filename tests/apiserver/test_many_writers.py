@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from localcluster import context
-from podium.registry import checking, store
+from podium.registry import store
+from podium.registry.audit import repairs
 from tests.support import cluster, writers
 
 PROCESSES = 50
@@ -109,4 +110,4 @@ def test_a_model_that_many_rename_has_one_name_and_all_its_versions(
 
 def test_nothing_is_left_behind(registry: store.Registry, reports: list[dict[str, Any]]) -> None:
     assert reports
-    assert checking.check(registry._backend, time.time_ns() // 1_000_000 + 3_600_000) == []
+    assert repairs.check(registry._backend, time.time_ns() // 1_000_000 + 3_600_000) == []

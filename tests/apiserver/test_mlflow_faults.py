@@ -17,8 +17,8 @@ import pytest
 from mlflow import exceptions
 
 from localcluster import context
-from podium.kube import watchcache
-from podium.registry import checking
+from podium.kube.registry import watchcache
+from podium.registry.audit import repairs
 from tests.support import apiproxy, cluster, faultyserver, guarded, workers
 from tests.support import mlflowfaults as faults
 from tests.support.faultyserver import Site
@@ -190,7 +190,7 @@ class Lasted:
 
     answers: dict[tuple[str, str], Any]
     states: dict[tuple[str, str], faults.State]
-    findings: list[checking.Finding]
+    findings: list[repairs.Finding]
 
 
 @pytest.fixture(scope="module")

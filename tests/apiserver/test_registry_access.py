@@ -11,8 +11,11 @@ import yaml
 
 from localcluster import context
 from podium import errors, names
-from podium.kube import configmaps
-from podium.registry import codec, converging, entities, keys, memory, mirroring, store
+from podium.kube.registry import configmaps
+from podium.registry import store
+from podium.registry.images import convergence
+from podium.registry.model import entities
+from podium.registry.storage import codec, keys, memory, mirror_mark
 from tests.support import cluster, helm
 from tests.support.guarded import Change, Site, everything, grant, kubectl
 
@@ -265,22 +268,22 @@ def test_gates_are_the_operators_alone(site: Site, head: entities.Head) -> None:
 
 
 def test_only_who_may_mirror_says_that_a_registry_is_one(target: context.Target, site: Site) -> None:
-    mark = mirroring.mark("http://evil.example:5000")
+    mark = mirror_mark.mark("http://evil.example:5000")
     sentence = "takes the verb mirror|may not write to the model registry"
     for user in ("stranger", "publisher", "approver"):
         with pytest.raises(errors.KubeError, match=sentence):
             site.create(user, mark)
-    site.create("mirror", mirroring.mark("http://mlflow.example:5000"))
+    site.create("mirror", mirror_mark.mark("http://mlflow.example:5000"))
     for user in ("stranger", "publisher", "approver"):
         with pytest.raises(errors.KubeError, match=sentence):
             site.write(user, mark.name, lambda data: data.update(address="http://evil.example:5000"))
         with pytest.raises(errors.Forbidden, match=sentence):
-            mirroring.remove(configmaps.ConfigMapBackend(site.session(user), site.namespace))
+            mirror_mark.remove(configmaps.ConfigMapBackend(site.session(user), site.namespace))
     with pytest.raises(AssertionError, match="is part of a model registry"):
         kubectl(target, "-n", site.namespace, "edit", "configmap", mark.name, editor="sed -i s/mlflow/evil/")
     site.write("mirror", mark.name, lambda data: data.update(models="3"), names.FIELD_MANAGER)
     assert site.read(mark.name)["data"] == {"address": "http://mlflow.example:5000", "models": "3"}
-    mirroring.remove(configmaps.ConfigMapBackend(site.session("mirror"), site.namespace))
+    mirror_mark.remove(configmaps.ConfigMapBackend(site.session("mirror"), site.namespace))
 
 
 def test_a_repair_by_hand_is_a_right_of_its_own_and_leaves_the_history(site: Site) -> None:
@@ -318,7 +321,7 @@ def test_a_registrys_namespace_can_be_deleted(target: context.Target, api: clust
         kubectl(target, "delete", "-f", "-", text=text)
 
 
-def exported() -> converging.ModelImage:
+def exported() -> convergence.ModelImage:
     """A model of another registry, with a decision, a deleted version and a past that fills archives."""
     registry = store.Registry(memory.MemoryBackend())
     registry.create_model("brought", "of flowers", {"team": "a"})

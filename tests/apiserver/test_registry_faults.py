@@ -14,9 +14,12 @@ from kubernetes.client import configuration as configurations
 
 from localcluster import context
 from podium import errors
-from podium.kube import configmaps, session
+from podium.kube import session
+from podium.kube.registry import configmaps
 from podium.mlflow_plugin import translate
-from podium.registry import checking, entities, store
+from podium.registry import store
+from podium.registry.audit import repairs
+from podium.registry.model import entities
 from tests.support import apiproxy, cluster, mlflowfaults
 
 JOE = entities.Actor("joe", "basic", True)
@@ -38,8 +41,8 @@ class Site:
         self.through.proxy.rules.clear()
         self.through.proxy.rule(matches, act, times)
 
-    def problems(self) -> list[checking.Finding]:
-        return checking.check(self.direct._backend, time.time_ns() // 1_000_000 + 3_600_000)
+    def problems(self) -> list[repairs.Finding]:
+        return repairs.check(self.direct._backend, time.time_ns() // 1_000_000 + 3_600_000)
 
 
 @pytest.fixture

@@ -13,8 +13,10 @@ from kubernetes.client import configuration as configurations
 
 from localcluster import context
 from podium import errors
-from podium.kube import configmaps, mark, session, watchcache
-from podium.registry import entities, store
+from podium.kube import session
+from podium.kube.registry import configmaps, mark, watchcache
+from podium.registry import store
+from podium.registry.model import entities
 from tests.support import apiproxy, cluster
 
 TRIES = 300

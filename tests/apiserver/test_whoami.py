@@ -7,9 +7,10 @@ import pytest
 from kubernetes.client import configuration as configurations
 
 from localcluster import context
-from podium.kube import session, whoami
+from podium.kube import session
+from podium.kube.registry import whoami
 from podium.mlflow_plugin import store as plugins
-from podium.registry import entities
+from podium.registry.model import entities
 from tests.support import cluster
 
 JOE = "joe"

@@ -6,7 +6,8 @@ import uuid
 import pytest
 
 from podium import errors, names
-from podium.registry import keys, store
+from podium.registry import store
+from podium.registry.storage import keys
 from tests.support import cluster as support
 from tests.support import models
 from tests.support import site as sites

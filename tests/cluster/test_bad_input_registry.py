@@ -3,7 +3,8 @@
 import pytest
 
 from podium import errors, names
-from podium.registry import keys, store
+from podium.registry import store
+from podium.registry.storage import keys
 from tests.support import byhand, installed, models
 from tests.support import cluster as support
 from tests.support import site as sites

@@ -10,7 +10,8 @@ import pytest
 from mlflow import exceptions
 
 from podium import names
-from podium.registry import entities, store
+from podium.registry import store
+from podium.registry.model import entities
 from tests.support import byhand, installed, models
 from tests.support import cluster as support
 from tests.support import site as sites

@@ -7,8 +7,10 @@ import secrets
 import pytest
 
 from localcluster import context, failure, layout
-from podium.kube import configmaps, session
-from podium.registry import backend, memory, store
+from podium.kube import session
+from podium.kube.registry import configmaps
+from podium.registry import store
+from podium.registry.storage import backend, memory
 from tests.support import cluster
 
 

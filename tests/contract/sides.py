@@ -19,8 +19,8 @@ from mlflow.store.model_registry import sqlalchemy_store
 from mlflow.store.model_registry.dbmodels import models as tables
 
 from podium.mlflow_plugin import store
-from podium.registry import backend
 from podium.registry import store as registries
+from podium.registry.storage import backend
 from tests.contract import differences
 from tests.contract.differences import Answer, Call
 

@@ -7,9 +7,12 @@ import pytest
 
 from localcluster import context
 from podium import errors
-from podium.kube import configmaps, session
+from podium.kube import session
+from podium.kube.registry import configmaps
 from podium.mlflow_plugin import opening, server, uri
-from podium.registry import codec, entities, keys, store
+from podium.registry import store
+from podium.registry.model import entities
+from podium.registry.storage import codec, keys
 
 JOE = entities.Actor("joe", "basic", True)
 

@@ -6,7 +6,7 @@ from concurrent import futures
 import pytest
 
 from podium import errors
-from podium.registry import backend
+from podium.registry.storage import backend
 
 LABELS = {"registry.podium.dev/kind": "head", "registry.podium.dev/model-uid": "iris-1"}
 RECORD = backend.Record("iris-1", LABELS, {"name": '"iris"', "history": "1\n2\n"})

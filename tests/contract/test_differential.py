@@ -15,8 +15,9 @@ from hypothesis import stateful
 from mlflow.entities import model_registry
 from mlflow.store.model_registry import sqlalchemy_store
 
-from podium.kube import configmaps, session
-from podium.registry import backend, memory
+from podium.kube import session
+from podium.kube.registry import configmaps
+from podium.registry.storage import backend, memory
 from tests.contract import differences, machine, sides
 from tests.support import postgres
 

@@ -7,7 +7,9 @@ from concurrent import futures
 import pytest
 
 from podium import errors
-from podium.registry import backend, entities, keys, store
+from podium.registry import store
+from podium.registry.model import entities
+from podium.registry.storage import backend, keys
 
 JOE = entities.Actor("joe", "basic", True)
 OWNER = entities.Pin("u1", "models", "iris")

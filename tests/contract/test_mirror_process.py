@@ -23,7 +23,8 @@ from mlflow.entities.webhook import WebhookAction, WebhookEntity, WebhookEvent
 from mlflow.webhooks import delivery
 
 from localcluster import context
-from podium.kube import configmaps, session
+from podium.kube import session
+from podium.kube.registry import configmaps
 from podium.registry import store
 from podium.sync import http, webhooks
 from tests.support import faultproxy, mlflowserver, models, postgres, s3

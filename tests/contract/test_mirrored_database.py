@@ -9,7 +9,9 @@ import pytest
 from mlflow.tracking._model_registry import client as registry_client
 
 from podium import errors
-from podium.registry import entities, memory, store
+from podium.registry import store
+from podium.registry.model import entities
+from podium.registry.storage import memory
 from podium.sync import mirror, source
 from tests.support import mlflowdatabase
 from tests.unit.registry import factories

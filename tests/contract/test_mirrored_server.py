@@ -13,7 +13,8 @@ import pytest
 from mlflow.tracking._model_registry import client as registry_client
 
 from podium import errors
-from podium.registry import memory, store
+from podium.registry import store
+from podium.registry.storage import memory
 from podium.sync import mirror, source
 from tests.support import faultproxy, mlflowserver, postgres
 

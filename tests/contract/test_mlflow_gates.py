@@ -17,8 +17,10 @@ from mlflow import exceptions
 
 from localcluster import context
 from podium import names
-from podium.kube import configmaps, session
-from podium.registry import entities, store
+from podium.kube import session
+from podium.kube.registry import configmaps
+from podium.registry import store
+from podium.registry.model import entities
 from tests.support import s3, trackingserver
 
 AT_ONCE = 10.0

@@ -13,7 +13,8 @@ from mlflow import exceptions
 from sklearn import linear_model
 
 from localcluster import context
-from podium.kube import configmaps, session
+from podium.kube import session
+from podium.kube.registry import configmaps
 from podium.registry import store
 from tests.support import cluster, s3, trackingserver, workers
 

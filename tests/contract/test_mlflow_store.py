@@ -11,7 +11,7 @@ from mlflow.entities import trace_info, trace_location, trace_state
 from mlflow.store.model_registry import sqlalchemy_store
 from mlflow.tracing import client as tracing
 
-from podium.registry import memory
+from podium.registry.storage import memory
 from tests.contract import scenarios, sides
 from tests.support import mlflowdatabase
 

@@ -8,7 +8,10 @@ from concurrent import futures
 import pytest
 
 from podium import errors
-from podium.registry import backend, catalog, checking, entities, keys, store
+from podium.registry import catalog, store
+from podium.registry.audit import repairs
+from podium.registry.model import entities
+from podium.registry.storage import backend, keys
 
 JOE = entities.Actor("joe", "basic", True)
 NAMES = {
@@ -144,7 +147,7 @@ def test_a_renamed_model_is_the_same_under_its_new_name_alone(
         registry.create_model(name)
     registry.delete_model(name)
     assert registry.rename_model("iris", name).uid != old.uid
-    assert checking.check(records, 10**13) == []
+    assert repairs.check(records, 10**13) == []
 
 
 def test_versions_move_between_stages_and_others_are_archived(
@@ -295,7 +298,7 @@ def test_renames_creations_and_deletions_of_few_names_at_a_time_leave_each_model
     heads = registry.list_models()
     assert {head.uid for head in heads} == uids
     assert {registry.get_version(head.name, 1).source for head in heads} == {f"s3://m/{uid}" for uid in uids}
-    assert checking.check(records, 10**13) == []
+    assert repairs.check(records, 10**13) == []
 
 
 def test_transitions_into_one_stage_at_a_time_leave_the_latest_there(records: backend.Backend) -> None:

@@ -2,7 +2,9 @@
 
 import collections.abc
 
-from podium.registry import backend, codec, entities, keys, limits, store
+from podium.registry import store
+from podium.registry.model import entities
+from podium.registry.storage import backend, codec, keys, limits
 
 MOVES = 1000
 JOE = entities.Actor("joe@example.com", "basic", True)

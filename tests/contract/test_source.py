@@ -10,7 +10,7 @@ import mlflow
 import pytest
 
 from podium import errors
-from podium.registry import entities
+from podium.registry.model import entities
 from podium.sync import source
 from tests.support import mlflowdatabase, trackingserver
 

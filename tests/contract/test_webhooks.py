@@ -18,10 +18,11 @@ from mlflow.entities import webhook
 from mlflow.webhooks import delivery
 
 from localcluster import context
-from podium.kube import configmaps, session
+from podium.kube import session
+from podium.kube.registry import configmaps
 from podium.mlflow_plugin import server, store
-from podium.registry import memory
 from podium.registry import store as registries
+from podium.registry.storage import memory
 from tests.support import httpserver, postgres, s3, trackingserver
 
 SECRET = "only the receiver knows"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from podium import names
-from podium.registry import keys
+from podium.registry.storage import keys
 from tests.support import helm
 
 REGISTRIES = ["--set", "registry.namespaces={models,others}"]

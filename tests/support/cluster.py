@@ -16,7 +16,8 @@ from kubernetes import config as kubernetes_config
 
 from localcluster import context
 from podium import names
-from podium.kube import configmaps, session
+from podium.kube import session
+from podium.kube.registry import configmaps
 from podium.registry import store
 
 Manifest = dict[str, Any]

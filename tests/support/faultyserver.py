@@ -11,8 +11,10 @@ from typing import Any
 import mlflow
 from kubernetes.client import configuration as configurations
 
-from podium.kube import configmaps, session
-from podium.registry import checking, store
+from podium.kube import session
+from podium.kube.registry import configmaps
+from podium.registry import store
+from podium.registry.audit import repairs
 from tests.support import apiproxy, mlflowfaults, s3, trackingserver, workers
 
 WORKERS = 2
@@ -56,9 +58,9 @@ class Site:
         """What a call left."""
         return mlflowfaults.state(self.direct, subject.name)
 
-    def findings(self) -> list[checking.Finding]:
+    def findings(self) -> list[repairs.Finding]:
         """What is wrong with the registry, as if an hour had gone by: nothing is under way."""
-        return checking.check(self.records, _later())
+        return repairs.check(self.records, _later())
 
     def sweep(self) -> None:
         """As the operator does now and then, an hour later."""

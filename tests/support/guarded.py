@@ -10,7 +10,8 @@ from kubernetes.client import configuration as configurations
 
 from localcluster import context
 from podium import names
-from podium.kube import configmaps, session
+from podium.kube import session
+from podium.kube.registry import configmaps
 from podium.registry import store
 from tests.support import cluster
 

@@ -14,7 +14,9 @@ import httpx
 from aiohttp import web
 
 from podium import errors
-from podium.registry import entities, keys, store
+from podium.registry import store
+from podium.registry.model import entities
+from podium.registry.storage import keys
 from tests.support import apiproxy
 
 JOE = entities.Actor("joe", "basic", True)

@@ -16,7 +16,7 @@ import urllib.error
 import urllib.request
 
 from podium import main, settings
-from podium.handlers import failpoints
+from podium.engine import failpoints
 from tests.support import cluster as support
 from tests.support import installed, s3, tokens
 

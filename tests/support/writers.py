@@ -18,8 +18,10 @@ from kubernetes import config
 from kubernetes.client import configuration as configurations
 
 from podium import errors
-from podium.kube import configmaps, session
-from podium.registry import entities, store
+from podium.kube import session
+from podium.kube.registry import configmaps
+from podium.registry import store
+from podium.registry.model import entities
 
 SHARED, RENAMED = "shared", ("wanderer", "wanderer again")
 """A model that all write to, and the two names of one that is renamed back and forth."""

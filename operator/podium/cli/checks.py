@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from podium.cli import options, output
-from podium.registry import checking
+from podium.registry.audit import repairs
 
 _TITLES = ("CONFIGMAP", "STATE", "PROBLEM", "REPAIR")
 
@@ -16,8 +16,8 @@ _TITLES = ("CONFIGMAP", "STATE", "PROBLEM", "REPAIR")
 class Report:
     """What was found, and what of it is mended by now."""
 
-    mended: Collection[checking.Finding] = ()
-    found: Collection[checking.Finding] = ()
+    mended: Collection[repairs.Finding] = ()
+    found: Collection[repairs.Finding] = ()
 
 
 @click.command()
@@ -33,9 +33,9 @@ def check(work: options.Work, repair: bool, dry_run: bool) -> None:
     operations under way may show: look again after a minute.
     """
     opened = work.open()
-    found = checking.check(opened.records, opened.clock())
+    found = repairs.check(opened.records, opened.clock())
     if repair and not dry_run and found:
-        left = checking.repair(opened.records, opened.clock)
+        left = repairs.repair(opened.records, opened.clock)
         report = Report(_gone(found, left), left)
     else:
         report = Report((), found)
@@ -44,7 +44,7 @@ def check(work: options.Work, repair: bool, dry_run: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _gone(before: Iterable[checking.Finding], after: Iterable[checking.Finding]) -> list[checking.Finding]:
+def _gone(before: Iterable[repairs.Finding], after: Iterable[repairs.Finding]) -> list[repairs.Finding]:
     left = {(finding.object_name, finding.problem) for finding in after}
     return [finding for finding in before if (finding.object_name, finding.problem) not in left]
 
@@ -68,9 +68,9 @@ def _show(work: options.Work, report: Report) -> None:
     )
 
 
-def _state(finding: checking.Finding) -> str:
+def _state(finding: repairs.Finding) -> str:
     return "needs a person" if finding.needs_person else "repairable"
 
 
-def _to_json(finding: checking.Finding, state: str) -> dict[str, Any]:
+def _to_json(finding: repairs.Finding, state: str) -> dict[str, Any]:
     return {"object": finding.object_name, "state": state, "problem": finding.problem, "repair": finding.repair}

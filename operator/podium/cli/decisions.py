@@ -8,7 +8,8 @@ import click
 
 from podium.cli import options, output, place
 from podium.gates import evaluate
-from podium.registry import entities, exchange
+from podium.registry.images import jsonlines
+from podium.registry.model import entities
 
 _LATER = "is read from MLflow when the alias moves"
 
@@ -60,7 +61,7 @@ def _decide(work: options.Work, model: str, number: int, decision: Literal["appr
     found = prospects(opened.registry.policy(head), head, version, opened.registry.history(model))
     if work.is_json:
         aliases = [_to_json(prospect) for prospect in found]
-        decided = {"model": model, "version": number, **exchange.decision(approval)}
+        decided = {"model": model, "version": number, **jsonlines.decision(approval)}
         output.show_json({**decided, "aliases": aliases})
         return
     output.tell(f"version {number} of {place.shortened(model)!r} is {decision} by {output.who(actor)}")

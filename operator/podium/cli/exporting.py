@@ -10,7 +10,9 @@ import click
 
 from podium import errors
 from podium.cli import options, output, place
-from podium.registry import backend, codec, converging, entities, exchange, keys
+from podium.registry.images import convergence, jsonlines
+from podium.registry.model import entities
+from podium.registry.storage import backend, codec, keys
 
 STANDARD = "-"
 """Name of a file that means the standard input or output."""
@@ -43,7 +45,7 @@ def export(work: options.Work, file: str, leave_out_damaged: bool) -> None:
     heads = opened.registry.list_models()
     progress = output.Progress("exporting", len(heads))
     counts = collections.Counter[str]()
-    lines = exchange.encode(_images(opened, heads, progress, counts), opened.clock())
+    lines = jsonlines.encode(_images(opened, heads, progress, counts), opened.clock())
     if file == STANDARD:
         stream = sys.stdout.buffer
         for line in lines:
@@ -84,17 +86,17 @@ def _images(
     heads: Iterable[entities.Head],
     progress: output.Progress,
     counts: collections.Counter[str],
-) -> Iterator[converging.ModelImage]:
+) -> Iterator[convergence.ModelImage]:
     for head in heads:
         image = image_of(opened, head)
         progress.step()
         if image is not None:
-            converging.check(image)
+            convergence.check(image)
             counts += collections.Counter(models=1, versions=len(image.versions), moves=len(image.history))
             yield image
 
 
-def image_of(opened: place.Opened, head: entities.Head) -> converging.ModelImage | None:
+def image_of(opened: place.Opened, head: entities.Head) -> convergence.ModelImage | None:
     """The model in full; None when it was deleted meanwhile."""
     try:
         return opened.registry.image(head.name)

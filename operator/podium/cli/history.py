@@ -7,7 +7,8 @@ import click
 
 from podium import errors
 from podium.cli import options, output, place
-from podium.registry import entities, exchange
+from podium.registry.images import jsonlines
+from podium.registry.model import entities
 
 _TITLES = ("TIME (UTC)", "ALIAS", "VERSION", "WHAT", "BY", "WHY")
 
@@ -63,8 +64,8 @@ def _time(event: entities.HistoryEntry | Decision) -> int:
 
 def _to_json(model: str, event: entities.HistoryEntry | Decision) -> dict[str, Any]:
     if isinstance(event, Decision):
-        return {"record": "decision", "model": model, "version": event.version, **exchange.decision(event.approval)}
-    return exchange.move(model, event)
+        return {"record": "decision", "model": model, "version": event.version, **jsonlines.decision(event.approval)}
+    return jsonlines.move(model, event)
 
 
 def _rows(event: entities.HistoryEntry | Decision) -> list[list[str]]:

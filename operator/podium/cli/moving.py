@@ -10,10 +10,11 @@ from typing import Any, Literal
 
 from podium import errors
 from podium.cli import output, place
-from podium.registry import converging, mirroring
+from podium.registry.images import convergence
+from podium.registry.storage import mirror_mark
 
 Action = Literal["create", "finish", "overwrite", "none", "refuse"]
-Images = Callable[[], Iterable[converging.ModelImage]]
+Images = Callable[[], Iterable[convergence.ModelImage]]
 """The models to bring; may be asked for more than once."""
 _UNFIT = (
     errors.AlreadyExists,
@@ -24,7 +25,7 @@ _UNFIT = (
     errors.Mirrored,
     errors.TooLarge,
 )
-_NOTHING = converging.Changes()
+_NOTHING = convergence.Changes()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,14 +34,14 @@ class Step:
 
     model: str
     action: Action
-    changes: converging.Changes = _NOTHING
+    changes: convergence.Changes = _NOTHING
     problem: str = ""
     """Why it is refused."""
 
 
 def plan(opened: place.Opened, images: Images, *, is_overwriting: bool, count: int) -> list[Step]:
     """A step for each model; writes nothing. Raises Mirrored for a registry that takes no models."""
-    if address := mirroring.address(opened.records):
+    if address := mirror_mark.address(opened.records):
         raise errors.Mirrored(
             f"the registry in namespace {opened.namespace!r} is a mirror of the MLflow server {address}: bring models "
             "there, or into another namespace"
@@ -75,7 +76,7 @@ def carry_out(opened: place.Opened, images: Images, steps: Collection[Step]) -> 
     return list(done.values())
 
 
-def _planned(opened: place.Opened, image: converging.ModelImage, is_overwriting: bool) -> Step:
+def _planned(opened: place.Opened, image: convergence.ModelImage, is_overwriting: bool) -> Step:
     try:
         changes = opened.registry.converge(image, actor=opened.identify(), reason="restored", is_dry=True)
         if not changes:
@@ -91,7 +92,7 @@ def _planned(opened: place.Opened, image: converging.ModelImage, is_overwriting:
     return Step(image.name, "refuse", changes, "it is there already and differs")
 
 
-def is_begun(found: converging.ModelImage, wanted: converging.ModelImage) -> bool:
+def is_begun(found: convergence.ModelImage, wanted: convergence.ModelImage) -> bool:
     """Whether the model is what an interrupted restore of `wanted` leaves: the head that decides was not written yet.
 
     An empty model of somebody else's looks the same, and loses nothing.

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from podium.registry import entities, times
+from podium.registry.model import entities, times
 
 _TERMINAL_SECONDS = 0.1
 _LOG_SECONDS = 5.0

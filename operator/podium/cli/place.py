@@ -8,7 +8,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 from podium import errors, names
-from podium.registry import access, backend, converging, entities, store
+from podium.registry import access, store
+from podium.registry.images import convergence
+from podium.registry.model import entities
+from podium.registry.storage import backend
 
 _NEAREST = 3
 _SHOWN_CHARACTERS = 60
@@ -56,7 +59,7 @@ class Source(Protocol):
     def names(self) -> list[str]:
         """The names of all its models."""
 
-    def image(self, name: str) -> converging.ModelImage:
+    def image(self, name: str) -> convergence.ModelImage:
         """One model in full. Raises NotFound."""
 
 
@@ -75,7 +78,8 @@ class Cluster:
 
     def open(self, namespace: str | None, context: str | None) -> Opened:
         """See Place. Raises Unavailable, and InvalidInput for a registry URI that is none."""
-        from podium.kube import configmaps, session, whoami  # what takes half a second, not for --help
+        from podium.kube import session
+        from podium.kube.registry import configmaps, whoami  # what takes half a second, not for --help
 
         if namespace is None and context is None:
             namespace, context = default(os.environ)

@@ -3,7 +3,7 @@
 import click
 
 from podium.cli import options, output
-from podium.registry import mirroring
+from podium.registry.storage import mirror_mark
 
 
 @click.command()
@@ -18,7 +18,7 @@ def promote(work: options.Work, dry_run: bool) -> None:
     verb mirror on registries.podium.dev.
     """
     opened = work.open()
-    address = mirroring.address(opened.records)
+    address = mirror_mark.address(opened.records)
     if dry_run:
         names = sorted(head.name for head in opened.registry.list_models() if head.mirror)
     else:

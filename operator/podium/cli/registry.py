@@ -13,7 +13,7 @@ import click
 
 from podium import errors
 from podium.cli import checks, exporting, moving, options, output, place, promoting
-from podium.registry import converging, exchange
+from podium.registry.images import convergence, jsonlines
 
 _TITLES = ("MODEL", "ACTION", "VERSIONS", "ALIAS MOVES")
 
@@ -74,15 +74,15 @@ def _read_source(source: place.Source, path: pathlib.Path, only: Sequence[str]) 
     wanted = [name for name in there if not only or name in only]
     progress = output.Progress(f"reading {source.address}", len(wanted))
 
-    def images() -> Iterator[converging.ModelImage]:
+    def images() -> Iterator[convergence.ModelImage]:
         for name in wanted:
             with contextlib.suppress(errors.NotFound):  # deleted meanwhile
                 image = source.image(name)
-                converging.check(image)
+                convergence.check(image)
                 yield image
             progress.step()
 
-    exporting.write_whole(path, (line.encode() for line in exchange.encode(images(), 0)))
+    exporting.write_whole(path, (line.encode() for line in jsonlines.encode(images(), 0)))
     progress.close()
 
 
@@ -118,10 +118,10 @@ def _show(work: options.Work, steps: Sequence[moving.Step]) -> None:
     output.tell(f"{len(steps)} models: {told or 'nothing to do'}; {counts['none']} are equal already")
 
 
-def _images(path: pathlib.Path, only: Sequence[str]) -> Iterator[converging.ModelImage]:
+def _images(path: pathlib.Path, only: Sequence[str]) -> Iterator[convergence.ModelImage]:
     with path.open("rb") as lines:
         try:
-            for image in exchange.decode(lines):
+            for image in jsonlines.decode(lines):
                 if not only or image.name in only:
                     yield image
         except errors.InvalidInput as error:

@@ -9,7 +9,7 @@ import fractions
 import math
 from collections.abc import Collection, Mapping
 
-from podium.registry import entities
+from podium.registry.model import entities
 
 _SHOWN_CHARACTERS = 60
 _MISSING = "missing"

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from podium.gates import evaluate
-from podium.registry import entities
+from podium.registry.model import entities
 
 _METRIC = re.compile(r"(?P<name>.+?) (>=|<=|not worse than) .*", re.DOTALL)
 _TAG = re.compile(r"tag (?P<key>[^=<>]*) = (?P<value>.*)", re.DOTALL)

@@ -14,7 +14,7 @@ from typing import Any
 
 from podium import names
 from podium.mlflow_plugin import server
-from podium.registry import entities
+from podium.registry.model import entities
 
 BY_AUTHENTICATION = "mlflow-auth"
 BY_BASIC_USER = "basic-user"

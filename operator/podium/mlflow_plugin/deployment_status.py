@@ -5,8 +5,8 @@ from typing import Any
 
 from podium import names
 from podium.api import common
-from podium.desired import children
 from podium.mlflow_plugin import deployment_plan
+from podium.workload import children
 
 Manifest = dict[str, Any]
 INVOCATIONS = "/invocations"

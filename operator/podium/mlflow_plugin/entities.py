@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from mlflow.entities import model_registry
 
 from podium.mlflow_plugin import workspaces
-from podium.registry import entities
+from podium.registry.model import entities
 
 
 def registered_model(head: entities.Head, latest: Iterable[entities.Version]) -> model_registry.RegisteredModel:

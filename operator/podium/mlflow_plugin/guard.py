@@ -10,7 +10,8 @@ from typing import TypeAlias
 from podium import errors
 from podium.gates import evaluate, sentences
 from podium.mlflow_plugin import metrics
-from podium.registry import access, entities, store
+from podium.registry import access, store
+from podium.registry.model import entities
 
 Measure: TypeAlias = Callable[[entities.Version, tuple[str, ...]], metrics.Reading]
 """These metrics of a version."""

@@ -7,7 +7,8 @@ import contextlib
 from collections.abc import Iterable, Sequence
 
 from podium import errors
-from podium.registry import entities, store
+from podium.registry import store
+from podium.registry.model import entities
 
 _FEW_MODELS = 10
 """Up to so many models the latest versions are read model by model; above, all versions at once."""

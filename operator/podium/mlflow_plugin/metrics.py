@@ -19,7 +19,7 @@ from mlflow.protos import databricks_pb2
 
 from podium import errors
 from podium.mlflow_plugin import sources
-from podium.registry import entities
+from podium.registry.model import entities
 
 _UNKNOWN = {
     databricks_pb2.ErrorCode.Name(code)

@@ -8,7 +8,8 @@ from mlflow.protos import databricks_pb2
 
 from podium import errors
 from podium.mlflow_plugin import actor, server, translate, uri
-from podium.registry import entities, store
+from podium.registry import store
+from podium.registry.model import entities
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Opener:
         Raises MlflowException without the Kubernetes client.
         """
         try:
-            from podium.kube import configmaps, watchcache
+            from podium.kube.registry import configmaps, watchcache
         except ImportError as error:
             raise exceptions.MlflowException(
                 f"configmap:// registries need the Kubernetes client: pip install 'podium[mlflow]' ({error})",
@@ -36,7 +37,7 @@ class Opener:
 
     def identify(self) -> entities.Actor:
         """Whom the API server takes this process for; where it tells nobody, the operating system's user."""
-        from podium.kube import whoami
+        from podium.kube.registry import whoami
 
         try:
             return whoami.of_context(self.address.context)

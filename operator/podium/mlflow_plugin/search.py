@@ -18,7 +18,7 @@ from mlflow.utils import search_utils
 
 from podium import errors
 from podium.mlflow_plugin import conditions
-from podium.registry import entities, versionlist
+from podium.registry.model import entities, versionlist
 
 S = TypeVar("S")
 T = TypeVar("T")

@@ -25,7 +25,8 @@ from mlflow.store.artifact import runs_artifact_repo
 from mlflow.store.artifact.utils import models
 
 from podium import errors
-from podium.registry import entities, store
+from podium.registry import store
+from podium.registry.model import entities
 
 PROXIED = "mlflow-artifacts"
 

@@ -37,8 +37,9 @@ from podium.mlflow_plugin import (
     webhooks,
     workspaces,
 )
-from podium.registry import entities as registry_entities
-from podium.registry import store, transitions, versionlist
+from podium.registry import store
+from podium.registry.model import entities as registry_entities
+from podium.registry.model import transitions, versionlist
 
 _FEW_MODELS = 10
 """Up to so many are read one by one; above, all at once."""

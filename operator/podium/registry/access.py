@@ -6,19 +6,9 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
-from podium.registry import (
-    backend,
-    creation,
-    entities,
-    naming,
-    policies,
-    reading,
-    renaming,
-    transitions,
-    validation,
-    watching,
-    writing,
-)
+from podium.registry.model import entities, transitions, validation
+from podium.registry.protocol import creation, naming, readers, renaming, watches, writers
+from podium.registry.storage import backend, policies
 
 NOBODY = entities.Actor()
 Guard: TypeAlias = Callable[[entities.Head, entities.Version], entities.Evidence]
@@ -38,19 +28,19 @@ class Access:
         records: backend.Backend,
         *,
         clock: Callable[[], int] = wall_clock_ms,
-        deadline_seconds: float = writing.DEADLINE_SECONDS,
+        deadline_seconds: float = writers.DEADLINE_SECONDS,
         mirrors: bool = False,
-        watch: watching.Watch | None = None,
+        watch: watches.Watch | None = None,
     ) -> None:
         """With `mirrors`, models that an MLflow server is the truth about are written to: for the mirror alone."""
         self._backend, self._clock, self._mirrors = records, clock, mirrors
-        self._watch = watch or watching.Unwatched()
+        self._watch = watch or watches.Unwatched()
         self._whole_list: contextlib.AbstractContextManager[object] = (
             threading.Lock() if watch else contextlib.nullcontext()
         )
         """Held for a whole list where a watch did not catch up: all who wait for it would hold it up still more."""
-        self._reader = reading.Reader(records, self._watch)
-        self._writer = writing.Writer(records, deadline_seconds)
+        self._reader = readers.Reader(records, self._watch)
+        self._writer = writers.Writer(records, deadline_seconds)
         self._naming = naming.Naming(records, self._reader, self._writer, clock)
         self._creation = creation.Creation(records, self._reader, self._writer, self._naming, clock)
         self._renaming = renaming.Renaming(self._reader, self._writer, self._naming, self._check_mirror)
@@ -90,7 +80,7 @@ class Access:
     ) -> entities.Version:
         """With `is_ours`, the change is of what the registry alone knows, also about a mirrored version."""
 
-        def read() -> reading.Stored[entities.Version]:
+        def read() -> readers.Stored[entities.Version]:
             head, version = self._reader.model_with(name, lambda _: number)
             if not is_ours:
                 self._check_mirror(head.entity)

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeAlias, TypeVar
 
 from podium import errors, names
-from podium.registry import backend, codec, entities, keys, policies, transitions, versionlist
+from podium.registry.model import entities, transitions, versionlist
+from podium.registry.storage import backend, codec, keys, policies
 
 T = TypeVar("T")
 _NEAREST = 3

@@ -7,7 +7,9 @@ All of it goes by uid, may be repeated, and writes nothing when it changes nothi
 import contextlib
 
 from podium import errors
-from podium.registry import access, entities, policies, transitions, validation
+from podium.registry import access
+from podium.registry.model import entities, transitions, validation
+from podium.registry.storage import policies
 
 
 class Holders(access.Access):

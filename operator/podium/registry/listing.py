@@ -4,7 +4,10 @@ A registry with a watch lists what that has shown. Without one, and whenever the
 consistent ones of the API server.
 """
 
-from podium.registry import access, codec, entities, keys, reading, validation, versionlist
+from podium.registry import access
+from podium.registry.model import entities, validation, versionlist
+from podium.registry.protocol import readers
+from podium.registry.storage import codec, keys
 
 
 class Listing(access.Access):
@@ -18,9 +21,9 @@ class Listing(access.Access):
             return known.models() if (known := self._watch.caught_up()) else self._consistent_models()
 
     def _consistent_models(self) -> list[entities.Head]:
-        claims = reading.decoded(self._backend.list(keys.of_kind(keys.CLAIM)), codec.decode_claim)
+        claims = readers.decoded(self._backend.list(keys.of_kind(keys.CLAIM)), codec.decode_claim)
         claimed = {(claim.name, claim.uid) for claim in claims}
-        heads = reading.decoded(self._backend.list(keys.of_kind(keys.HEAD)), codec.decode_head)
+        heads = readers.decoded(self._backend.list(keys.of_kind(keys.HEAD)), codec.decode_head)
         live = [
             head if (head.name, head.uid) in claimed else self._reader.settled(head)
             for head in heads
@@ -38,7 +41,7 @@ class Listing(access.Access):
         if (known := self._watch.caught_up()) and (found := known.versions_of(name)) is not None:
             return found
         head = self.get_model(name)
-        versions = reading.decoded(self._backend.list(keys.labels(keys.VERSION, head.uid)), codec.decode_version)
+        versions = readers.decoded(self._backend.list(keys.labels(keys.VERSION, head.uid)), codec.decode_version)
         return versionlist.VersionList(head, {version.number: version for version in versions})
 
     def list_all_versions(self) -> list[versionlist.VersionList]:
@@ -51,7 +54,7 @@ class Listing(access.Access):
     def _consistent_versions(self) -> list[versionlist.VersionList]:
         heads = self._consistent_models()
         by_uid: dict[str, dict[int, entities.Version]] = {head.uid: {} for head in heads}
-        for version in reading.decoded(self._backend.list(keys.of_kind(keys.VERSION)), codec.decode_version):
+        for version in readers.decoded(self._backend.list(keys.of_kind(keys.VERSION)), codec.decode_version):
             if version.model_uid in by_uid:
                 by_uid[version.model_uid][version.number] = version
         return [versionlist.VersionList(head, by_uid[head.uid]) for head in heads]

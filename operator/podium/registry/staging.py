@@ -11,7 +11,10 @@ import contextlib
 from collections.abc import Callable
 
 from podium import errors
-from podium.registry import access, codec, entities, keys, reading, transitions, validation
+from podium.registry import access
+from podium.registry.model import entities, transitions, validation
+from podium.registry.protocol import readers
+from podium.registry.storage import codec, keys
 
 
 class Staging(access.Access):
@@ -44,7 +47,7 @@ class Staging(access.Access):
 
     def _archive(self, decided: entities.Head, stage: str, *, but: int) -> None:
         records = self._backend.list(keys.labels(keys.VERSION, decided.uid))
-        for found in reading.decoded(records, codec.decode_version):
+        for found in readers.decoded(records, codec.decode_version):
             if found.stage == stage and found.number != but:
                 with contextlib.suppress(errors.NotFound):  # deleted
                     self._change_present(

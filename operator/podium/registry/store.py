@@ -12,22 +12,11 @@ done by whoever comes next:
 """
 
 from podium import errors
-from podium.registry import (
-    access,
-    archive,
-    entities,
-    holders,
-    images,
-    keys,
-    mirroring,
-    reading,
-    removal,
-    staging,
-    sweeping,
-    transitions,
-    validation,
-    versions,
-)
+from podium.registry import access, holders, staging, versions
+from podium.registry.images import reads as images
+from podium.registry.model import entities, transitions, validation
+from podium.registry.protocol import leftovers, readers
+from podium.registry.storage import archive, keys, mirror_mark, removal
 
 
 class Registry(images.Images, versions.Versions, staging.Staging, holders.Holders):
@@ -46,7 +35,7 @@ class Registry(images.Images, versions.Versions, staging.Staging, holders.Holder
         validation.check_text("The description", description)
         validation.check_tags(tags or {})
         if not self._mirrors:
-            mirroring.check_creation(self._backend, name)
+            mirror_mark.check_creation(self._backend, name)
         return self._creation.model(name, description, tags or {})
 
     def update_model(self, name: str, description: str | None) -> entities.Head:
@@ -72,7 +61,7 @@ class Registry(images.Images, versions.Versions, staging.Staging, holders.Holder
         """
         validation.check_model_name(name)
 
-        def read() -> reading.Stored[entities.Head]:
+        def read() -> readers.Stored[entities.Head]:
             claim = self._reader.claim(name)
             head = self._reader.head(claim.entity.uid) if claim else None
             if head is None or head.entity.name != name:
@@ -142,7 +131,7 @@ class Registry(images.Images, versions.Versions, staging.Staging, holders.Holder
 
     def sweep(self) -> list[str]:
         """Finish what died half-way, in this process or another; names of what was removed. For now and then."""
-        removed = sweeping.sweep(self._backend, self._naming, self._clock())
+        removed = leftovers.sweep(self._backend, self._naming, self._clock())
         for head in self.list_models():
             for doomed in head.deleting:
                 self._bury(head.uid, doomed)

@@ -4,7 +4,9 @@ import contextlib
 from collections.abc import Callable
 
 from podium import errors
-from podium.registry import access, entities, reading, transitions, validation
+from podium.registry import access
+from podium.registry.model import entities, transitions, validation
+from podium.registry.protocol import readers
 
 
 class Versions(access.Access):
@@ -124,7 +126,7 @@ class Versions(access.Access):
     def _bury(self, uid: str, number: int) -> None:
         """Make the tombstone of a version whose deletion is decided."""
 
-        def read() -> reading.Stored[entities.Version]:
+        def read() -> readers.Stored[entities.Version]:
             if (stored := self._reader.version_object(uid, number)) is None:
                 raise errors.NotFound(f"version {number} of {uid} has no object", "version")
             return stored

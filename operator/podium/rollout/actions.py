@@ -4,7 +4,7 @@ import dataclasses
 from typing import Any
 
 from podium.api import model_alias
-from podium.registry import entities
+from podium.registry.model import entities
 
 Manifest = dict[str, Any]
 

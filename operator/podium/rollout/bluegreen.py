@@ -15,9 +15,9 @@ import datetime
 
 from podium import names
 from podium.api import common, conditions, model_alias
-from podium.desired import labels, pods
 from podium.rollout import desire
 from podium.rollout import world as worlds
+from podium.workload import labels, pods
 
 PREPARING, COMPLETE, FAILED = "Preparing", "Complete", "Failed"
 OVERLAPPING, SWITCHING = worlds.MOVING

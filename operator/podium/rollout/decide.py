@@ -7,9 +7,9 @@ pass finds what was done and goes on from there.
 
 from podium import names
 from podium.api import model_alias
-from podium.desired import children
 from podium.rollout import actions, bluegreen, desire, progress, retire, status
 from podium.rollout import world as worlds
+from podium.workload import children
 
 Wanted = desire.Target | worlds.Problem
 

@@ -6,10 +6,10 @@ from typing import Any
 from podium import names
 from podium.api import gates as gates_api
 from podium.api import model_alias
-from podium.desired import intent, labels
 from podium.gates import sentences
 from podium.rollout import gating
 from podium.rollout import world as worlds
+from podium.workload import intent, labels
 
 Manifest = dict[str, Any]
 

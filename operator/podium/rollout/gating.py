@@ -12,7 +12,7 @@ import itertools
 
 from podium.api import gates as gates_api
 from podium.gates import evaluate, sentences
-from podium.registry import entities
+from podium.registry.model import entities
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,11 +6,11 @@ from typing import Any
 
 from podium import errors, names
 from podium.api import model_alias
-from podium.desired import lookup
 from podium.registry import catalog as catalogs
-from podium.registry import entities
+from podium.registry.model import entities
 from podium.rollout import gating
 from podium.rollout import world as worlds
+from podium.workload import lookup
 
 Manifest = dict[str, Any]
 

@@ -9,7 +9,7 @@ from typing import Any
 import pydantic
 
 from podium.api import gates as gates_api
-from podium.registry import entities
+from podium.registry.model import entities
 from podium.rollout import gating
 
 Manifest = dict[str, Any]

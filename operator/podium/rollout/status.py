@@ -8,9 +8,9 @@ decides.
 
 from podium import names
 from podium.api import common, conditions, model_alias
-from podium.desired import children
 from podium.rollout import bluegreen, desire, gating, progress
 from podium.rollout import world as worlds
+from podium.workload import children
 
 Verdict = conditions.Verdict
 _WAITS_FOR_A_PERSON = ("Paused", names.AWAITING_APPROVAL)

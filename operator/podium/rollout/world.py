@@ -7,8 +7,8 @@ from typing import Any
 
 from podium import names
 from podium.api import conditions, model_alias
-from podium.desired import children, version
 from podium.rollout import gating
+from podium.workload import children, version
 
 Manifest = dict[str, Any]
 MOVING = ("Overlapping", "Switching")

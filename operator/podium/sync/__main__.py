@@ -7,10 +7,12 @@ import signal
 import sys
 
 from podium import errors
-from podium.handlers import logs
-from podium.kube import client, configmaps, events, lease
+from podium.kube import client, events, lease
+from podium.kube.registry import configmaps
 from podium.mlflow_plugin import guard, metrics
-from podium.registry import mirroring, store
+from podium.process import logs
+from podium.registry import store
+from podium.registry.storage import mirror_mark
 from podium.sync import board, follower, http, mirror, settings, source, telemetry, webhooks
 
 _log = logging.getLogger("podium.sync")
@@ -49,7 +51,7 @@ async def run(chosen: settings.Settings) -> None:
     api = await client.Client.connect()
     counted = telemetry.Telemetry()
     address = source.address(chosen.tracking_uri)
-    leadership = lease.Lease(api, chosen.namespace, mirroring.NAME, chosen.identity)
+    leadership = lease.Lease(api, chosen.namespace, mirror_mark.NAME, chosen.identity)
     loop = follower.Follower(lambda: open_mirror(chosen), address, chosen.interval_seconds, leadership, counted)
     door = webhooks.Door(chosen.webhook_secret) if chosen.webhook_secret else None
     server = http.Server(chosen.http_port, counted, door, loop.hint, loop.problems, loop.failures)

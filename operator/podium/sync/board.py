@@ -6,7 +6,7 @@ from typing import Any
 
 from podium import errors, names
 from podium.kube import client, events, resources
-from podium.registry import mirroring
+from podium.registry.storage import mirror_mark
 from podium.sync import status
 
 Manifest = dict[str, Any]
@@ -25,9 +25,9 @@ class Board:
         """Mark the registry as a mirror of this server. Raises Mirrored when it is one of another's, and KubeError."""
         manifest = await self._read()
         if manifest is None:
-            await self._api.create(self._manifest({mirroring.ADDRESS: address}))
+            await self._api.create(self._manifest({mirror_mark.ADDRESS: address}))
             return
-        known = (manifest.get("data") or {}).get(mirroring.ADDRESS, "")
+        known = (manifest.get("data") or {}).get(mirror_mark.ADDRESS, "")
         if known not in ("", address, former):
             raise errors.Mirrored(
                 f"the registry of namespace {self._namespace!r} is a mirror of {known}, and this one is told to read "
@@ -35,7 +35,7 @@ class Board:
                 "(chart: sync.formerAddress); else give it a namespace of its own"
             )
         if known != address:
-            data = {**(manifest.get("data") or {}), mirroring.ADDRESS: address}
+            data = {**(manifest.get("data") or {}), mirror_mark.ADDRESS: address}
             await self._api.replace(manifest | {"data": data})
 
     async def publish(self, state: status.State) -> None:
@@ -43,7 +43,7 @@ class Board:
         try:
             await self._publish(state)
         except errors.KubeError as error:
-            _log.warning("the ConfigMap %s is not written: %s", mirroring.NAME, error)
+            _log.warning("the ConfigMap %s is not written: %s", mirror_mark.NAME, error)
 
     async def _publish(self, state: status.State) -> None:
         now = datetime.datetime.now(datetime.UTC)
@@ -64,13 +64,13 @@ class Board:
 
     async def _read(self) -> Manifest | None:
         try:
-            return await self._api.get(resources.CONFIG_MAPS, self._namespace, mirroring.NAME)
+            return await self._api.get(resources.CONFIG_MAPS, self._namespace, mirror_mark.NAME)
         except errors.KubeNotFound:
             return None
 
     def _manifest(self, data: dict[str, str]) -> Manifest:
-        labels = dict(mirroring.mark("").labels)
-        metadata = {"namespace": self._namespace, "name": mirroring.NAME, "labels": labels}
+        labels = dict(mirror_mark.mark("").labels)
+        metadata = {"namespace": self._namespace, "name": mirror_mark.NAME, "labels": labels}
         return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
 
 

@@ -10,7 +10,9 @@ import dataclasses
 from collections.abc import Callable, Mapping
 
 from podium import errors
-from podium.registry import converging, entities, store
+from podium.registry import store
+from podium.registry.images import convergence
+from podium.registry.model import entities
 from podium.sync import source
 
 VERIFY_EVERY = 20
@@ -47,11 +49,11 @@ class Mirror:
         address: str,
         *,
         trusts_empty: bool = False,
-        evidence: converging.EvidenceOf | None = None,
+        evidence: convergence.EvidenceOf | None = None,
     ) -> None:
         self._registry, self._origin, self._address = registry, origin, address
         self._trusts_empty, self._evidence = trusts_empty, evidence and _marked(evidence)
-        self._seen: dict[str, converging.ModelImage] = {}
+        self._seen: dict[str, convergence.ModelImage] = {}
         self._passes = 0
         self.problems: dict[str, str] = {}
         """By model: why it is not equal to the server's, and what to do."""
@@ -128,7 +130,7 @@ class Mirror:
         self.problems.pop(name, None)
         self.changes["models_deleted"] += 1
 
-    def _rename(self, image: converging.ModelImage) -> None:
+    def _rename(self, image: convergence.ModelImage) -> None:
         """Give a model the image's name, if it is the same one by its times and the server knows the old name no more.
 
         One that a ModelAlias serves keeps its name: then the new name becomes another model, and this one goes later.
@@ -145,7 +147,7 @@ class Mirror:
             self.changes["models_renamed"] += 1
             return
 
-    def _is_alike(self, head: entities.Head, image: converging.ModelImage) -> bool:
+    def _is_alike(self, head: entities.Head, image: convergence.ModelImage) -> bool:
         """Whether no version tells the two apart, and one speaks for their being the same."""
         there = {version.number: (version.created_ms, version.source) for version in image.versions}
         here = {v.number: (v.created_ms, v.source) for v in self._registry.list_versions(head.name)}
@@ -169,7 +171,7 @@ class Mirror:
                 "models are really gone, set PODIUM_SYNC_TRUST_EMPTY=true (chart: sync.trustEmpty)",
             )
 
-    def _count(self, changes: converging.Changes) -> None:
+    def _count(self, changes: convergence.Changes) -> None:
         if not changes:
             return
         self.changes["models_created" if changes.is_new else "models_changed"] += 1
@@ -179,7 +181,7 @@ class Mirror:
         self.changes["aliases_moved"] += changes.alias_moves
 
 
-def _marked(evidence: converging.EvidenceOf) -> converging.EvidenceOf:
+def _marked(evidence: convergence.EvidenceOf) -> convergence.EvidenceOf:
     """The same, whose failures are those of one model: its alias moves once the metrics can be read."""
 
     def of(head: entities.Head, alias: str, version: entities.Version) -> entities.Evidence:
@@ -191,11 +193,11 @@ def _marked(evidence: converging.EvidenceOf) -> converging.EvidenceOf:
     return of
 
 
-def _is_another(head: entities.Head, image: converging.ModelImage, address: str) -> bool:
+def _is_another(head: entities.Head, image: convergence.ModelImage, address: str) -> bool:
     """Whether the server's model was deleted and created again; one whose first mirroring died is not meant."""
     return head.mirror == address and head.created_ms != image.created_ms and head.last_version > 0
 
 
-def _as_shown(image: converging.ModelImage) -> converging.ModelImage:
+def _as_shown(image: convergence.ModelImage) -> convergence.ModelImage:
     """The image as a snapshot has it."""
     return dataclasses.replace(image, versions=tuple(dataclasses.replace(v, location=None) for v in image.versions))

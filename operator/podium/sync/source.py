@@ -21,7 +21,8 @@ from mlflow.tracking._model_registry import client as registry_client
 
 from podium import errors
 from podium.mlflow_plugin import sources
-from podium.registry import converging, entities
+from podium.registry.images import convergence
+from podium.registry.model import entities
 
 CALL_SECONDS = 10.0
 """How long the server may take to begin an answer, or to go on with it."""
@@ -72,7 +73,7 @@ class Source:
         """The names of all models and prompts, as far as paging shows them."""
         return sorted(model.name for model in self._models())
 
-    def snapshot(self) -> dict[str, converging.ModelImage]:
+    def snapshot(self) -> dict[str, convergence.ModelImage]:
         """All models by name, by as few calls as can be: to be compared with another snapshot, not to be believed.
 
         Locations are missing.
@@ -83,7 +84,7 @@ class Source:
             versions.setdefault(version.name, []).append(version)
         return {model.name: self._image(model, versions[model.name]) for model in models}
 
-    def image(self, name: str) -> converging.ModelImage:
+    def image(self, name: str) -> convergence.ModelImage:
         """One model as it is at one moment. Raises NotFound."""
         for _ in range(_ATTEMPTS):
             model = self._model(name)
@@ -131,9 +132,9 @@ class Source:
             if not (token := page.token):
                 return
 
-    def _image(self, model: Any, versions: Iterable[Any]) -> converging.ModelImage:
+    def _image(self, model: Any, versions: Iterable[Any]) -> convergence.ModelImage:
         ordered = tuple(sorted((self._version(version) for version in versions), key=lambda v: v.number))
-        return converging.ModelImage(
+        return convergence.ModelImage(
             name=model.name,
             description=self._text(model.description),
             tags=dict(model.tags),
@@ -234,7 +235,7 @@ def _is_same(before: Any, after: Any) -> bool:
     )
 
 
-def _is_whole(model: Any, image: converging.ModelImage) -> bool:
+def _is_whole(model: Any, image: convergence.ModelImage) -> bool:
     """Whether the versions that the model itself speaks of were listed."""
     listed = {version.number for version in image.versions}
     latest: list[model_registry.ModelVersion] = model.latest_versions or []

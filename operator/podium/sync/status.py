@@ -8,7 +8,7 @@ from typing import Any
 
 from podium import names
 from podium.api import conditions
-from podium.registry import mirroring
+from podium.registry.storage import mirror_mark
 
 CONDITIONS, LAST_SUCCESS, MODELS, PROBLEMS = "conditions", "lastSuccess", "models", "problems"
 """Data keys beside mirroring.ADDRESS."""
@@ -66,7 +66,7 @@ def data(state: State, before: Mapping[str, str], now: datetime.datetime) -> dic
     merged = conditions.merge(_conditions(before), verdicts(state), 0, now)
     listed = [f"{json.dumps(name)}: {_line(state.problems[name])}" for name in sorted(state.problems)[:_LISTED]]
     found = {
-        mirroring.ADDRESS: state.address,
+        mirror_mark.ADDRESS: state.address,
         CONDITIONS: json.dumps(merged, ensure_ascii=False, indent=2),
         MODELS: "" if state.models is None else str(state.models),
         LAST_SUCCESS: conditions.timestamp(state.last_success.replace(microsecond=0)) if state.last_success else "",

@@ -8,7 +8,10 @@ from click import testing
 
 from podium import errors
 from podium.cli import main, options, place
-from podium.registry import backend, converging, entities, memory, store
+from podium.registry import store
+from podium.registry.images import convergence
+from podium.registry.model import entities
+from podium.registry.storage import backend, memory
 from tests.unit.registry import factories
 
 ANN = entities.Actor("ann", "kubernetes", verified=True)
@@ -18,13 +21,13 @@ ANN = entities.Actor("ann", "kubernetes", verified=True)
 class OtherServer:
     """Implements place.Source."""
 
-    images: dict[str, converging.ModelImage]
+    images: dict[str, convergence.ModelImage]
     address: str = "http://mlflow.example"
 
     def names(self) -> list[str]:
         return sorted(self.images)
 
-    def image(self, name: str) -> converging.ModelImage:
+    def image(self, name: str) -> convergence.ModelImage:
         if name not in self.images:
             raise errors.NotFound(f"{name} is not there")
         return self.images[name]

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from podium.registry import keys
+from podium.registry.storage import keys
 from tests.unit.cli.memoryplace import Memory
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from podium.registry import entities
+from podium.registry.model import entities
 from tests.unit.cli.memoryplace import ANN, Memory
 
 OWNER = entities.Pin("u-1", "shop", "iris")

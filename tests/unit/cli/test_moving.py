@@ -11,10 +11,13 @@ from hypothesis import strategies as st
 
 from podium import errors
 from podium.cli import exporting
-from podium.registry import backend, converging, entities, exchange, keys, memory, mirroring
+from podium.registry.images import convergence, jsonlines
+from podium.registry.model import entities
+from podium.registry.storage import backend, keys, memory, mirror_mark
 from tests.support import effort
 from tests.unit.cli.memoryplace import ANN, Memory, OtherServer
-from tests.unit.registry import factories, images
+from tests.unit.registry import factories
+from tests.unit.registry.images import images
 
 URI = "http://mlflow.example"
 SETS = st.lists(images.images(), max_size=2, unique_by=lambda each: each.name)
@@ -74,7 +77,7 @@ def test_a_restored_registry_exports_the_same_bytes(iris: Memory, file: pathlib.
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(SETS)
-def test_any_registry_comes_back_to_the_byte(found: list[converging.ModelImage]) -> None:
+def test_any_registry_comes_back_to_the_byte(found: list[convergence.ModelImage]) -> None:
     first, second = Memory(), Memory()
     for image in found:
         first.registry.converge(image, actor=factories.JOE, reason="restored")
@@ -147,7 +150,7 @@ def test_what_a_modelalias_holds_is_kept_and_told(iris: Memory, file: pathlib.Pa
 
 
 def test_a_mirrored_registry_takes_no_models(file: pathlib.Path, empty: Memory) -> None:
-    empty.records.create(mirroring.mark("http://truth:5000"))
+    empty.records.create(mirror_mark.mark("http://truth:5000"))
     result = empty.run("registry", "restore", str(file), code=1)
     assert "is a mirror of the MLflow server http://truth:5000: bring models there" in result.stderr
 
@@ -203,7 +206,7 @@ def test_a_registry_whose_objects_do_not_parse_is_not_exported_as_if_it_were_who
     assert result.stdout == ""
     iris.registry.delete_alias("iris", "champion")
     rest = iris.run("registry", "export", "-", "--leave-out-damaged").stdout_bytes
-    [image] = exchange.decode(rest.splitlines(keepends=True))
+    [image] = jsonlines.decode(rest.splitlines(keepends=True))
     assert [version.number for version in image.versions] == [1]
 
 
@@ -234,7 +237,7 @@ def test_a_restore_that_dies_at_any_write_is_finished_by_the_same_command(
         other.run("registry", "restore", str(file))
     other.records = whole
     for head in other.registry.list_models():  # what the next reader sees is legal
-        converging.check(other.registry.image(head.name))
+        convergence.check(other.registry.image(head.name))
     done = actions(other.json("registry", "restore", str(file)))
     assert set(done.values()) <= {"create", "finish", "none"}
     assert body(other) == file.read_text().split("\n")[1:]
@@ -316,7 +319,7 @@ def test_an_import_that_dies_at_any_write_is_finished_by_the_same_command(
 
 def test_a_server_that_fails_half_way_leaves_nothing_behind(empty: Memory, server: OtherServer) -> None:
     class Failing(OtherServer):
-        def image(self, name: str) -> converging.ModelImage:
+        def image(self, name: str) -> convergence.ModelImage:
             if name == "iris":
                 raise errors.ServerFailed("TimedOut", f"{self.address}: no answer")
             return super().image(name)

@@ -3,16 +3,18 @@
 import pytest
 
 from podium import errors
-from podium.registry import entities, mirroring, store
+from podium.registry import store
+from podium.registry.model import entities
+from podium.registry.storage import mirror_mark
 from tests.unit.cli.memoryplace import Memory
-from tests.unit.registry import images
+from tests.unit.registry.images import images
 
 
 @pytest.fixture
 def mirrored() -> Memory:
     """A mirror of one model."""
     place = Memory()
-    place.records.create(mirroring.mark(images.MIRROR))
+    place.records.create(mirror_mark.mark(images.MIRROR))
     registry = store.Registry(place.records, clock=place.clock, mirrors=True)
     registry.converge(images.image(), actor=entities.Actor(), reason="mirrored", mirror=images.MIRROR)
     return place

@@ -4,7 +4,7 @@ import math
 
 from hypothesis import strategies as st
 
-from podium.registry import entities
+from podium.registry.model import entities
 
 METRICS = st.sampled_from(["accuracy", "f1_macro", "val loss", "p99/latency"])
 OTHERS = st.sampled_from(["champion", "staging"])

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from podium.gates import evaluate
-from podium.registry import entities
+from podium.registry.model import entities
 from tests.support import effort
 from tests.unit.gates import factories
 from tests.unit.registry import factories as values

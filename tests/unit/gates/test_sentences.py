@@ -8,7 +8,7 @@ import yaml
 
 from podium.api import gates as gates_api
 from podium.gates import evaluate, sentences
-from podium.registry import entities
+from podium.registry.model import entities
 from podium.rollout import gating
 from tests.unit.registry import factories
 

@@ -7,7 +7,7 @@ import pytest
 
 from podium import names
 from podium.mlflow_plugin import actor, server
-from podium.registry import entities
+from podium.registry.model import entities
 
 
 def nobody() -> entities.Actor:

@@ -10,8 +10,9 @@ from mlflow.entities import model_registry
 from mlflow.store.model_registry import abstract_store
 
 from podium.mlflow_plugin import store
-from podium.registry import entities, memory
 from podium.registry import store as registries
+from podium.registry.model import entities
+from podium.registry.storage import memory
 
 OWNER = entities.Pin("u1", "models", "iris")
 MODEL_TAG = model_registry.RegisteredModelTag("a", "b")

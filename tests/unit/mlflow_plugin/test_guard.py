@@ -9,8 +9,9 @@ import pytest
 from mlflow import exceptions
 
 from podium.mlflow_plugin import guard, metrics, store
-from podium.registry import backend, entities, keys, memory
 from podium.registry import store as registries
+from podium.registry.model import entities
+from podium.registry.storage import backend, keys, memory
 from tests.unit.registry import factories
 
 OWNER = entities.Pin("u1", "models", "iris")

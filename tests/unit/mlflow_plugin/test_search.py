@@ -8,8 +8,9 @@ from mlflow import exceptions
 
 from podium import errors, names
 from podium.mlflow_plugin import conditions, search, store
-from podium.registry import backend, entities, memory, versionlist
 from podium.registry import store as registries
+from podium.registry.model import entities, versionlist
+from podium.registry.storage import backend, memory
 
 PROMPT = "mlflow.prompt.is_prompt"
 

@@ -8,7 +8,9 @@ from mlflow import exceptions
 
 from podium import errors
 from podium.mlflow_plugin import sources
-from podium.registry import entities, memory, store
+from podium.registry import store
+from podium.registry.model import entities
+from podium.registry.storage import memory
 
 DESTINATION = "s3://bucket/podium"
 

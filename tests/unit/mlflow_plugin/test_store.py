@@ -15,8 +15,9 @@ from mlflow.utils import workspace_context
 
 from podium import errors
 from podium.mlflow_plugin import store
-from podium.registry import entities, memory
 from podium.registry import store as registries
+from podium.registry.model import entities
+from podium.registry.storage import memory
 
 AS_INHERITED = {
     "copy_model_version",

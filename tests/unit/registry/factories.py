@@ -10,7 +10,9 @@ from typing import Any
 from hypothesis import strategies as st
 
 from podium import names
-from podium.registry import backend, catalog, entities, keys, memory
+from podium.registry import catalog
+from podium.registry.model import entities
+from podium.registry.storage import backend, keys, memory
 
 UID = "iris-k3v6wqe2zt5ymd4a"
 JOE = entities.Actor("joe", "basic", True)

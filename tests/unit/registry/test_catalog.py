@@ -8,7 +8,10 @@ from concurrent import futures
 import pytest
 
 from podium import errors, names
-from podium.registry import backend, catalog, codec, entities, keys, store, watching
+from podium.registry import catalog, store
+from podium.registry.model import entities
+from podium.registry.protocol import watches
+from podium.registry.storage import backend, codec, keys
 from tests.unit.registry import factories
 
 UID = factories.UID
@@ -247,7 +250,7 @@ def test_of_many_who_wait_for_a_catalog_one_lists_and_the_others_find_it_caught_
             lists.append(labels[names.REGISTRY_KIND_LABEL])
             return records.list(labels)
 
-    class Late(watching.Unwatched):
+    class Late(watches.Unwatched):
         def caught_up(self, *, briefly: bool = False) -> catalog.Catalog | None:
             if not getattr(first, "was_asked", False):
                 first.was_asked = True

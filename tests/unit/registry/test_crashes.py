@@ -8,8 +8,11 @@ from collections.abc import Callable
 import pytest
 
 from podium import errors
-from podium.registry import backend as backend_protocol
-from podium.registry import catalog, checking, codec, entities, keys, limits, memory, removal, store
+from podium.registry import catalog, store
+from podium.registry.audit import repairs
+from podium.registry.model import entities
+from podium.registry.storage import backend as backend_protocol
+from podium.registry.storage import codec, keys, limits, memory, removal
 from tests.unit.registry import factories
 
 JOE = factories.JOE
@@ -160,7 +163,7 @@ def test_a_sweep_leaves_nothing_that_belongs_to_no_model(operation: Operation, w
     registry = store.Registry(backend, clock=factories.Clock(LATE_MS))
     before = registry.list_models()
     registry.sweep()
-    assert checking.check(backend, LATE_MS) == []
+    assert repairs.check(backend, LATE_MS) == []
     unmarked = {"deleting": (), "renaming": None, "writes": ()}
     assert [dataclasses.replace(h, **unmarked) for h in before] == [
         dataclasses.replace(h, **unmarked) for h in registry.list_models()
@@ -315,7 +318,7 @@ def check(backend: memory.MemoryBackend, registry: store.Registry) -> None:
 
     And what a check finds is only what a repair mends.
     """
-    assert not any(finding.needs_person for finding in checking.check(backend, LATE_MS))
+    assert not any(finding.needs_person for finding in repairs.check(backend, LATE_MS))
     heads = registry.list_models()
     assert heads == [registry.get_model(head.name) for head in heads]
     index = catalog.Catalog()

@@ -6,8 +6,12 @@ from typing import Any
 import pytest
 
 from podium import errors
-from podium.kube import configmaps, statuses
-from podium.registry import backend, entities, keys, memory, store, writing
+from podium.kube import statuses
+from podium.kube.registry import configmaps
+from podium.registry import store
+from podium.registry.model import entities
+from podium.registry.protocol import writers
+from podium.registry.storage import backend, keys, memory
 from tests.unit.registry import factories
 
 JOE = factories.JOE
@@ -314,7 +318,7 @@ def test_a_lost_answer_that_too_many_writes_followed_is_admitted() -> None:
 
     def follow(records: memory.MemoryBackend) -> None:
         other = store.Registry(records)
-        for count in range(writing.WRITES_KEPT + 1):
+        for count in range(writers.WRITES_KEPT + 1):
             other.set_model_tag("iris", "follower", str(count))
 
     session.failures = [None, None, (LOST, follow)]

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from podium import errors
-from podium.registry import checking, entities, store
+from podium.registry import store
+from podium.registry.audit import repairs
+from podium.registry.model import entities
 from tests.support import effort
 from tests.unit.registry import factories
 
@@ -222,7 +224,7 @@ class RegistryMachine(RuleBasedStateMachine):
     @rule()
     def sweep(self) -> None:
         assert self.registry.sweep() == []
-        assert checking.check(self.records, 10**13) == []
+        assert repairs.check(self.records, 10**13) == []
 
     @rule(now_ms=st.sampled_from([0, 1_000_000, 2_000_000]), is_running=st.booleans())
     def another_process_takes_over(self, now_ms: int, is_running: bool) -> None:

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from podium.registry import backend, catalog, checking, memory, removal, store
+from podium.registry import catalog, store
+from podium.registry.audit import repairs
+from podium.registry.storage import backend, memory, removal
 from tests.support import effort
 from tests.unit.registry import factories, turns
 
@@ -116,7 +118,7 @@ class Garden:
 
     def clean(self) -> None:
         """Operations that nobody kills leave nothing for a sweep."""
-        assert checking.check(self.records, LATE_MS) == []
+        assert repairs.check(self.records, LATE_MS) == []
         before = self.state()
         assert store.Registry(self.records, clock=factories.Clock(LATE_MS)).sweep() == []
         assert self.state() == before

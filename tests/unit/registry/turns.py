@@ -5,14 +5,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from podium import errors
-from podium.registry import backend, catalog, memory, store, watching
+from podium.registry import catalog, store
+from podium.registry.protocol import watches
+from podium.registry.storage import backend, memory
 from tests.unit.registry import factories
 
 Job = Callable[[store.Registry], object]
 _SECONDS = 20.0
 
 
-class Behind(watching.Unwatched):
+class Behind(watches.Unwatched):
     """A watch that is as old as the operation where age does not matter, and in time where it does."""
 
     def __init__(self, records: memory.MemoryBackend) -> None:
@@ -35,7 +37,7 @@ class Behind(watching.Unwatched):
 class Actor:
     """One operation in a thread of its own, which stops before each call of the backend until it is told to go on."""
 
-    def __init__(self, records: memory.MemoryBackend, job: Job, watch: watching.Watch | None) -> None:
+    def __init__(self, records: memory.MemoryBackend, job: Job, watch: watches.Watch | None) -> None:
         self._records, self._job, self._watch = records, job, watch
         self._go, self._stopped = threading.Semaphore(0), threading.Semaphore(0)
         self.outcome = ""

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from podium import errors, names
 from podium.api import model_alias
-from podium.registry import entities
+from podium.registry.model import entities
 from podium.rollout import actions, decide, gating
 from podium.rollout import world as worlds
 

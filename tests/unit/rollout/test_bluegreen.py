@@ -6,10 +6,10 @@ import pytest
 
 from podium import names
 from podium.api import model_alias
-from podium.desired import labels
-from podium.desired import pods as pods_of
 from podium.rollout import actions, bluegreen
 from podium.rollout import world as worlds
+from podium.workload import labels
+from podium.workload import pods as pods_of
 from tests.unit.rollout import simulator
 
 

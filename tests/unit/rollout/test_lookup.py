@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from podium import errors, names
-from podium.registry import access, backend, catalog, entities, keys, memory, store
+from podium.registry import access, catalog, store
+from podium.registry.model import entities
+from podium.registry.storage import backend, keys, memory
 from podium.rollout import gating, lookup
 from podium.rollout import world as worlds
 from tests.unit.rollout import simulator

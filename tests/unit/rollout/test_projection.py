@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from podium.registry import entities
+from podium.registry.model import entities
 from podium.rollout import gating, projection
 from tests.unit.rollout import simulator
 

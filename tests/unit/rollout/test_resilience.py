@@ -7,9 +7,9 @@ import typing
 import pytest
 
 from podium import names
-from podium.desired import labels
 from podium.rollout import actions, decide
 from podium.rollout import world as worlds
+from podium.workload import labels
 from tests.unit.rollout import simulator
 
 

@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from podium import errors
 from podium.mlflow_plugin import guard, metrics
-from podium.registry import catalog, entities, keys, memory, store
+from podium.registry import catalog, store
+from podium.registry.model import entities
+from podium.registry.storage import keys, memory
 from podium.rollout import gating, lookup
 from podium.rollout import world as worlds
 from tests.support import effort

@@ -4,8 +4,8 @@ import pathlib
 
 import pytest
 
-from podium.desired import pod
 from podium.serving import settings
+from podium.workload import pod
 
 
 def test_an_empty_environment_gives_what_a_pod_needs() -> None:

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from podium import names
-from podium.registry import mirroring
+from podium.registry.storage import mirror_mark
 from podium.sync import status
 
 ADDRESS = "http://mlflow.example:5000"
@@ -59,7 +59,7 @@ def test_a_condition_keeps_its_time_until_its_status_changes() -> None:
 def test_problems_are_listed_a_line_a_model() -> None:
     data = status.data(state(problems={"b\nc": "two\nlines", "a": "x" * 999}), {}, NOW)
     assert data[status.PROBLEMS].splitlines() == [f'"a": {"x" * 500}…', '"b\\nc": two lines']
-    assert data[mirroring.ADDRESS] == ADDRESS
+    assert data[mirror_mark.ADDRESS] == ADDRESS
 
 
 @pytest.mark.parametrize("edited", ["{", "[1]", '[{"type": "Ready"}]', "null"])

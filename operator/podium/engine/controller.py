@@ -1,0 +1,75 @@
+"""The workers: each takes a key from the queue, has it reconciled, and says how it went."""
+
+import asyncio
+import logging
+import time
+
+from podium import errors
+from podium.engine import execute, observe, queue, reconcile, telemetry
+from podium.kube import resources
+from podium.process import logs
+
+_log = logging.getLogger("podium.controller")
+
+
+class Controller:
+    """Workers on one queue, and what wakes it although nothing has happened."""
+
+    def __init__(
+        self,
+        work: queue.Queue[observe.WorkKey],
+        observer: observe.Observer,
+        reconciler: reconcile.Reconciler,
+        metrics: telemetry.Telemetry,
+    ) -> None:
+        self._queue, self._observer = work, observer
+        self._reconciler, self._metrics = reconciler, metrics
+
+    def look_at_everything(self) -> None:
+        """Put the keys of all objects on the queue."""
+        for kind in resources.OWN_KINDS:
+            for key in self._observer.kinds.keys(kind):
+                self._queue.add((kind, *key))
+
+    async def work(self) -> None:
+        """One worker; never ends by itself."""
+        while True:
+            key = await self._queue.get()
+            failed = True
+            try:
+                failed = await self._one(key)
+            finally:
+                self._queue.done(key, failed=failed)
+
+    async def resync(self, every: float) -> None:
+        """Look at everything, now and from time to time; never ends by itself."""
+        while True:
+            self.look_at_everything()
+            try:
+                await self._reconciler.tidy()
+            except errors.PodiumError as error:
+                _log.warning("cannot tidy up, to be tried again: %s", error)
+            except Exception:  # noqa: BLE001 -- what is odd in one registry must not end the work on all objects
+                _log.exception("a fault of the operator's own while it tidied up; to be tried again")
+            await asyncio.sleep(every)
+
+    async def _one(self, key: observe.WorkKey) -> bool:
+        """Reconcile one key; whether it is to be tried again."""
+        began, result = time.monotonic(), "success"
+        with logs.bound(controller=key[0], namespace=key[1], name=key[2], reconcileID=logs.new_id()):
+            try:
+                again_after = await self._reconciler.reconcile(key)
+                if again_after is not None:
+                    self._queue.add_after(key, again_after)
+                    result = "requeue_after"
+            except (errors.KubeConflict, execute.NotLeading) as error:
+                _log.debug("to be looked at again: %s", error)
+                result = "requeue"
+            except errors.PodiumError as error:
+                _log.warning("failed, to be tried again: %s", error)
+                result = "error"
+            except Exception:  # noqa: BLE001 -- one object must not end the work on all others
+                _log.exception("a fault of the operator's own; to be tried again")
+                result = "error"
+            self._metrics.reconciled(key[0], result, time.monotonic() - began)
+        return result in ("requeue", "error")

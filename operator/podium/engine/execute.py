@@ -1,0 +1,236 @@
+"""Does what a decision says, one action after the other; the first failure ends the pass and loses nothing."""
+
+import asyncio
+import collections.abc
+import datetime
+import logging
+from typing import Any
+
+from podium import errors, names
+from podium.api import conditions, model_alias
+from podium.engine import observe, ownership, registries
+from podium.kube import applier, client, events, resources
+from podium.registry import store as stores
+from podium.registry.model import entities
+from podium.rollout import actions
+from podium.rollout import world as worlds
+from podium.workload import version
+
+Manifest = dict[str, Any]
+_log = logging.getLogger("podium.execute")
+_CHILD_RESOURCES = {"Ingress": resources.INGRESSES, "ControllerRevision": resources.CONTROLLER_REVISIONS}
+
+
+class NotLeading(errors.PodiumError):
+    """Another process leads now: whatever was decided is no longer ours to do."""
+
+
+class Executor:
+    """Writes to the API server and to the registries.
+
+    `is_leader` is asked before every write. `reached` is told every step by name, before and after
+    it is done, and may end the process there: that is how tests kill the operator at a chosen instant.
+    """
+
+    def __init__(
+        self,
+        api: client.Client,
+        observer: observe.Observer,
+        registries: collections.abc.Mapping[str, stores.Registry],
+        recorder: events.Recorder,
+        is_leader: collections.abc.Callable[[], bool],
+        reached: collections.abc.Callable[[str], None],
+    ) -> None:
+        self._api, self._observer, self._registries = api, observer, registries
+        self._recorder, self._is_leader, self._reached = recorder, is_leader, reached
+        self._applier = applier.Applier(api)
+
+    async def carry_out(self, world: worlds.World, plan: actions.Plan) -> None:
+        """Do a plan for a ModelAlias. Raises KubeError, RegistryError or NotLeading."""
+        phase = world.status.rollout.phase if world.status.rollout else "New"
+        for action in plan.actions:
+            if isinstance(action, actions.WriteStatus) and action.status.rollout:
+                phase = action.status.rollout.phase
+            step = f"{type(action).__name__}:{phase}"
+            self._reached(f"before:{step}")
+            await self._do(world, action)
+            self._reached(f"after:{step}")
+
+    async def carry_out_version(self, world: version.World, outcome: version.Outcome) -> None:
+        """Make the children of a ModelVersion and write its status. Raises KubeError or NotLeading."""
+        namespace = world.metadata["namespace"]
+        for manifest in outcome.children:
+            await self._apply(manifest)
+        for kind, name in outcome.unneeded:
+            self._assert_leading()
+            await self._api.delete(_CHILD_RESOURCES[kind], namespace, name)
+        await self.write_version_status(world, outcome)
+
+    async def write_version_status(self, world: version.World, outcome: version.Outcome) -> None:
+        """Write the status of a ModelVersion, if it says anything new."""
+        if outcome.status == world.status:
+            return
+        await self._write_status(names.MODEL_VERSION_KIND, world.metadata, outcome.status)
+        if said := version.news(world, outcome):
+            regarding = {"kind": names.MODEL_VERSION_KIND, "metadata": world.metadata}
+            is_warning = said.type == names.STALLED
+            await self._recorder.record(regarding, said.reason, said.message, warning=is_warning)
+
+    async def write_unreadable(self, kind: str, key: resources.Key, problem: str) -> None:
+        """Say in the status of an object that its spec cannot be read; what else the status says stays."""
+        obj = self._observer.kinds.get(kind, key)
+        if obj is None:
+            return
+        status, metadata = obj.get("status", {}), obj["metadata"]
+        verdicts = [
+            conditions.Verdict(names.READY, False, names.INVALID_SPEC, problem),
+            conditions.Verdict(names.STALLED, True, names.INVALID_SPEC, problem),
+        ]
+        now = datetime.datetime.now(datetime.UTC)
+        before = {condition["type"]: condition for condition in status.get("conditions", [])}
+        merged = conditions.merge(before.values(), verdicts, metadata["generation"], now)
+        after = before | {condition["type"]: condition for condition in merged}
+        after.pop(names.RECONCILING, None)
+        if after != before:
+            await self._write_status(kind, metadata, status | {"conditions": list(after.values())})
+
+    async def release(self, registry: str, model_uid: str, holder: registries.Holder) -> None:
+        """Drop the claim and the pins of a ModelAlias object, unless the API server still has it. Raises KubeError."""
+        self._assert_leading()
+        if not await self._is_there(holder):
+            await asyncio.to_thread(self._registries[registry].release, model_uid, holder.uid)
+
+    async def project(self, registry: str, model_uid: str) -> None:
+        """Make a model's policy what its ModelAliases ask for; gates go only if the API server has their owner no more.
+
+        Raises KubeError and RegistryError.
+        """
+        self._assert_leading()
+        for owner in self._observer.registries.lost_owners(registry, model_uid):
+            await self._is_there(owner)
+        policy = self._observer.registries.policy_due(registry, model_uid)
+        if policy is not None:
+            await asyncio.to_thread(self._registries[registry].put_policy, policy)
+            _log.info("registry %s: the policy of %s is written", registry, model_uid)
+
+    async def _is_there(self, holder: registries.Holder) -> bool:
+        """Ask the API server whether it has the ModelAlias object, and take it in."""
+        try:
+            found = await self._api.get(resources.MODEL_ALIASES, holder.namespace, holder.name)
+        except errors.KubeNotFound:
+            return False
+        if found["metadata"]["uid"] == holder.uid:
+            self._observer.observe(found)
+            return True
+        return False
+
+    def forget_missing(self) -> None:
+        """Drop what is remembered of objects that are no more."""
+        self._applier.keep(self._observer.is_there)
+
+    async def sweep(self) -> None:
+        """Finish what died half-way in each of the registries."""
+        for namespace, registry in self._registries.items():
+            try:
+                removed = await asyncio.to_thread(registry.sweep)
+            except errors.RegistryError as error:
+                _log.warning("registry %s: cannot be swept, to be tried again: %s", namespace, error)
+                continue
+            if removed:
+                _log.info("registry %s: removed %s, left behind by writes that died", namespace, ", ".join(removed))
+
+    async def _do(self, world: worlds.World, action: actions.Action) -> None:
+        self._assert_leading()
+        namespace = world.metadata["namespace"]
+        match action:
+            case actions.Apply(manifest=manifest, traffic=traffic):
+                await self._apply(manifest, _seen(world) if traffic else "")
+            case actions.Delete(name=name, uid=uid):
+                await self._api.delete(resources.MODEL_VERSIONS, namespace, name, uid=uid)
+            case actions.DeleteIngress():
+                await self._api.delete(resources.INGRESSES, namespace, world.metadata["name"])
+            case actions.WriteStatus(status=status):
+                await self._write_status(names.MODEL_ALIAS_KIND, world.metadata, dump_status(status))
+            case actions.Announce(reason=reason, message=message, warning=warning):
+                _log.log(logging.WARNING if warning else logging.INFO, "%s: %s", reason, message)
+                regarding = {"kind": names.MODEL_ALIAS_KIND, "metadata": world.metadata}
+                await self._recorder.record(regarding, reason, message, warning=warning)
+            case _:
+                await asyncio.to_thread(self._tell_registry, world, action)
+
+    async def _apply(self, manifest: Manifest, resource_version: str = "") -> None:
+        self._assert_leading()
+        live = self._observer.fingerprint(manifest)
+        await self._assert_ours(manifest, is_known=live is not None)
+        answer = await self._applier.apply(manifest, live, resource_version=resource_version)
+        if answer is not None:
+            self._observer.observe(answer)
+            _log.info("applied %s %s", manifest["kind"], manifest["metadata"]["name"])
+
+    async def _assert_ours(self, manifest: Manifest, *, is_known: bool) -> None:
+        """Raise NameTaken if somebody else has the object; one that no watch shows may be there without our labels."""
+        resource, metadata = resources.of(manifest), manifest["metadata"]
+        if is_known:
+            taken, is_orphan = self._observer.stranger(manifest), self._observer.is_orphan(manifest)
+        else:
+            try:
+                live = await self._api.get(resource, metadata["namespace"], metadata["name"])
+            except errors.KubeNotFound:
+                return
+            taken, is_orphan = ownership.stranger(manifest, live), ownership.owner(live["metadata"]) is None
+        if taken:
+            raise errors.NameTaken(
+                f"{resource.kind} {metadata['namespace']}/{metadata['name']} is needed, but {taken}: delete it, or "
+                "give this object another name"
+            )
+        if is_orphan:
+            await self._assert_owner_stays(metadata)
+
+    async def _assert_owner_stays(self, metadata: Manifest) -> None:
+        """Raise KubeConflict if the owner of a child without owner is being deleted: then it was orphaned on purpose,
+        and the garbage collector would take it if the reference came back. Only the API server knows in time."""
+        [reference] = metadata["ownerReferences"]
+        found = await self._api.get(resources.OWN_KINDS[reference["kind"]], metadata["namespace"], reference["name"])
+        if found["metadata"]["uid"] != reference["uid"] or "deletionTimestamp" in found["metadata"]:
+            self._observer.observe(found)
+            raise errors.KubeConflict(409, "Conflict", f"{reference['kind']} {reference['name']} is being deleted")
+
+    async def _write_status(self, kind: str, metadata: Manifest, status: Manifest) -> None:
+        """By the resourceVersion that the decision saw: a status is never written over news that it does not know."""
+        self._assert_leading()
+        manifest = {
+            "apiVersion": f"{names.GROUP}/{names.API_VERSION}",
+            "kind": kind,
+            "metadata": {"name": metadata["name"], "namespace": metadata["namespace"]},
+            "status": status,
+        }
+        seen = metadata["resourceVersion"]
+        self._observer.observe(await self._api.apply(manifest, subresource="status", resource_version=seen))
+
+    def _tell_registry(self, world: worlds.World, action: actions.Action) -> None:
+        """Runs in a thread: the registry is synchronous."""
+        self._assert_leading()
+        registry = self._registries[self._observer.registry_namespace(world.spec.registry.namespace)]
+        me = (world.metadata["uid"], world.metadata["namespace"], world.metadata["name"])
+        by_us = entities.Actor(user=f"ModelAlias {me[1]}/{me[2]}", via="operator", verified=True)
+        match action:
+            case actions.RecordServing(model_uid=uid, versions=served):
+                registry.record_serving(uid, entities.ServingClaim(*me, versions=served))
+            case actions.WriteAlias(model_uid=uid, version=number, evidence=evidence):
+                guard = None if evidence is None else lambda *_: evidence
+                registry.pin_alias(uid, world.spec.alias, number, entities.Pin(*me), by_us, guard=guard)
+            case actions.ReleasePin(model_uid=uid):
+                registry.unpin_alias(uid, world.spec.alias, me[0])
+
+    def _assert_leading(self) -> None:
+        if not self._is_leader():
+            raise NotLeading("the Lease is not held")
+
+
+def dump_status(status: model_alias.ModelAliasStatus) -> Manifest:
+    """The status as the API server keeps it."""
+    return status.model_dump(by_alias=True, exclude_none=True)
+
+
+def _seen(world: worlds.World) -> str:
+    return world.service.resource_version if world.service else ""

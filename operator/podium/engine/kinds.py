@@ -1,0 +1,156 @@
+"""The objects of the two kinds as they were last seen, with the indexes that decisions ask.
+
+Kopf shows every change here; the answers of our own writes go in at once, so that no decision is made on a status
+older than the one that was just written.
+"""
+
+import collections
+import collections.abc
+from typing import Any
+
+from podium import names
+from podium.kube import resources
+from podium.workload import labels
+
+Manifest = dict[str, Any]
+Identity = tuple[str, ...]
+"""What no two ModelAliases may share: a host and path, or an alias of a model in one namespace."""
+
+
+def key_of(obj: Manifest) -> resources.Key:
+    """Namespace and name."""
+    return obj["metadata"]["namespace"], obj["metadata"]["name"]
+
+
+def registry_of(obj: Manifest, default: str) -> str:
+    """The registry's namespace."""
+    return str(obj["spec"].get("registry", {}).get("namespace") or default)
+
+
+def identities(alias: Manifest, default_registry: str) -> set[Identity]:
+    """The identities of one ModelAlias."""
+    spec, namespace = alias["spec"], alias["metadata"]["namespace"]
+    out: set[Identity] = {("alias", namespace, registry_of(alias, default_registry), spec["model"], spec["alias"])}
+    if ingress := spec.get("ingress"):
+        out.add(("host", ingress["host"], ingress.get("path", "/")))
+    return out
+
+
+class Kinds:
+    """ModelVersions and ModelAliases by key."""
+
+    def __init__(self, default_registry: str) -> None:
+        self._default = default_registry
+        self._objects: dict[str, dict[resources.Key, Manifest]] = {
+            names.MODEL_VERSION_KIND: {},
+            names.MODEL_ALIAS_KIND: {},
+        }
+        self._gone: collections.OrderedDict[str, None] = collections.OrderedDict()
+        self._holders: dict[Identity, set[resources.Key]] = collections.defaultdict(set)
+        self._followers: dict[tuple[str, str], set[tuple[str, resources.Key]]] = collections.defaultdict(set)
+        self._revisions: dict[resources.Key, set[resources.Key]] = collections.defaultdict(set)
+        self._gated: dict[tuple[str, str], set[resources.Key]] = collections.defaultdict(set)
+
+    def get(self, kind: str, key: resources.Key) -> Manifest | None:
+        """The object, if it is there."""
+        return self._objects[kind].get(key)
+
+    def keys(self, kind: str) -> list[resources.Key]:
+        """The keys of one kind."""
+        return list(self._objects[kind])
+
+    def observe(self, obj: Manifest) -> bool:
+        """Take an object in unless this state of it is known, or a newer one, or its end; whether it was taken."""
+        kind, key = obj["kind"], key_of(obj)
+        if not self.is_news(kind, obj["metadata"]):
+            return False
+        if known := self._objects[kind].get(key):
+            self._unindex(known)
+        self._objects[kind][key] = obj
+        self._index(obj)
+        return True
+
+    def is_news(self, kind: str, metadata: Manifest) -> bool:
+        """Whether this state of an object is newer than what is known of it."""
+        known = self._objects[kind].get((metadata["namespace"], metadata["name"]))
+        return metadata["uid"] not in self._gone and (known is None or _is_older(known, metadata))
+
+    def forget(self, obj: Manifest) -> None:
+        """Take an object out that was deleted; late news of it is ignored from now on."""
+        known = self._objects[obj["kind"]].get(key_of(obj))
+        self._gone[obj["metadata"]["uid"]] = None
+        if len(self._gone) > 10_000:
+            self._gone.popitem(last=False)
+        if known and known["metadata"]["uid"] == obj["metadata"]["uid"]:
+            del self._objects[obj["kind"]][key_of(obj)]
+            self._unindex(known)
+
+    def revisions(self, alias: resources.Key) -> list[Manifest]:
+        """The ModelVersions that the ModelAlias owns, and those without an owner that one of its name left behind."""
+        found = (self._objects[names.MODEL_VERSION_KIND][key] for key in self._revisions.get(alias, ()))
+        return list(found)
+
+    def rivals(self, alias: Manifest) -> list[tuple[Identity, Manifest]]:
+        """Other ModelAliases that share an identity with this one, each with what it shares."""
+        aliases, own = self._objects[names.MODEL_ALIAS_KIND], key_of(alias)
+        return [
+            (identity, aliases[key])
+            for identity in sorted(identities(alias, self._default))
+            for key in sorted(self._holders.get(identity, ()))
+            if key != own
+        ]
+
+    def followers(self, registry: str, model: str) -> set[tuple[str, resources.Key]]:
+        """Kind and key of what asks this registry about this model."""
+        return set(self._followers.get((registry, model), ()))
+
+    def gated(self, registry: str, model: str) -> list[Manifest]:
+        """The ModelAliases with gates that ask this registry about this model."""
+        aliases = self._objects[names.MODEL_ALIAS_KIND]
+        return [aliases[key] for key in sorted(self._gated.get((registry, model), ()))]
+
+    def asking(self, registry: str) -> set[tuple[str, resources.Key]]:
+        """Kind and key of what asks this registry about any model."""
+        return {
+            each for (namespace, _), several in self._followers.items() if namespace == registry for each in several
+        }
+
+    def _index(self, obj: Manifest) -> None:
+        for index, entry, member in self._entries(obj):
+            index[entry].add(member)
+
+    def _unindex(self, obj: Manifest) -> None:
+        for index, entry, member in self._entries(obj):
+            index[entry].discard(member)
+            if not index[entry]:
+                del index[entry]
+
+    def _entries(self, obj: Manifest) -> collections.abc.Iterator[tuple[dict[Any, set[Any]], Any, Any]]:
+        kind, key = obj["kind"], key_of(obj)
+        asked = (registry_of(obj, self._default), obj["spec"]["model"])
+        yield self._followers, asked, (kind, key)
+        if kind == names.MODEL_ALIAS_KIND:
+            if "gates" in obj["spec"]:
+                yield self._gated, asked, key
+            for identity in identities(obj, self._default):
+                yield self._holders, identity, key
+        elif alias := alias_of(obj):
+            yield self._revisions, (key[0], alias), key
+
+
+def alias_of(version: Manifest) -> str | None:
+    """Name of the ModelAlias that a ModelVersion belongs to: its owner, or for an orphan the one on its label."""
+    metadata = version["metadata"]
+    if any(reference.get("controller") for reference in metadata.get("ownerReferences", [])):
+        return labels.controller(metadata, names.MODEL_ALIAS_KIND)
+    borne = metadata.get("labels", {})
+    label: str | None = borne.get(names.MODEL_ALIAS_LABEL)
+    is_made_here = borne.get(names.MANAGED_BY_LABEL) == names.MANAGED_BY
+    is_named_so = metadata["name"].startswith(f"{label}-v{version['spec']['version']}-")
+    return label if label and is_made_here and is_named_so else None
+
+
+def _is_older(known: Manifest, metadata: Manifest) -> bool:
+    """resourceVersions of one resource are ordered numbers since Kubernetes 1.35."""
+    another = known["metadata"]["uid"] != metadata["uid"]
+    return another or int(known["metadata"]["resourceVersion"]) < int(metadata["resourceVersion"])

@@ -1,0 +1,58 @@
+"""Kopf's part: it watches the two kinds and shows every change. Nothing is decided here, nothing is written."""
+
+import asyncio
+from typing import Any, cast
+
+import kopf
+
+from podium import names
+from podium.engine import observe
+from podium.kube import resources
+from podium.settings import Settings
+
+
+def build_registry(observer: observe.Observer) -> kopf.OperatorRegistry:
+    """Kopf's handlers: each event of one of the two kinds goes to the observer."""
+    registry = kopf.OperatorRegistry()
+
+    async def changed(event: kopf.RawEvent, **_: Any) -> None:
+        obj = dict(event["object"])
+        (observer.forget if event["type"] == "DELETED" else observer.observe)(obj)
+
+    @kopf.on.login(registry=registry)
+    def login(**fields: Any) -> kopf.ConnectionInfo | None:
+        """As the pod's service account, else by the kubeconfig; neither imports the official client's models."""
+        return kopf.login_with_service_account(**fields) or kopf.login_with_kubeconfig(**fields)
+
+    for resource in resources.OWN_KINDS.values():
+        kopf.on.event(resource.group, resource.version, resource.plural, registry=registry, id="changed")(changed)
+    return registry
+
+
+def build_settings() -> kopf.OperatorSettings:
+    """Kopf as a watcher alone: no Events of its own, no peering, no look at the cluster's other kinds."""
+    settings = kopf.OperatorSettings()
+    settings.process.ultimate_exiting_timeout = None
+    settings.posting.enabled = False
+    settings.scanning.disabled = True
+    settings.queueing.idle_timeout = 0.1  # idle workers hold memory, one for each object
+    settings.watching.server_timeout = 300
+    settings.watching.client_timeout = 330
+    settings.networking.error_backoffs = [1, 2, 5, 10]
+    return settings
+
+
+async def run(observer: observe.Observer, settings: Settings, stop: asyncio.Event, ready: asyncio.Event) -> None:
+    """Watch until `stop` is set; an end before that is an error of Kopf's, and it says so."""
+    await kopf.operator(
+        registry=build_registry(observer),
+        settings=build_settings(),
+        identity=cast(Any, settings.identity),  # for peering, unused; by default the user's name, which may be missing
+        standalone=True,
+        clusterwide=not settings.watch_namespaces,
+        namespaces=settings.watch_namespaces,
+        stop_flag=stop,
+        ready_flag=ready,
+    )
+    if not stop.is_set():
+        raise RuntimeError(f"the watch of {names.GROUP} ended by itself")

@@ -1,0 +1,233 @@
+"""What is wrong with a registry, found in all its ConfigMaps as they were at one moment: pure.
+
+Two sorts of things are found. What operations left that died half-way counts for nothing and is removed by a sweep; of
+such leftovers that a living operation may still need, only old ones are found. And what no operation leaves: somebody
+has edited or deleted ConfigMaps by hand. Of that, what is certain is mended, and the rest is told to a person.
+"""
+
+import dataclasses
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import Literal
+
+from podium import errors, names
+from podium.registry.model import entities
+from podium.registry.storage import backend, codec, keys, policies, removal
+
+_DECODERS: Mapping[str, Callable[[backend.Record], object]] = {
+    keys.CLAIM: codec.decode_claim,
+    keys.HEAD: codec.decode_head,
+    keys.VERSION: codec.decode_version,
+    keys.ARCHIVE: codec.decode_archive,
+    keys.POLICY: policies.decode_policy,
+}
+_PARTS = (
+    (keys.ARCHIVE, re.compile(r"(.+)-archive-[0-9]+")),
+    (keys.POLICY, re.compile(r"(.+)-policy")),
+    (keys.VERSION, re.compile(r"(.+)-[0-9]+")),
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Mend:
+    """What a repair does beyond a sweep, and to which object."""
+
+    what: Literal["labels", "claim", "alias", "stages"]
+    object_name: str
+    labels: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    alias: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Finding:
+    """What is wrong with one ConfigMap, and what `repair` does about it, or a person has to do."""
+
+    object_name: str
+    problem: str
+    repair: str
+    needs_person: bool = False
+    mend: Mend | None = None
+
+
+def find(records: Iterable[backend.Record], now_ms: int) -> list[Finding]:
+    """Everything that is wrong, by object; ConfigMaps that are none of the registry's are passed by."""
+    world = _World(records)
+    found = list(world.unreadable)
+    for head in world.heads.values():
+        found += _of_head(world, head, now_ms)
+        if not head.is_deleted:
+            found += _of_history(world, head)
+            found += _of_versions(world, head, now_ms)
+    found += _of_claims(world)
+    found += _orphans(world)
+    return sorted(found, key=lambda finding: (finding.object_name, finding.problem))
+
+
+class _World:
+    """All ConfigMaps of one registry, decoded; those that do not parse are in `unreadable`."""
+
+    def __init__(self, records: Iterable[backend.Record]) -> None:
+        self.records = {record.name: record for record in records}
+        self.claims: dict[str, entities.Claim] = {}
+        self.heads: dict[str, entities.Head] = {}
+        self.versions: dict[str, dict[int, entities.Version]] = {}
+        self.archives: dict[str, dict[int, entities.Archive]] = {}
+        self.owners: dict[str, str] = {}
+        """Of each version, archive and policy that parses, the model's uid."""
+        self.unreadable: list[Finding] = []
+        uids = self._known_uids()
+        for record in self.records.values():
+            if found := self._read(record, uids):
+                self.unreadable.append(found)
+        self.broken = {finding.object_name for finding in self.unreadable}
+
+    def _known_uids(self) -> set[str]:
+        """Every uid that an object of the registry speaks of."""
+        return {
+            uid
+            for record in self.records.values()
+            if names.REGISTRY_KIND_LABEL in record.labels or keys.is_claim(record.name)
+            for uid in (record.labels.get(names.REGISTRY_UID_LABEL), record.data.get("uid"))
+            if uid
+        }
+
+    def _read(self, record: backend.Record, uids: Collection[str]) -> Finding | None:
+        kind = record.labels.get(names.REGISTRY_KIND_LABEL, "")
+        expected = _expected_labels(record, uids)
+        if kind not in _DECODERS and not expected:
+            return None
+        try:
+            self._keep(record, _decoded(record, kind))
+        except errors.CorruptRegistry as error:
+            return _unreadable(record, error, expected)
+        return None
+
+    def _keep(self, record: backend.Record, entity: object) -> None:
+        match entity:
+            case entities.Claim():
+                self.claims[record.name] = entity
+            case entities.Head():
+                self.heads[entity.uid] = entity
+            case entities.Version():
+                self.versions.setdefault(entity.model_uid, {})[entity.number] = entity
+            case entities.Archive():
+                self.archives.setdefault(entity.model_uid, {})[entity.number] = entity
+        if not isinstance(entity, entities.Claim | entities.Head):
+            self.owners[record.name] = record.labels[names.REGISTRY_UID_LABEL]
+
+
+def _expected_labels(record: backend.Record, uids: Collection[str]) -> dict[str, str]:
+    """What the labels of an object with this name should be; none where the name is not one of the registry's."""
+    if keys.is_claim(record.name):
+        return keys.labels(keys.CLAIM, record.data.get("uid", ""))
+    if record.name in uids:
+        return keys.labels(keys.HEAD, record.name)
+    for kind, pattern in _PARTS:
+        if (match := pattern.fullmatch(record.name)) and match[1] in uids:
+            return keys.labels(kind, match[1])
+    return {}
+
+
+def _decoded(record: backend.Record, kind: str) -> object:
+    if decode := _DECODERS.get(kind):
+        return decode(record)
+    raise errors.CorruptRegistry(record.name, names.REGISTRY_KIND_LABEL, f"label is {kind!r}")
+
+
+def _unreadable(record: backend.Record, error: errors.CorruptRegistry, expected: Mapping[str, str]) -> Finding:
+    problem = f"{error.key}: {error.problem}"
+    labelled = dataclasses.replace(record, labels={**record.labels, **expected})
+    try:
+        _decoded(labelled, expected.get(names.REGISTRY_KIND_LABEL, ""))
+    except errors.CorruptRegistry:
+        return _for_person(record.name, problem, f"mend it by hand (kubectl edit configmap {record.name}), or restore")
+    return Finding(record.name, problem, "sets the labels again", mend=Mend("labels", record.name, labels=expected))
+
+
+def _of_head(world: _World, head: entities.Head, now_ms: int) -> Iterator[Finding]:
+    if head.is_deleted:
+        yield Finding(head.uid, f"{head.name!r} is deleted, but its objects are still there", "removes them")
+        return
+    if head.renaming is not None:
+        problem = f"a rename of {head.name!r} to {head.renaming!r} is under way, or died"
+        yield Finding(head.uid, problem, "ends it: the model keeps its name")
+    if head.deleting:
+        numbers = ", ".join(map(str, head.deleting))
+        yield Finding(head.uid, f"the deletion of version {numbers} is under way, or died", "finishes it")
+    claim_name = keys.claim_name(head.name)
+    claim = world.claims.get(claim_name)
+    if claim_name in world.broken or (claim and claim.uid == head.uid):
+        return
+    rival = world.heads.get(claim.uid) if claim else None
+    if not head.writes:  # never seen by anybody
+        if now_ms - head.created_ms >= removal.GRACE_MS:
+            yield Finding(head.uid, f"the creation of {head.name!r} died before it was decided", "removes what is left")
+    elif rival and not rival.is_deleted and head.name in (rival.name, rival.renaming):
+        problem = f"a second model of the name {head.name!r}: the name belongs to {rival.uid}, and nobody sees this one"
+        yield _for_person(head.uid, problem, "give one of them another name, in its head's key name, and repair again")
+    elif claim is None or claim.uid not in world.broken:
+        mend = Mend("claim", head.uid)
+        yield Finding(head.uid, f"the claim of the name {head.name!r} is missing", "claims the name again", mend=mend)
+
+
+def _of_history(world: _World, head: entities.Head) -> Iterator[Finding]:
+    known = world.archives.get(head.uid, {})
+    sequences = {entry.sequence for entry in head.history}
+    for number in range(1, head.archives + 1):
+        name = keys.archive_name(head.uid, number)
+        if name in world.broken:
+            return  # what is in it is not known
+        if number not in known:
+            yield _for_person(name, f"an archive of the history of {head.name!r} is missing", "restore it")
+            return
+        sequences |= {entry.sequence for entry in known[number].entries}
+    if missing := sorted(set(range(1, head.history_total + 1)) - sequences):
+        problem = f"the history of {head.name!r} has {len(missing)} gaps, the first at sequence {missing[0]}"
+        yield _for_person(head.uid, problem, "restore the history")
+    for number, archive in known.items():
+        is_next = number == head.archives + 1  # the head will be trimmed by the next writer
+        if number > head.archives and not (is_next and head.history[: len(archive.entries)] == archive.entries):
+            name = keys.archive_name(head.uid, number)
+            problem = f"an archive that is no part of the history of {head.name!r}"
+            yield _for_person(name, problem, f"look what it holds, and delete it (kubectl delete configmap {name})")
+
+
+def _of_versions(world: _World, head: entities.Head, now_ms: int) -> Iterator[Finding]:
+    versions = world.versions.get(head.uid, {})
+    for number, version in versions.items():
+        is_old = now_ms - max(version.created_ms, version.made_ms) >= removal.GRACE_MS
+        if number > head.last_version and is_old:
+            problem = f"the creation of version {number} of {head.name!r} died before it was decided"
+            yield Finding(keys.version_name(head.uid, number), problem, "removes what is left")
+    for alias, number in sorted(head.aliases.items()):
+        found = versions.get(number)
+        is_there = found and not found.deleted and number <= head.last_version and number not in head.deleting
+        if not is_there and keys.version_name(head.uid, number) not in world.broken:
+            problem = f"alias {alias!r} of {head.name!r} designates version {number}, which is not there"
+            mend = Mend("alias", head.uid, alias=alias)
+            yield Finding(head.uid, problem, "deletes the alias, unless a ModelAlias owns or gates it", mend=mend)
+    if not head.uses_stages and any(version.stage != entities.NO_STAGE for version in versions.values()):
+        problem = f"versions of {head.name!r} are in stages, which its head does not know"
+        yield Finding(head.uid, problem, "writes it there", mend=Mend("stages", head.uid))
+
+
+def _of_claims(world: _World) -> Iterator[Finding]:
+    for name, claim in world.claims.items():
+        if claim.uid in world.broken:
+            continue
+        head = world.heads.get(claim.uid)
+        if head is None:
+            yield Finding(name, f"claims the name {claim.name!r} for a model that is gone", "removes it")
+        elif not head.is_deleted and claim.name not in (head.name, head.renaming):
+            problem = f"claims the name {claim.name!r} for a model that is called {head.name!r} now"
+            yield Finding(name, problem, "removes it")
+
+
+def _orphans(world: _World) -> Iterator[Finding]:
+    for name, uid in world.owners.items():
+        if uid not in world.records:
+            yield Finding(name, f"part of model {uid}, which is gone", "removes it")
+
+
+def _for_person(object_name: str, problem: str, what_to_do: str) -> Finding:
+    return Finding(object_name, problem, f"nothing; a person has to act: {what_to_do}", needs_person=True)

@@ -1,0 +1,96 @@
+"""Sweeping: removing what is no part of any model, which operations left behind that died half-way.
+
+It lists the whole registry, five lists in all, and then reads and writes what it finds to be done, only: what an
+interrupted creation, deletion or rename left.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+
+from podium import names
+from podium.registry.model import entities
+from podium.registry.protocol import naming, readers
+from podium.registry.storage import backend, codec, keys, policies, removal
+
+_DECODERS: Mapping[str, Callable[[backend.Record], object]] = {
+    keys.VERSION: codec.decode_version,
+    keys.ARCHIVE: codec.decode_archive,
+    keys.POLICY: policies.decode_policy,
+}
+
+
+def sweep(records: backend.Backend, claims_of: naming.Naming, now_ms: int) -> list[str]:
+    """Finish deletions, end renames, and remove what interrupted operations left; names of what was removed.
+
+    The order of the lists matters: what a later list should hold is in it, if it is there at all. What does not parse,
+    or only lost its labels, was edited by somebody and stays for them to mend.
+    """
+    claims = records.list(keys.of_kind(keys.CLAIM))
+    parts = [part for kind in (keys.VERSION, keys.ARCHIVE, keys.POLICY) for part in records.list(keys.of_kind(kind))]
+    head_records = records.list(keys.of_kind(keys.HEAD))
+    present = {record.name for record in head_records}
+    heads = {head.uid: head for head in readers.decoded(head_records, codec.decode_head)}
+    removed = _orphans(records, parts, present)
+    removed += _unclaimed(records, heads.values(), claims, now_ms)
+    removed += _uncommitted(records, parts, heads, now_ms)
+    for head in heads.values():
+        if head.is_deleted:
+            removal.remove_model(records, head)
+            removed.append(head.uid)
+        elif head.renaming and claims_of.end(head.uid, head.renaming):
+            removed.append(keys.claim_name(head.renaming))
+    for claim in readers.decoded(claims, codec.decode_claim):
+        owner = heads.get(claim.uid)
+        is_used = claim.name == owner.name if owner else claim.uid in present
+        if not is_used and claims_of.drop(claim.name, claim.uid):
+            removed.append(keys.claim_name(claim.name))
+    return removed
+
+
+def _orphans(records: backend.Backend, parts: Iterable[backend.Record], present: set[str]) -> list[str]:
+    """Versions, archives and policies whose head is gone: it never comes back."""
+    orphans = [part for part in parts if _uid(part) not in present and _parses(part)]
+    gone = {uid for uid in map(_uid, orphans) if records.get(uid) is None}
+    return [part.name for part in orphans if _uid(part) in gone and removal.remove(records, part)]
+
+
+def _parses(part: backend.Record) -> bool:
+    """Whether a version, an archive or a policy is what its name and its labels say."""
+    return any(True for _ in readers.decoded([part], _DECODERS[part.labels[names.REGISTRY_KIND_LABEL]]))
+
+
+def _unclaimed(
+    records: backend.Backend, heads: Iterable[entities.Head], claims: Iterable[backend.Record], now_ms: int
+) -> list[str]:
+    """Heads of creations that died before the claim, and so were never written again."""
+    claimed = {_uid(claim) for claim in claims}
+    removed = []
+    for head in heads:
+        if head.uid in claimed or head.is_deleted or head.writes or now_ms - head.created_ms < removal.GRACE_MS:
+            continue
+        record = records.get(head.uid)
+        claim = records.get(keys.claim_name(head.name))
+        if record and not (claim and removal.points_to(claim, head.uid)) and removal.remove(records, record):
+            removed.append(head.uid)
+    return removed
+
+
+def _uncommitted(
+    records: backend.Backend, parts: Iterable[backend.Record], heads: dict[str, entities.Head], now_ms: int
+) -> list[str]:
+    """Versions of creations that died before they were committed; one that is adopted meanwhile has changed."""
+    removed = []
+    for record in parts:
+        for version in readers.decoded([record] if _is_version(record) else [], codec.decode_version):
+            head = heads.get(version.model_uid)
+            is_dead = now_ms - max(version.created_ms, version.made_ms) >= removal.GRACE_MS
+            if head and version.number > head.last_version and is_dead and removal.remove(records, record):
+                removed.append(record.name)
+    return removed
+
+
+def _uid(record: backend.Record) -> str:
+    return record.labels.get(names.REGISTRY_UID_LABEL, "")
+
+
+def _is_version(record: backend.Record) -> bool:
+    return record.labels.get(names.REGISTRY_KIND_LABEL) == keys.VERSION

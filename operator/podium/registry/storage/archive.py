@@ -1,0 +1,62 @@
+"""The older part of a model's history, moved out of the head before the head becomes slow to write.
+
+The archive is written first, from moves that are committed already, and the head is trimmed in the same
+compare-and-swap as the change that made it grow. A crash between the two leaves moves in both places, which readers
+take once, by their sequence; the next writer finds the archive and only trims.
+"""
+
+from podium import errors
+from podium.registry.model import entities, transitions
+from podium.registry.storage import backend, codec, keys, limits
+
+
+def fit(records: backend.Backend, before: entities.Head, after: entities.Head) -> tuple[entities.Head, backend.Record]:
+    """The head to write instead of `after`, with its older history archived if it had grown too large."""
+    encoded = codec.encode_head(after)
+    if limits.size(encoded) <= limits.HEAD_BYTES or not (segment := _oldest(before.history)):
+        return after, encoded
+    trimmed = transitions.trim(after, _store(records, before, segment))
+    return trimmed, codec.encode_head(trimmed)
+
+
+def full_history(records: backend.Backend, head: entities.Head) -> list[entities.HistoryEntry]:
+    """Every move ever recorded, oldest first. Raises CorruptRegistry when an archive is missing or does not parse."""
+    entries = {entry.sequence: entry for entry in head.history}
+    for number in range(1, head.archives + 1):
+        name = keys.archive_name(head.uid, number)
+        if (record := records.get(name)) is None:
+            raise errors.CorruptRegistry(name, "history", "the archive is missing")
+        entries.update((entry.sequence, entry) for entry in codec.decode_archive(record).entries)
+    return [entries[sequence] for sequence in sorted(entries)]
+
+
+def _oldest(history: tuple[entities.HistoryEntry, ...]) -> tuple[entities.HistoryEntry, ...]:
+    """What to move so that HISTORY_KEPT_BYTES remain; nothing while the history has its share of a head."""
+    sizes = [limits.text_bytes(codec.encode_history([entry])) for entry in history]
+    total = sum(sizes)
+    if total <= limits.HISTORY_BYTES:
+        return ()
+    moved = 0
+    while total > limits.HISTORY_KEPT_BYTES:
+        total -= sizes[moved]
+        moved += 1
+    return history[:moved]
+
+
+def _store(
+    records: backend.Backend, before: entities.Head, segment: tuple[entities.HistoryEntry, ...]
+) -> entities.Archive:
+    archive = entities.Archive(before.uid, before.archives + 1, segment)
+    record = codec.encode_archive(archive)
+    try:
+        records.create(record)
+        return archive
+    except errors.AlreadyExists:
+        pass  # another writer's, or one that died before it trimmed the head
+    found = records.get(record.name)
+    if found is None:
+        raise errors.CorruptRegistry(record.name, "history", "the archive vanished while the head was written")
+    stored = codec.decode_archive(found)
+    if stored.entries != before.history[: len(stored.entries)]:
+        raise errors.CorruptRegistry(record.name, "history", f"differs from the history of head {before.uid}")
+    return stored

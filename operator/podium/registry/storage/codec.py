@@ -1,0 +1,282 @@
+"""Entities <-> ConfigMaps.
+
+A person reads them with `kubectl get configmap -o yaml`: one data key a field, numbers in decimals, texts as JSON
+strings (so that "" differs from none, and control characters are escaped), aliases as lines ``champion=3`` (which an
+admission policy can split), tags as one JSON object, claims of ModelAliases and history as one JSON object a line.
+A field that is None or empty has no key. Whatever does not parse raises CorruptRegistry with the object and the key.
+"""
+
+import dataclasses
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from podium.registry.model import entities
+from podium.registry.storage import backend, keys, parsers
+
+FORMAT = "1"
+"""Value of data key `format`; a reader refuses others, as written by a newer Podium."""
+WRITES = "writes"
+"""Data key of Claim.write, Head.writes and Version.writes."""
+
+
+def encode_claim(claim: entities.Claim) -> backend.Record:
+    """The ConfigMap of a claim."""
+    data = {"format": FORMAT, "name": _text(claim.name), "uid": claim.uid, WRITES: claim.write}
+    return backend.Record(keys.claim_name(claim.name), keys.labels(keys.CLAIM, claim.uid), _present(data))
+
+
+def decode_claim(record: backend.Record) -> entities.Claim:
+    """The claim in a ConfigMap. Raises CorruptRegistry."""
+    parser = open_record(record, keys.CLAIM)
+    name, uid = parser.text("name"), parser.plain("uid")
+    if keys.claim_name(name) != record.name:
+        raise parser.corrupt("name", f"another name's claim: {name!r} has ConfigMap {keys.claim_name(name)}")
+    if parser.uid != uid:
+        raise parser.corrupt("uid", f"{uid!r} differs from the label's {parser.uid!r}")
+    return entities.Claim(name, uid, " ".join(parser.words(WRITES)))
+
+
+def encode_head(head: entities.Head) -> backend.Record:
+    """The ConfigMap of a head."""
+    data = {
+        "format": FORMAT,
+        "name": _text(head.name),
+        "description": _optional_text(head.description),
+        "tags": _tags(head.tags),
+        "aliases": "".join(f"{alias}={number}\n" for alias, number in sorted(head.aliases.items())),
+        "lastVersion": str(head.last_version),
+        "createdMs": str(head.created_ms),
+        "updatedMs": str(head.updated_ms),
+        "serving": json_lines(_claim_to_json(claim) for _, claim in sorted(head.serving.items())),
+        "pins": json_lines(_pin_to_json(alias, pin) for alias, pin in sorted(head.pins.items())),
+        "history": encode_history(head.history),
+        "historyTotal": str(head.history_total),
+        "archives": str(head.archives),
+        "deleting": " ".join(str(number) for number in head.deleting),
+        "deleted": _flag(head.is_deleted),
+        "renaming": _optional_text(head.renaming),
+        "renamedMs": str(head.renamed_ms or ""),
+        "usesStages": _flag(head.uses_stages),
+        "stagings": str(head.stagings or ""),
+        "mirror": _text(head.mirror) if head.mirror else "",
+        "policyDigest": head.policy,
+        "operations": "".join(f"{operation}={number}\n" for operation, number in head.operations),
+        WRITES: " ".join(head.writes),
+    }
+    return backend.Record(head.uid, keys.labels(keys.HEAD, head.uid), _present(data))
+
+
+def decode_head(record: backend.Record) -> entities.Head:
+    """The head in a ConfigMap. Raises CorruptRegistry."""
+    parser = open_record(record, keys.HEAD)
+    if parser.uid != record.name:
+        raise parser.corrupt_label("differs from the object's name")
+    head = entities.Head(
+        uid=record.name,
+        name=parser.text("name"),
+        description=parser.optional_text("description"),
+        tags=parser.tags("tags"),
+        aliases=dict(parser.pairs("aliases")),
+        last_version=parser.number("lastVersion"),
+        created_ms=parser.number("createdMs"),
+        updated_ms=parser.number("updatedMs"),
+        serving={claim.uid: claim for claim in parser.objects("serving", _claim_from_json)},
+        pins=dict(parser.objects("pins", _pin_from_json)),
+        history=parser.history("history"),
+        history_total=parser.number("historyTotal", default=0),
+        archives=parser.number("archives", default=0),
+        deleting=parser.numbers("deleting"),
+        is_deleted=parser.flag("deleted"),
+        renaming=parser.optional_text("renaming"),
+        renamed_ms=parser.number("renamedMs", default=0),
+        uses_stages=parser.flag("usesStages"),
+        stagings=parser.number("stagings", default=0),
+        mirror=parser.optional_text("mirror") or "",
+        policy=" ".join(parser.words("policyDigest")),
+        operations=parser.pairs("operations"),
+        writes=parser.words(WRITES),
+    )
+    if head.history and head.history[-1].sequence != head.history_total:
+        raise parser.corrupt("history", f"ends with sequence {head.history[-1].sequence}, not {head.history_total}")
+    return head
+
+
+def encode_version(version: entities.Version) -> backend.Record:
+    """The ConfigMap of a version."""
+    data = {
+        "format": FORMAT,
+        "number": str(version.number),
+        "source": _text(version.source),
+        "location": _optional_text(version.location),
+        "runId": _optional_text(version.run_id),
+        "runLink": _optional_text(version.run_link),
+        "description": _optional_text(version.description),
+        "tags": _tags(version.tags),
+        "stage": _text(version.stage),
+        "staging": str(version.staging or ""),
+        "userId": _optional_text(version.user_id),
+        "status": _text(version.status),
+        "statusMessage": _optional_text(version.status_message),
+        "modelId": _optional_text(version.model_id),
+        "createdMs": str(version.created_ms),
+        "updatedMs": str(version.updated_ms),
+        "deleted": _flag(version.deleted),
+        "approvals": json_lines(approval_to_json(approval) for approval in version.approvals),
+        "operationId": _text(version.operation_id) if version.operation_id else "",
+        "madeMs": str(version.made_ms or ""),
+        WRITES: " ".join(version.writes),
+    }
+    name = keys.version_name(version.model_uid, version.number)
+    return backend.Record(name, keys.labels(keys.VERSION, version.model_uid), _present(data))
+
+
+def decode_version(record: backend.Record) -> entities.Version:
+    """The version in a ConfigMap. Raises CorruptRegistry."""
+    parser = open_record(record, keys.VERSION)
+    number = parser.number("number")
+    if record.name != keys.version_name(parser.uid, number):
+        raise parser.corrupt("number", f"{number} does not belong to this object's name and label")
+    return entities.Version(
+        model_uid=parser.uid,
+        number=number,
+        source=parser.text("source"),
+        location=parser.optional_text("location"),
+        run_id=parser.optional_text("runId"),
+        run_link=parser.optional_text("runLink"),
+        description=parser.optional_text("description"),
+        tags=parser.tags("tags"),
+        stage=parser.text("stage"),
+        staging=parser.number("staging", default=0),
+        user_id=parser.optional_text("userId"),
+        status=parser.text("status"),
+        status_message=parser.optional_text("statusMessage"),
+        model_id=parser.optional_text("modelId"),
+        created_ms=parser.number("createdMs"),
+        updated_ms=parser.number("updatedMs"),
+        deleted=parser.flag("deleted"),
+        operation_id=parser.optional_text("operationId") or "",
+        made_ms=parser.number("madeMs", default=0),
+        approvals=parser.objects("approvals", approval_from_json),
+        writes=parser.words(WRITES),
+    )
+
+
+def encode_archive(archive: entities.Archive) -> backend.Record:
+    """The ConfigMap of an archive."""
+    data = {"format": FORMAT, "number": str(archive.number), "history": encode_history(archive.entries)}
+    name = keys.archive_name(archive.model_uid, archive.number)
+    return backend.Record(name, keys.labels(keys.ARCHIVE, archive.model_uid), data)
+
+
+def decode_archive(record: backend.Record) -> entities.Archive:
+    """The archive in a ConfigMap. Raises CorruptRegistry."""
+    parser = open_record(record, keys.ARCHIVE)
+    number, entries = parser.number("number"), parser.history("history")
+    if record.name != keys.archive_name(parser.uid, number):
+        raise parser.corrupt("number", f"{number} does not belong to this object's name and label")
+    if not entries:
+        raise parser.corrupt("history", "holds no entry")
+    return entities.Archive(parser.uid, number, entries)
+
+
+def encode_history(entries: Iterable[entities.HistoryEntry]) -> str:
+    """One JSON object a line, oldest first; what was read stays as it was."""
+    return "".join(f"{entry.line}\n" if entry.line else json_lines([entry_to_json(entry)]) for entry in entries)
+
+
+def open_record(record: backend.Record, kind: str) -> parsers.Parser:
+    """A reader of a ConfigMap that should be of this kind and of this format. Raises CorruptRegistry."""
+    parser = parsers.Parser(record, kind)
+    if (found := parser.plain("format")) != FORMAT:
+        raise parser.corrupt("format", f"{found!r} is not {FORMAT!r}: a newer Podium wrote it, or an edit changed it")
+    return parser
+
+
+def _present(data: Mapping[str, str]) -> dict[str, str]:
+    return {key: value for key, value in data.items() if value}
+
+
+def _text(value: str) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _flag(value: bool) -> str:
+    return "true" if value else ""
+
+
+def _optional_text(value: str | None) -> str:
+    return "" if value is None else _text(value)
+
+
+def _tags(tags: entities.Tags) -> str:
+    return json.dumps(dict(sorted(tags.items())), ensure_ascii=False, indent=0) if tags else ""
+
+
+def json_lines(values: Iterable[dict[str, Any]]) -> str:
+    """One JSON object a line."""
+    return "".join(json.dumps(value, ensure_ascii=False) + "\n" for value in values)
+
+
+def entry_to_json(entry: entities.HistoryEntry) -> dict[str, Any]:
+    """One line of history; parsing.entry is the inverse."""
+    return {
+        "sequence": entry.sequence,
+        "timeMs": entry.time_ms,
+        "alias": entry.alias,
+        "from": entry.from_version,
+        "to": entry.to_version,
+        "reason": entry.reason,
+        **_actor_to_json(entry.actor),
+        **({"why": entry.why} if entry.why else {}),
+        **_evidence_to_json(entry.evidence),
+    }
+
+
+def _actor_to_json(actor: entities.Actor) -> dict[str, Any]:
+    return {"user": actor.user, "via": actor.via, "verified": actor.verified}
+
+
+def _evidence_to_json(evidence: entities.Evidence) -> dict[str, Any]:
+    gates = [dataclasses.asdict(result) for result in evidence.gates]
+    return {**({"gates": gates} if gates else {}), **({"metrics": dict(evidence.metrics)} if evidence.metrics else {})}
+
+
+def approval_to_json(approval: entities.Approval) -> dict[str, Any]:
+    """One decision."""
+    return {
+        "decision": approval.decision,
+        "timeMs": approval.time_ms,
+        **_actor_to_json(approval.actor),
+        **({"why": approval.why} if approval.why else {}),
+    }
+
+
+def approval_from_json(fields: parsers.Fields) -> entities.Approval:
+    """The inverse of approval_to_json. Raises ValueError."""
+    decision: Any = fields.choice("decision", ("approved", "rejected"))
+    return entities.Approval(decision, fields.number("timeMs"), fields.actor(), fields.optional_text("why"))
+
+
+def _claim_to_json(claim: entities.ServingClaim) -> dict[str, Any]:
+    return {
+        "uid": claim.uid,
+        "namespace": claim.namespace,
+        "name": claim.name,
+        "versions": list(claim.versions),
+    }
+
+
+def _claim_from_json(fields: parsers.Fields) -> entities.ServingClaim:
+    return entities.ServingClaim(
+        fields.text("uid"), fields.text("namespace"), fields.text("name"), fields.numbers("versions")
+    )
+
+
+def _pin_to_json(alias: str, pin: entities.Pin) -> dict[str, Any]:
+    return {"alias": alias, "uid": pin.uid, "namespace": pin.namespace, "name": pin.name}
+
+
+def _pin_from_json(fields: parsers.Fields) -> tuple[str, entities.Pin]:
+    pin = entities.Pin(fields.text("uid"), fields.text("namespace"), fields.text("name"))
+    return fields.text("alias"), pin

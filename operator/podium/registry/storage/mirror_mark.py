@@ -1,0 +1,40 @@
+"""The mark of a registry that mirrors an MLflow server: one ConfigMap, beside the mark in each mirrored head.
+
+The mirror writes what it last saw into the same ConfigMap; a registry only reads whether, and of whom, it is a mirror.
+"""
+
+import contextlib
+
+from podium import errors, names
+from podium.registry.storage import backend
+
+NAME = "podium-mirror"
+ADDRESS = "address"
+"""Data key: the MLflow server's address; a mark without it marks nothing."""
+
+
+def mark(address: str) -> backend.Record:
+    """The mark of a mirror of the MLflow server with this address (which holds no credentials)."""
+    return backend.Record(NAME, {names.MANAGED_BY_LABEL: names.MANAGED_BY}, {ADDRESS: address})
+
+
+def address(records: backend.Backend) -> str:
+    """The MLflow server that this registry is a mirror of; "" for one that stands for itself."""
+    record = records.get(NAME)
+    return record.data.get(ADDRESS, "") if record else ""
+
+
+def check_creation(records: backend.Backend, model_name: str) -> None:
+    """Raises Mirrored where new models come from an MLflow server."""
+    if found := address(records):
+        raise errors.Mirrored(
+            f"this registry is a mirror of the MLflow server {found}: create {model_name[:60]!r} there, and it "
+            "appears here"
+        )
+
+
+def remove(records: backend.Backend) -> None:
+    """The registry is no mirror any more."""
+    while record := records.get(NAME):
+        with contextlib.suppress(backend.Stale):  # the mirror has just written into it
+            records.delete(NAME, record.resource_version)

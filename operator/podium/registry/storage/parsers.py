@@ -1,0 +1,283 @@
+"""Reading a registry ConfigMap key by key, where anything may stand in it: the first fault raises CorruptRegistry."""
+
+import functools
+import itertools
+import json
+import math
+import re
+import typing
+from collections.abc import Callable, Collection
+from typing import Any, TypeVar
+
+from podium import errors, names
+from podium.registry.model import entities
+from podium.registry.storage import backend
+
+T = TypeVar("T")
+_NUMBER = re.compile(r"[0-9]{1,18}")
+_PAIR = re.compile(r"([\w\-]+)=([0-9]{1,18})")
+_ENTRIES_KEPT = 8192
+"""So many lines of history are read once."""
+
+
+class Parser:
+    """The data of one ConfigMap that should be of this kind. Raises CorruptRegistry when its labels say otherwise."""
+
+    def __init__(self, record: backend.Record, kind: str) -> None:
+        self._record = record
+        if (found := record.labels.get(names.REGISTRY_KIND_LABEL, "")) != kind:
+            problem = f"label is {found!r}, expected {kind!r}"
+            raise errors.CorruptRegistry(record.name, names.REGISTRY_KIND_LABEL, problem)
+        self.uid = record.labels.get(names.REGISTRY_UID_LABEL, "")
+        if not self.uid:
+            raise self.corrupt_label("is missing")
+
+    def corrupt(self, key: str, problem: str) -> errors.CorruptRegistry:
+        """The error for a data key, to be raised."""
+        return errors.CorruptRegistry(self._record.name, key, problem)
+
+    def corrupt_label(self, problem: str) -> errors.CorruptRegistry:
+        """The error for the label with the uid, to be raised."""
+        return errors.CorruptRegistry(self._record.name, names.REGISTRY_UID_LABEL, f"label {problem}")
+
+    def plain(self, key: str) -> str:
+        """A text without quotes that has to be there."""
+        if not (value := self._record.data.get(key, "")):
+            raise self.corrupt(key, "is missing")
+        return value
+
+    def optional_text(self, key: str) -> str | None:
+        """A JSON string, or None when the key is not there."""
+        if not (raw := self._record.data.get(key, "")):
+            return None
+        value = self._json(key, raw)
+        if not isinstance(value, str):
+            raise self.corrupt(key, f"{_short(raw)} is not a JSON string")
+        return value
+
+    def text(self, key: str) -> str:
+        """A JSON string that has to be there."""
+        if (value := self.optional_text(key)) is None:
+            raise self.corrupt(key, "is missing")
+        return value
+
+    def number(self, key: str, default: int | None = None) -> int:
+        """A number of 0 or more."""
+        raw = self._record.data.get(key, "")
+        if not raw and default is not None:
+            return default
+        if not _NUMBER.fullmatch(raw):
+            raise self.corrupt(key, f"{_short(raw)} is not a number" if raw else "is missing")
+        return int(raw)
+
+    def words(self, key: str) -> tuple[str, ...]:
+        """Words with blanks between them."""
+        return tuple(self._record.data.get(key, "").split())
+
+    def numbers(self, key: str) -> tuple[int, ...]:
+        """Numbers with blanks between them."""
+        words = self.words(key)
+        for word in words:
+            if not _NUMBER.fullmatch(word):
+                raise self.corrupt(key, f"{_short(word)} is not a number")
+        return tuple(int(word) for word in words)
+
+    def flag(self, key: str) -> bool:
+        """True for ``true``; False when the key is not there."""
+        if (raw := self._record.data.get(key, "")) not in ("", "true"):
+            raise self.corrupt(key, f"{_short(raw)} is not 'true'")
+        return bool(raw)
+
+    def pairs(self, key: str) -> tuple[tuple[str, int], ...]:
+        """Lines such as ``champion=3``."""
+        found = []
+        for line in self._record.data.get(key, "").split("\n"):
+            if not line:
+                continue
+            if not (match := _PAIR.fullmatch(line)):
+                raise self.corrupt(key, f"line {_short(line)} is not <name>=<number>")
+            found.append((match[1], int(match[2])))
+        return tuple(found)
+
+    def tags(self, key: str) -> dict[str, str | None]:
+        """A JSON object of texts."""
+        if not (raw := self._record.data.get(key, "")):
+            return {}
+        value = self._json(key, raw)
+        if not isinstance(value, dict) or not all(v is None or isinstance(v, str) for v in value.values()):
+            raise self.corrupt(key, "is not a JSON object whose values are strings or null")
+        return value
+
+    def objects(self, key: str, read: Callable[["Fields"], T]) -> tuple[T, ...]:
+        """Lines, each a JSON object, each read by `read`."""
+        found = []
+        for number, line in enumerate(self._record.data.get(key, "").split("\n"), 1):
+            if not line:
+                continue
+            value = self._json(key, line)
+            if not isinstance(value, dict):
+                raise self.corrupt(key, f"line {number} is not a JSON object")
+            try:
+                found.append(read(Fields(value)))
+            except ValueError as error:
+                raise self.corrupt(key, f"line {number}: {error}") from error
+        return tuple(found)
+
+    def history(self, key: str) -> tuple[entities.HistoryEntry, ...]:
+        """Lines of history, whose sequences have no gap."""
+        try:
+            entries = tuple(_entry_of(line) for line in self._record.data.get(key, "").split("\n") if line)
+        except (ValueError, RecursionError):
+            entries = self.objects(key, entry)  # which tells what is wrong, and where
+        for before, after in itertools.pairwise(entries):
+            if after.sequence != before.sequence + 1:
+                raise self.corrupt(key, f"sequence {after.sequence} follows {before.sequence}")
+        return entries
+
+    def _json(self, key: str, raw: str) -> Any:
+        try:
+            value = json.loads(raw)
+            if "\\u" in raw:
+                json.dumps(value, ensure_ascii=False).encode()  # an escape may hide what UTF-8 cannot hold
+        except (ValueError, RecursionError) as error:
+            raise self.corrupt(key, f"{_short(raw)} is not JSON ({error})") from error
+        return value
+
+
+class Fields:
+    """One JSON object of a line. Every method raises ValueError that names the field."""
+
+    def __init__(self, value: dict[str, Any]) -> None:
+        self._value = value
+
+    def text(self, name: str) -> str:
+        """A string."""
+        if not isinstance(value := self._value.get(name), str):
+            raise ValueError(f"{name} is not a string")
+        return value
+
+    def number(self, name: str) -> int:
+        """A whole number of 0 or more."""
+        if not _is_number(value := self._value.get(name)):
+            raise ValueError(f"{name} is not a whole number of 0 or more")
+        return typing.cast(int, value)
+
+    def optional_number(self, name: str) -> int | None:
+        """A whole number of 0 or more, or None."""
+        return None if self._value.get(name) is None else self.number(name)
+
+    def numbers(self, name: str) -> tuple[int, ...]:
+        """A list of whole numbers."""
+        value = self._value.get(name)
+        if not isinstance(value, list) or not all(_is_number(item) for item in value):
+            raise ValueError(f"{name} is not a list of whole numbers")
+        return tuple(value)
+
+    def flag(self, name: str) -> bool:
+        """True or False."""
+        if not isinstance(value := self._value.get(name), bool):
+            raise ValueError(f"{name} is neither true nor false")
+        return value
+
+    def optional_text(self, name: str) -> str:
+        """A string, "" where there is none."""
+        return self.text(name) if name in self._value else ""
+
+    def choice(self, name: str, allowed: Collection[str]) -> str:
+        """One of these strings."""
+        if (value := self.text(name)) not in allowed:
+            raise ValueError(f"{name} {_short(value)} is none of {', '.join(allowed)}")
+        return value
+
+    def floats(self, name: str) -> dict[str, float]:
+        """Finite numbers by their names; none where there is no such field."""
+        value = self._value.get(name, {})
+        if not isinstance(value, dict) or not all(_is_finite(number) for number in value.values()):
+            raise ValueError(f"{name} is not an object of finite numbers")
+        return {key: float(number) for key, number in value.items()}
+
+    def counts(self, name: str) -> dict[str, int]:
+        """Whole numbers by their names; none where there is no such field."""
+        value = self._value.get(name, {})
+        if not isinstance(value, dict) or not all(_is_number(number) for number in value.values()):
+            raise ValueError(f"{name} is not an object of whole numbers")
+        return value
+
+    def optional_float(self, name: str) -> float | None:
+        """A finite number, or None."""
+        if (value := self._value.get(name)) is None:
+            return None
+        if not _is_finite(value):
+            raise ValueError(f"{name} is not a finite number")
+        return float(value)
+
+    def texts(self, name: str) -> dict[str, str]:
+        """Strings by their names; none where there is no such field."""
+        value = self._value.get(name, {})
+        if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
+            raise ValueError(f"{name} is not an object of strings")
+        return value
+
+    def optional_object(self, name: str) -> "Fields | None":
+        """A JSON object, or None."""
+        if (value := self._value.get(name)) is None:
+            return None
+        if not isinstance(value, dict):
+            raise ValueError(f"{name} is not a JSON object")
+        return Fields(value)
+
+    def objects(self, name: str) -> list["Fields"]:
+        """A list of JSON objects; empty where there is no such field."""
+        value = self._value.get(name, [])
+        if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+            raise ValueError(f"{name} is not a list of JSON objects")
+        return [Fields(item) for item in value]
+
+    def actor(self) -> entities.Actor:
+        """Who did it: the fields user, via and verified."""
+        return entities.Actor(self.text("user"), self.text("via"), self.flag("verified"))
+
+
+@functools.lru_cache(_ENTRIES_KEPT)
+def _entry_of(line: str) -> entities.HistoryEntry:
+    """A line of history without escapes. Raises ValueError and RecursionError.
+
+    A head is read far more often than its history grows, and reading that takes longer than all the rest.
+    """
+    if "\\u" in line or not isinstance(value := json.loads(line), dict):
+        raise ValueError
+    found = entry(Fields(value))
+    object.__setattr__(found, "line", line)
+    return found
+
+
+def entry(fields: Fields) -> entities.HistoryEntry:
+    """One line of history. Raises ValueError."""
+    reason = fields.choice("reason", typing.get_args(entities.Reason))
+    results = [entities.GateResult(g.text("gate"), g.flag("passed"), g.text("value")) for g in fields.objects("gates")]
+    return entities.HistoryEntry(
+        sequence=fields.number("sequence"),
+        time_ms=fields.number("timeMs"),
+        alias=fields.text("alias"),
+        from_version=fields.optional_number("from"),
+        to_version=fields.optional_number("to"),
+        actor=fields.actor(),
+        reason=typing.cast(entities.Reason, reason),
+        why=fields.optional_text("why"),
+        evidence=entities.Evidence(tuple(results), fields.floats("metrics")),
+    )
+
+
+def _is_finite(value: object) -> bool:
+    try:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:  # a whole number beyond every float
+        return False
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _short(raw: str) -> str:
+    return repr(raw if len(raw) <= 40 else raw[:40] + "…")

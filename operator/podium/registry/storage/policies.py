@@ -1,0 +1,120 @@
+"""Policies: the gates of a model's aliases <-> their ConfigMap, and its writes.
+
+Data key `gates` holds one JSON object a line: the alias, the ModelAlias that the gates come from, and the gates in the
+form of its spec.gates. Whatever does not parse raises CorruptRegistry: a gate that cannot be read is no gate less.
+"""
+
+import dataclasses
+from collections.abc import Iterable
+from typing import Any
+
+from podium import errors, names
+from podium.registry.model import entities
+from podium.registry.storage import backend, backoff, codec, keys, limits, parsers
+
+_GATES = "gates"
+
+
+def encode_policy(policy: entities.Policy) -> backend.Record:
+    """The ConfigMap of a policy."""
+    lines = [_to_json(alias, owner, gates) for alias, (owner, gates) in sorted(policy.gates.items())]
+    data = {"format": codec.FORMAT, _GATES: codec.json_lines(lines)}
+    return backend.Record(keys.policy_name(policy.model_uid), keys.labels(keys.POLICY, policy.model_uid), data)
+
+
+def decode_policy(record: backend.Record) -> entities.Policy:
+    """The policy in a ConfigMap. Raises CorruptRegistry."""
+    parser = codec.open_record(record, keys.POLICY)
+    if record.name != keys.policy_name(parser.uid):
+        raise parser.corrupt_label("does not belong to this object's name")
+    lines = parser.objects(_GATES, _from_json)
+    gates = {alias: (owner, demanded) for alias, owner, demanded in lines}
+    if len(gates) < len(lines):
+        raise parser.corrupt(_GATES, "holds one alias twice")
+    return entities.Policy(parser.uid, gates)
+
+
+def digest(policy: entities.Policy) -> str:
+    """What a head says of its policy: empty without any gate."""
+    return names.short_hash(encode_policy(policy).data[_GATES], 16) if policy.gates else ""
+
+
+def read(records: backend.Backend, model_uid: str) -> entities.Policy:
+    """The policy of a model, by one GET; without any gate where it has none. Raises CorruptRegistry."""
+    record = records.get(keys.policy_name(model_uid))
+    return decode_policy(record) if record else entities.Policy(model_uid)
+
+
+def check_ungated(policy: entities.Policy, head: entities.Head, aliases: Iterable[str]) -> None:
+    """Raises InUse for the first with gates: dropped, its next version would be compared with nothing."""
+    for alias in aliases:
+        if entry := policy.gates.get(alias):
+            owner, _ = entry
+            raise errors.InUse(
+                f"alias {alias!r} of {head.name!r} has gates, from ModelAlias {owner.namespace}/{owner.name}, and "
+                "cannot be dropped: move it to another version, or delete the ModelAlias or its spec.gates first"
+            )
+
+
+def write(records: backend.Backend, policy: entities.Policy, waiting: backoff.Patience) -> None:
+    """Make the stored policy this one; without any gate it has no ConfigMap. Raises TooLarge, Conflict."""
+    wanted = encode_policy(policy)
+    limits.check(wanted, f"the gates of {policy.model_uid}")
+    while not _is_written(records, wanted, bool(policy.gates)):
+        waiting.wait(f"ConfigMap {wanted.name}")
+
+
+def _is_written(records: backend.Backend, wanted: backend.Record, is_needed: bool) -> bool:
+    """One try; False when another writer was faster."""
+    stored = records.get(wanted.name)
+    try:
+        if stored is None:
+            if is_needed:
+                records.create(wanted)
+        elif not is_needed:
+            records.delete(stored.name, stored.resource_version)
+        elif (stored.data, stored.labels) != (wanted.data, {**stored.labels, **wanted.labels}):
+            labels = {**stored.labels, **wanted.labels}
+            records.replace(dataclasses.replace(stored, labels=labels, data=wanted.data))
+    except (backend.Stale, errors.AlreadyExists):
+        return False
+    return True
+
+
+def _to_json(alias: str, owner: entities.Pin, gates: entities.Gates) -> dict[str, Any]:
+    return {
+        "alias": alias,
+        "uid": owner.uid,
+        "namespace": owner.namespace,
+        "name": owner.name,
+        "metrics": [_metric_to_json(gate) for gate in gates.metrics],
+        "tags": dict(sorted(gates.tags.items())),
+        "approval": gates.approval,
+    }
+
+
+def _metric_to_json(gate: entities.MetricGate) -> dict[str, Any]:
+    if gate.not_worse_than is not None:
+        than = {"alias": gate.not_worse_than, "tolerance": gate.tolerance, "better": gate.better}
+        return {"name": gate.name, "notWorseThan": than}
+    return {"name": gate.name, **({"min": gate.min} if gate.min is not None else {"max": gate.max})}
+
+
+def _from_json(fields: parsers.Fields) -> tuple[str, entities.Pin, entities.Gates]:
+    approval: Any = fields.choice("approval", ("Automatic", "Manual"))
+    metrics = tuple(_metric_from_json(each) for each in fields.objects("metrics"))
+    owner = entities.Pin(fields.text("uid"), fields.text("namespace"), fields.text("name"))
+    return fields.text("alias"), owner, entities.Gates(metrics, fields.texts("tags"), approval)
+
+
+def _metric_from_json(fields: parsers.Fields) -> entities.MetricGate:
+    name, low, high = fields.text("name"), fields.optional_float("min"), fields.optional_float("max")
+    than = fields.optional_object("notWorseThan")
+    if [low, high, than].count(None) != 2:
+        raise ValueError(f"metric {name!r} needs exactly one of min, max and notWorseThan")
+    if than is None:
+        return entities.MetricGate(name, low, high)
+    better: Any = than.choice("better", ("Higher", "Lower"))
+    if (tolerance := than.optional_float("tolerance") or 0.0) < 0:
+        raise ValueError(f"metric {name!r}: the tolerance is negative")
+    return entities.MetricGate(name, not_worse_than=than.text("alias"), tolerance=tolerance, better=better)

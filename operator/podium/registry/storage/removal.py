@@ -1,0 +1,54 @@
+"""Removing the objects of a deleted model.
+
+A deletion is decided in the head; then the claim goes (the name is free; with a rename under way, both names),
+the versions and archives, the head last, so that whatever is left still says whose it was.
+"""
+
+import contextlib
+from collections.abc import Mapping
+
+from podium import errors
+from podium.registry.model import entities
+from podium.registry.storage import backend, keys
+
+GRACE_MS = 10 * 60 * 1000
+"""Age at which an unfinished creation is taken for dead; many times the deadline of any operation."""
+IF_ALLOWED = contextlib.suppress(errors.Forbidden)
+"""Around a removal that has been decided: what this account may not remove is for the operator's sweep."""
+_TRIES = 10
+"""Each writer that is too late can come in between once; what is left after so many tries is for the sweep."""
+
+
+def remove_model(records: backend.Backend, head: entities.Head) -> None:
+    """Remove every object of a model whose deletion is decided. To do it again, or twice at a time, is harmless."""
+    for name in filter(None, (head.name, head.renaming)):
+        if (claim := records.get(keys.claim_name(name))) and points_to(claim, head.uid):
+            remove(records, claim)
+    for kind in (keys.VERSION, keys.ARCHIVE):
+        _remove_all(records, keys.labels(kind, head.uid))
+    if policy := records.get(keys.policy_name(head.uid)):
+        with IF_ALLOWED:  # only the operator may, where admission guards the registry
+            remove(records, policy)
+    if head_record := records.get(head.uid):
+        remove(records, head_record)
+
+
+def _remove_all(records: backend.Backend, labels: Mapping[str, str]) -> None:
+    """Remove what has these labels, and again what somebody wrote meanwhile who had not read yet that it is to go."""
+    for _ in range(_TRIES):
+        if not [record for record in records.list(labels) if not remove(records, record)]:
+            return
+
+
+def remove(records: backend.Backend, record: backend.Record) -> bool:
+    """Remove an object unless it changed since it was read; whether it is gone."""
+    try:
+        records.delete(record.name, record.resource_version)
+    except backend.Stale:
+        return False
+    return True
+
+
+def points_to(claim: backend.Record, uid: str) -> bool:
+    """Whether a claim, which need not parse, is this model's."""
+    return claim.data.get("uid") == uid

@@ -1,0 +1,125 @@
+"""The objects of a ModelVersion: ControllerRevision, Deployment, Service, Ingress, and the digest's ConfigMap."""
+
+import math
+from typing import Any
+
+from podium import names
+from podium.api import common, model_version
+from podium.workload import labels, pod
+
+Manifest = dict[str, Any]
+
+
+def _metadata(name: str, owner: Manifest, kind: str, annotations: dict[str, str] | None = None) -> Manifest:
+    metadata = {
+        "name": name,
+        "namespace": owner["namespace"],
+        "labels": labels.children(owner["name"]),
+        "ownerReferences": [labels.owner_reference(kind, owner)],
+    }
+    return metadata | ({"annotations": annotations} if annotations else {})
+
+
+def frozen_name(model_version: str, intent: str) -> str:
+    """Name of the ControllerRevision that keeps the pod template of one intent."""
+    return f"{model_version}-{intent}"
+
+
+def build_frozen_template(owner: Manifest, intent: str, template: Manifest, revision: int) -> Manifest:
+    """The ControllerRevision that keeps a rendered pod template; `revision` is the object's generation."""
+    name = frozen_name(owner["name"], intent)
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "ControllerRevision",
+        "metadata": _metadata(name, owner, names.MODEL_VERSION_KIND, {names.INTENT_ANNOTATION: intent}),
+        "data": template,
+        "revision": revision,
+    }
+
+
+def build_deployment(
+    owner: Manifest, intent: str, template: Manifest, spec: model_version.ModelVersionSpec
+) -> Manifest:
+    """The Deployment that runs the frozen pod template, verbatim, with the spec's number of pods."""
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": _metadata(owner["name"], owner, names.MODEL_VERSION_KIND, {names.INTENT_ANNOTATION: intent}),
+        "spec": {
+            "replicas": wanted_replicas(spec),
+            "revisionHistoryLimit": 2,
+            "progressDeadlineSeconds": patience_seconds(spec),
+            "selector": {"matchLabels": labels.selector(owner["name"])},
+            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
+            "template": template,
+        },
+    }
+
+
+def patience_seconds(spec: model_version.ModelVersionSpec) -> int:
+    """How long no new pod may become Ready until that counts as a failure: one pull, one load, and a minute.
+
+    With the defaults 600 + 300 + 60 = 960 seconds.
+    """
+    startup = spec.probes.startup
+    load = startup.period_seconds * startup.failure_threshold
+    return math.ceil(common.seconds(spec.puller.timeout)) + load + 60
+
+
+def build_service(owner: Manifest, kind: str, selector: dict[str, str]) -> Manifest:
+    """A Service, port 80 to 8080, for the object `owner` of this kind, on the pods that `selector` names."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": _metadata(owner["name"], owner, kind),
+        "spec": {
+            "type": "ClusterIP",
+            "selector": selector,
+            "ports": [{"name": "http", "port": names.SERVICE_PORT, "protocol": "TCP", "targetPort": names.SERVER_PORT}],
+        },
+    }
+
+
+def build_ingress(owner: Manifest, kind: str, ingress: common.Ingress) -> Manifest:
+    """The Ingress in front of the Service of the same name."""
+    backend = {"service": {"name": owner["name"], "port": {"name": "http"}}}
+    path = {"path": ingress.path, "pathType": ingress.path_type, "backend": backend}
+    spec: Manifest = {"rules": [{"host": ingress.host, "http": {"paths": [path]}}]}
+    if ingress.class_name:
+        spec["ingressClassName"] = ingress.class_name
+    if ingress.tls:
+        spec["tls"] = [{"hosts": [ingress.host], "secretName": ingress.tls.secret_name}]
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "Ingress",
+        "metadata": _metadata(owner["name"], owner, kind, dict(ingress.annotations)),
+        "spec": spec,
+    }
+
+
+def build_digest(owner: Manifest, digest: str) -> Manifest:
+    """The ConfigMap with the digest that every pull of this ModelVersion must bring."""
+    name = pod.digest_name(owner["name"])
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": _metadata(name, owner, names.MODEL_VERSION_KIND),
+        "data": {names.DIGEST_KEY: digest},
+    }
+
+
+def url(ingress: common.Ingress) -> str:
+    """Where clients send their requests: `http://model.example.com/invocations`."""
+    scheme = "https" if ingress.tls else "http"
+    path = ingress.path if ingress.path_type == "Exact" else ingress.path.rstrip("/") + "/invocations"
+    return f"{scheme}://{ingress.host}{path}"
+
+
+def endpoint(namespace: str, name: str) -> str:
+    """The address of a Service inside the cluster."""
+    return f"http://{name}.{namespace}.svc"
+
+
+def wanted_replicas(spec: model_version.Template) -> int:
+    """The number of pods asked for; absent means DEFAULT_REPLICAS."""
+    return model_version.DEFAULT_REPLICAS if spec.replicas is None else spec.replicas

@@ -1,0 +1,165 @@
+"""The pod of a model: the puller as init container, the server, and nothing that Pod Security "restricted" refuses."""
+
+import dataclasses
+from typing import Any
+
+from podium import names
+from podium.api import common, model_version
+from podium.workload import labels
+
+Manifest = dict[str, Any]
+
+DRAIN_SECONDS = 5
+GRACE_SECONDS = 60
+_USER = 65532
+_CA_DIR = "/etc/podium/ca"
+_DIGEST_DIR = "/etc/podium/digest"
+_PLAIN_FIELDS = ("node_selector", "priority_class_name", "tolerations", "affinity")
+
+
+@dataclasses.dataclass(frozen=True)
+class Images:
+    """The images that a pod template is pinned to when it is first rendered."""
+
+    puller: str
+    server: str
+
+
+def build_pod_template(
+    name: str, alias: str | None, spec: model_version.ModelVersionSpec, source: str, images: Images
+) -> Manifest:
+    """The pod template of the ModelVersion `name`; `alias` is the ModelAlias that owns it, if one does."""
+    pod = spec.pod_template
+    selected = labels.revision_selector(alias, name) if alias else labels.selector(name)
+    metadata: Manifest = {"labels": pod.labels | labels.children(name) | selected}
+    model_notes = {names.MODEL_ANNOTATION: spec.model, names.VERSION_ANNOTATION: str(spec.version)}
+    metadata["annotations"] = pod.annotations | model_notes
+    return {"metadata": metadata, "spec": _pod_spec(name, spec, source, images)}
+
+
+def _pod_spec(name: str, spec: model_version.ModelVersionSpec, source: str, images: Images) -> Manifest:
+    pod: Manifest = {
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": GRACE_SECONDS,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": _USER,
+            "runAsGroup": _USER,
+            "fsGroup": _USER,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "initContainers": [_puller(spec, source, images.puller)],
+        "containers": [_server(spec, images.server)],
+        "volumes": _volumes(name, spec.storage),
+    }
+    if spec.storage.service_account_name:
+        pod["serviceAccountName"] = spec.storage.service_account_name
+    chosen = spec.pod_template.model_dump(by_alias=True, include=set(_PLAIN_FIELDS), exclude_defaults=True)
+    pod.update(chosen)
+    if spec.pod_template.image_pull_secrets:
+        pod["imagePullSecrets"] = [{"name": secret} for secret in spec.pod_template.image_pull_secrets]
+    if spec.pod_template.topology_spread_constraints:
+        default = {"labelSelector": {"matchLabels": labels.selector(name)}}
+        pod["topologySpreadConstraints"] = [default | c for c in spec.pod_template.topology_spread_constraints]
+    return pod
+
+
+def _container(name: str, image: str, module: str, resources: model_version.Resources) -> Manifest:
+    return {
+        "name": name,
+        "image": image,
+        "command": ["python3", "-m", module],
+        "resources": resources.model_dump(by_alias=True, exclude_defaults=True),
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "terminationMessagePath": names.TERMINATION_LOG,
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+    }
+
+
+def _puller(spec: model_version.ModelVersionSpec, source: str, image: str) -> Manifest:
+    container = _container(names.PULLER_CONTAINER, image, "podium.puller", spec.puller.resources)
+    env = {
+        names.ENV_SOURCE: source,
+        names.ENV_MODEL_DIR: names.MODEL_DIR,
+        names.ENV_PULL_TIMEOUT: f"{common.seconds(spec.puller.timeout):g}",
+        names.ENV_PULL_RETRIES: str(spec.puller.retries),
+        names.ENV_EXPECTED_DIGEST_FILE: f"{_DIGEST_DIR}/{names.DIGEST_KEY}",
+    }
+    container["env"] = _env(env | _storage_env(spec.storage))
+    if spec.storage.secret_name:
+        container["envFrom"] = [{"secretRef": {"name": spec.storage.secret_name}}]
+    mounts = [
+        {"name": "model", "mountPath": names.MODEL_DIR},
+        {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 -- a mount path inside the container
+        {"name": "digest", "mountPath": _DIGEST_DIR, "readOnly": True},
+    ]
+    if spec.storage.ca_bundle:
+        mounts.append({"name": "ca", "mountPath": _CA_DIR, "readOnly": True})
+    container["volumeMounts"] = mounts
+    return container
+
+
+def _storage_env(storage: common.Storage) -> dict[str, str]:
+    path_style = storage.path_style if storage.path_style is not None else bool(storage.endpoint)
+    env = {names.ENV_S3_PATH_STYLE: str(path_style).lower()}
+    if storage.endpoint:
+        env["AWS_ENDPOINT_URL_S3"] = storage.endpoint
+    if storage.region:
+        env["AWS_REGION"] = storage.region
+    if storage.ca_bundle:
+        env["AWS_CA_BUNDLE"] = f"{_CA_DIR}/{storage.ca_bundle.key}"
+    return env
+
+
+def _server(spec: model_version.ModelVersionSpec, image: str) -> Manifest:
+    container = _container(names.SERVER_CONTAINER, spec.runtime.image or image, "podium.serving", spec.resources)
+    env = {
+        names.ENV_MODEL_DIR: names.MODEL_DIR,
+        names.ENV_MODEL_NAME: spec.model,
+        names.ENV_MODEL_VERSION: str(spec.version),
+        names.ENV_WORKERS: str(spec.runtime.workers),
+        names.ENV_DRAIN_SECONDS: str(DRAIN_SECONDS),
+    }
+    own = [variable.model_dump(by_alias=True, exclude_defaults=True) for variable in spec.runtime.env]
+    chosen = {variable["name"] for variable in own}
+    container["env"] = _env({name: value for name, value in env.items() if name not in chosen}) + own
+    container["ports"] = [{"name": "http", "containerPort": names.SERVER_PORT, "protocol": "TCP"}]
+    container["startupProbe"] = _probe(spec.probes.startup)
+    container["readinessProbe"] = _probe(spec.probes.readiness)
+    container["livenessProbe"] = _probe(spec.probes.liveness)
+    container["volumeMounts"] = [
+        {"name": "model", "mountPath": names.MODEL_DIR, "readOnly": True},
+        {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 -- a mount path inside the container
+    ]
+    return container
+
+
+def _env(variables: dict[str, str]) -> list[Manifest]:
+    """Variables whose values are texts: in a Pod `$(NAME)` would stand for another variable, and `$$` for one `$`."""
+    return [{"name": name, "value": value.replace("$", "$$")} for name, value in variables.items()]
+
+
+def _probe(probe: model_version.Probe) -> Manifest:
+    return {"httpGet": {"path": "/health", "port": "http"}} | probe.model_dump(by_alias=True)
+
+
+def _volumes(name: str, storage: common.Storage) -> list[Manifest]:
+    volumes: list[Manifest] = [
+        {"name": "model", "emptyDir": {}},
+        {"name": "tmp", "emptyDir": {}},
+        # Made once the first pull has reported its digest; from then on every pull must bring the same bytes.
+        {"name": "digest", "configMap": {"name": digest_name(name), "optional": True}},
+    ]
+    if storage.ca_bundle:
+        volumes.append({"name": "ca", "configMap": {"name": storage.ca_bundle.config_map_name}})
+    return volumes
+
+
+def digest_name(model_version: str) -> str:
+    """Name of the ConfigMap that holds the digest which every pull of this ModelVersion must bring."""
+    return f"{model_version}-digest"

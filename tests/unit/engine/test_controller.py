@@ -1,0 +1,63 @@
+"""The workers and what wakes them: no single fault ends them."""
+
+import asyncio
+import typing
+
+import pytest
+
+from podium import errors, names
+from podium.engine import controller, kinds, observe, queue, reconcile, telemetry
+
+KEY = (names.MODEL_ALIAS_KIND, "models", "champion")
+
+
+class Known:
+    """What is known: one ModelAlias."""
+
+    def __init__(self) -> None:
+        self.kinds = kinds.Kinds("registry")
+        metadata = {"name": KEY[2], "namespace": KEY[1], "uid": "uid", "resourceVersion": "1"}
+        spec = {"model": "iris", "alias": "champion"}
+        self.kinds.observe({"kind": KEY[0], "metadata": metadata, "spec": spec})
+
+
+class Faulty:
+    """A reconciler that fails a few times at everything."""
+
+    def __init__(self, error: Exception, times: int) -> None:
+        self._error, self._left = error, {"reconcile": times, "tidy": times}
+        self.calls = {"reconcile": 0, "tidy": 0}
+
+    async def reconcile(self, key: observe.WorkKey) -> float | None:
+        assert key == KEY
+        return self._fail("reconcile")
+
+    async def tidy(self) -> None:
+        self._fail("tidy")
+
+    def _fail(self, what: str) -> None:
+        self.calls[what] += 1
+        self._left[what] -= 1
+        if self._left[what] >= 0:
+            raise self._error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [errors.KubeUnavailable(503, "", "busy"), errors.KubeConflict(409, "", "old"), KeyError("a fault of our own")],
+    ids=["the API server is away", "somebody was faster", "a fault of our own"],
+)
+async def test_what_fails_is_tried_again_and_ends_neither_a_worker_nor_the_resync(error: Exception) -> None:
+    metrics, faulty = telemetry.Telemetry(), Faulty(error, times=2)
+    work: queue.Queue[observe.WorkKey] = queue.Queue(metrics, backoff_seconds=0.01)
+    control = controller.Controller(
+        work, typing.cast(observe.Observer, Known()), typing.cast(reconcile.Reconciler, faulty), metrics
+    )
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(control.work()), group.create_task(control.resync(0.02))]
+        async with asyncio.timeout(5):
+            while min(faulty.calls.values()) < 3:  # noqa: ASYNC110 -- nothing announces a call
+                await asyncio.sleep(0.01)
+        assert not any(task.done() for task in tasks)
+        for task in tasks:
+            task.cancel()

@@ -1,0 +1,208 @@
+"""What is refused stays in the status of a ModelAlias until it is taken, and is said once."""
+
+import json
+import logging
+
+import pytest
+
+from podium import errors, names
+from podium.engine import observe, reconcile
+from podium.kube import resources
+from podium.process import logs
+from podium.registry.model import entities
+from podium.rollout import actions
+from podium.rollout import world as worlds
+from tests.unit.rollout import simulator
+
+KEY = ("models", "champion")
+
+
+class Cluster(simulator.Cluster):
+    """An observer and an executor in one, where some children are refused."""
+
+    def __init__(self, **fields: object) -> None:
+        super().__init__(**fields)
+        self.refusal: errors.PodiumError | None = None
+        self.refused_kind = "Ingress"
+        self.statuses: list[str] = []
+        self.is_gone = False
+        self.stale: list[tuple[str, str, entities.Pin]] = []
+        self.released: list[str] = []
+        self.projected: list[tuple[str, str]] = []
+        self.forbidden_policy = False
+
+    def alias_world(self, key: resources.Key) -> worlds.World | None:
+        if self.is_gone:
+            return None
+        self.pods_become_ready()
+        self.endpoints_follow()
+        return self.world()
+
+    @property
+    def registries(self) -> "Cluster":
+        return self
+
+    def registry_namespace(self, given: str | None) -> str:
+        return given or "registry"
+
+    async def project(self, registry: str, model_uid: str) -> None:
+        if self.forbidden_policy:
+            raise errors.Forbidden("policy")
+        self.projected.append((registry, model_uid))
+
+    def stale_claims(self) -> list[tuple[str, str, entities.Pin]]:
+        return self.stale
+
+    async def release(self, registry: str, model_uid: str, holder: entities.Pin) -> None:
+        if registry == "broken":
+            raise errors.Forbidden("cannot update configmaps")
+        self.released.append(holder.uid)
+
+    def has_predecessor(self, key: resources.Key) -> bool:
+        return False
+
+    async def carry_out(self, world: worlds.World, plan: actions.Plan) -> None:
+        for action in plan.actions:
+            if self.refusal and isinstance(action, actions.Apply) and action.manifest["kind"] == self.refused_kind:
+                raise self.refusal
+            if isinstance(action, actions.WriteStatus):
+                stalled = next((c.reason for c in action.status.conditions if c.type == "Stalled"), "")
+                self.statuses.append(stalled)
+            self._do(action)
+
+
+def an_alias(**fields: object) -> tuple[Cluster, reconcile.Reconciler]:
+    cluster = Cluster(template={"replicas": 1}, ingress={"host": "iris.example.com"}, **fields)
+    cluster.designate(1)
+    return cluster, reconcile.Reconciler(cluster, cluster)  # type: ignore[arg-type] -- what the reconciler asks is there
+
+
+async def look(reconciler: reconcile.Reconciler, times: int = 6) -> list[str]:
+    """Look several times; what was raised."""
+    raised = []
+    for _ in range(times):
+        try:
+            await reconciler.reconcile((names.MODEL_ALIAS_KIND, *KEY))
+        except errors.PodiumError as error:
+            raised.append(str(error))
+    return raised
+
+
+async def test_a_child_that_is_refused_after_the_status_was_written_is_told_without_flapping() -> None:
+    cluster, reconciler = an_alias()
+    cluster.refusal = errors.KubeInvalid(422, "Invalid", "annotation key 'a b' is no name")
+    assert len(await look(reconciler)) > 2
+    assert cluster.condition("Stalled") == ("True", "Refused")
+    assert [each.message for each in cluster.said if each.warning] == [str(cluster.refusal)]
+    cluster.statuses.clear()
+    assert len(await look(reconciler)) == 6
+    assert cluster.statuses == []
+    assert len([each for each in cluster.said if each.warning]) == 1
+    cluster.refusal = None
+    assert await look(reconciler) == []
+    assert cluster.condition("Stalled") is None
+    assert cluster.condition("Ready") == ("True", "Served")
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (errors.KubeForbidden(403, "Forbidden", "cannot create ingresses"), "Forbidden"),
+        (errors.Forbidden("cannot update configmaps"), "Forbidden"),
+        (errors.InvalidInput("the API server does not take the ConfigMap"), "Refused"),
+        (errors.InUse("ModelAlias a/b owns it"), names.ALIAS_OWNED_ELSEWHERE),
+        (errors.CorruptRegistry("iris-x", "aliases", "is nonsense"), names.REGISTRY_CORRUPT),
+        (errors.NameTaken("Service models/champion is needed, but somebody else made it"), names.NAME_TAKEN),
+        (errors.TooLarge("the head would pass its bound"), "Refused"),
+    ],
+    ids=[
+        "no permission",
+        "no permission in the registry",
+        "a value that no ConfigMap can hold",
+        "pinned elsewhere",
+        "nonsense in the registry",
+        "a name that is taken",
+        "too large",
+    ],
+)
+async def test_what_only_a_person_can_mend_is_told(error: errors.PodiumError, reason: str) -> None:
+    cluster, reconciler = an_alias()
+    cluster.refusal, cluster.refused_kind = error, names.MODEL_VERSION_KIND
+    assert await look(reconciler, 2) == [str(error)] * 2
+    assert cluster.condition("Stalled") == ("True", reason)
+
+
+async def test_traffic_does_not_count_as_moving_while_the_registry_refuses_the_claim() -> None:
+    cluster, reconciler = an_alias()
+    await look(reconciler)
+    cluster.designate(2)
+    cluster.registry["model-uid"].remove(2)
+    assert "no versions (1, 2)" in (await look(reconciler))[-1]
+    assert cluster.condition("Stalled") == ("True", "Refused")
+    assert cluster.status.rollout is not None
+    assert cluster.status.rollout.phase == "Preparing"
+    cluster.designate(1)
+    assert await look(reconciler) == []
+    assert cluster.condition("Ready") == ("True", "Served")
+
+
+async def test_a_new_spec_is_not_blamed_for_what_was_refused_of_the_old_one() -> None:
+    cluster, reconciler = an_alias()
+    cluster.refusal = errors.KubeInvalid(422, "Invalid", "annotation key 'a b' is no name")
+    await look(reconciler)
+    assert cluster.condition("Ready") == ("False", "Refused")
+    cluster.refusal, cluster.metadata["generation"] = None, 2
+    cluster.statuses.clear()
+    assert await look(reconciler) == []
+    assert set(cluster.statuses) == {""}
+
+
+async def test_a_registry_that_does_not_answer_is_tried_again_and_not_told() -> None:
+    cluster, reconciler = an_alias()
+    cluster.refusal, cluster.refused_kind = errors.Unavailable("no answer"), names.MODEL_VERSION_KIND
+    assert await look(reconciler, 2) == ["no answer"] * 2
+    assert cluster.statuses == []
+
+
+async def test_gates_are_in_the_registry_before_anything_is_done_by_them() -> None:
+    cluster, reconciler = an_alias(gates={"approval": "Manual"})
+    cluster.forbidden_policy = True
+    assert set(await look(reconciler, 2)) == {"policy"}
+    assert cluster.condition("Stalled") == ("True", "Forbidden")
+    assert cluster.condition(names.GATES_PASSED) == ("False", names.AWAITING_APPROVAL)
+    cluster.forbidden_policy = False
+    assert await look(reconciler) == []
+    assert cluster.condition("Stalled") is None
+    assert cluster.projected
+    assert set(cluster.projected) == {("registry", "model-uid")}
+
+
+async def test_a_policy_is_looked_at_by_its_own_key() -> None:
+    cluster, reconciler = an_alias()
+    await reconciler.reconcile((observe.POLICY, "registry", "model-uid"))
+    assert cluster.projected == [("registry", "model-uid")]
+
+
+async def test_what_is_logged_in_a_pass_names_the_generation_and_the_transition() -> None:
+    cluster, reconciler = an_alias()
+    await look(reconciler)
+    with logs.bound(name="champion"):
+        await look(reconciler, times=1)
+        line = json.loads(logs.Formatter().format(logging.makeLogRecord({"msg": "applied"})))
+    assert cluster.status.rollout is not None
+    assert (line["generation"], line["transition"]) == (1, cluster.status.rollout.id)
+
+
+async def test_a_claim_that_cannot_be_released_keeps_no_other_from_being_released() -> None:
+    cluster, reconciler = an_alias()
+    cluster.is_gone = True
+    elsewhere = entities.Pin("theirs", "models", "elsewhere")
+    cluster.stale = [("broken", "iris-x", elsewhere), ("registry", "iris-x", entities.Pin("mine", *KEY))]
+    assert await look(reconciler, times=1) == []
+    assert cluster.released == ["mine"]
+    cluster.stale = [
+        ("broken", "iris-x", entities.Pin("mine", *KEY)),
+        ("registry", "iris-y", entities.Pin("too", *KEY)),
+    ]
+    assert await look(reconciler, times=1) == ["cannot update configmaps"]
+    assert cluster.released == ["mine", "too"]

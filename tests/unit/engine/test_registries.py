@@ -1,0 +1,182 @@
+"""Gates are projected into the registry: when a policy is looked at, what is written, and that idle stays silent."""
+
+import dataclasses
+import typing
+
+import pytest
+
+from podium import errors
+from podium.engine import execute, observe
+from podium.kube import client, events, resources
+from podium.registry.model import entities
+from podium.registry.storage import backend, codec, keys
+from tests.unit.engine.observing import KEY, REGISTRY, Seen
+
+MANUAL = {"approval": "Manual"}
+GATES = entities.Gates(approval="Manual")
+
+
+class Server:
+    """An API server that has these ModelAliases."""
+
+    def __init__(self) -> None:
+        self.aliases: dict[tuple[str, str], dict[str, typing.Any]] = {}
+        self.gets = 0
+
+    async def get(self, resource: resources.Resource, namespace: str, name: str) -> dict[str, typing.Any]:
+        assert resource == resources.MODEL_ALIASES
+        self.gets += 1
+        if (namespace, name) not in self.aliases:
+            raise errors.KubeNotFound(404, "NotFound", "gone")
+        return self.aliases[namespace, name]
+
+
+class Site:
+    """An operator's view of one registry and ModelAliases, and what it writes there."""
+
+    def __init__(self, watched: tuple[str, ...] = ()) -> None:
+        self.server = Server()
+        self.seen = Seen(watched, self.server)
+        api = typing.cast(client.Client, self.server)
+        registry = {REGISTRY: self.seen.registry}
+        self.executor = execute.Executor(
+            api, self.seen.observer, registry, events.Recorder(api), lambda: True, lambda _: None
+        )
+        self.seen.is_synced()
+        self.seen.show_registry()
+        self.seen.keys.clear()
+
+    def apply(self, uid: str, name: str = KEY[1], **spec: typing.Any) -> None:
+        """Somebody applies a ModelAlias."""
+        alias = self.seen.alias(uid, name, **spec)
+        self.server.aliases[KEY[0], name] = alias
+        self.seen.observer.observe(alias)
+
+    def delete(self, name: str = KEY[1]) -> None:
+        """Somebody deletes it."""
+        self.seen.observer.forget(self.server.aliases.pop((KEY[0], name)))
+
+    def policy(self) -> dict[str, tuple[str, entities.Gates]]:
+        """By alias, the name of the ModelAlias and its gates, as stored."""
+        [stored] = self.seen.backend.list(keys.of_kind(keys.HEAD))
+        stored = self.seen.registry.policy(codec.decode_head(stored)).gates
+        return {alias: (owner.name, gates) for alias, (owner, gates) in stored.items()}
+
+    def woken(self) -> bool:
+        """Whether the policy's key was put on the queue since the last time."""
+        keys_seen, self.seen.keys[:] = list(self.seen.keys), []
+        return (observe.POLICY, REGISTRY, self.seen.head.uid) in keys_seen
+
+    async def settle(self) -> None:
+        """The policy is looked at if its key is on the queue, and its watch shows what was written."""
+        if self.woken():
+            await self.executor.project(REGISTRY, self.seen.head.uid)
+        self.seen.show_registry()
+
+
+@pytest.fixture
+def site() -> Site:
+    return Site()
+
+
+async def test_gates_that_are_added_changed_and_removed_are_written_once_each(site: Site) -> None:
+    tags = {"tags": {"stage": "qa"}}
+    expected: list[tuple[dict[str, typing.Any], dict[str, tuple[str, entities.Gates]]]] = [
+        ({"gates": MANUAL}, {"champion": (KEY[1], GATES)}),
+        ({"gates": tags}, {"champion": (KEY[1], entities.Gates(tags={"stage": "qa"}))}),
+        ({}, {}),
+    ]
+    for spec, policy in expected:
+        site.apply("one", **spec)
+        await site.settle()
+        assert site.policy() == policy
+        written = site.seen.backend.list({})
+        assert site.seen.observer.registries.due_policies() == [], "its own write, seen by the watch, is not due again"
+        await site.settle()
+        assert site.seen.backend.list({}) == written
+        site.apply("one", **spec)
+        assert not site.woken()
+
+
+async def test_the_gates_of_a_deleted_modelalias_go_and_a_younger_ones_take_their_place(site: Site) -> None:
+    site.apply("one", gates=MANUAL)
+    site.apply("two", "younger", gates={"tags": {"stage": "qa"}})
+    await site.settle()
+    assert site.policy() == {"champion": (KEY[1], GATES)}
+    site.delete()
+    await site.settle()
+    assert site.policy() == {"champion": ("younger", entities.Gates(tags={"stage": "qa"}))}
+    site.delete("younger")
+    await site.settle()
+    assert site.seen.backend.get(keys.policy_name(site.seen.head.uid)) is None
+
+
+async def test_gates_whose_modelalias_was_deleted_while_nobody_looked_are_found_and_go(site: Site) -> None:
+    gone = entities.Pin("gone", "models", "gone")
+    site.seen.registry.put_policy(entities.Policy(site.seen.head.uid, {"champion": (gone, GATES)}))
+    site.seen.show_registry()
+    assert site.seen.observer.registries.due_policies() == [(REGISTRY, site.seen.head.uid)]
+    await site.settle()
+    assert site.policy() == {}
+    assert site.server.gets == 1
+
+
+async def test_gates_of_a_modelalias_that_the_watch_has_not_shown_yet_stay(site: Site) -> None:
+    alias = site.seen.alias("late", gates=MANUAL)
+    site.server.aliases[KEY] = alias
+    owner = entities.Pin("late", *KEY)
+    site.seen.registry.put_policy(entities.Policy(site.seen.head.uid, {"champion": (owner, GATES)}))
+    site.seen.show_registry()
+    assert site.woken()
+    await site.executor.project(REGISTRY, site.seen.head.uid)
+    assert site.policy() == {"champion": (KEY[1], GATES)}
+    assert site.seen.observer.registries.due_policies() == []
+
+
+async def test_gates_of_namespaces_that_are_not_watched_are_left_to_their_operator() -> None:
+    site = Site(watched=("mine",))
+    theirs = entities.Pin("theirs", "elsewhere", "theirs")
+    site.seen.registry.put_policy(entities.Policy(site.seen.head.uid, {"champion": (theirs, GATES)}))
+    site.seen.show_registry()
+    await site.settle()
+    assert site.seen.observer.registries.due_policies() == []
+    assert site.server.gets == 0
+
+
+async def test_a_policy_that_was_made_nonsense_is_written_anew(site: Site) -> None:
+    site.apply("one", gates=MANUAL)
+    await site.settle()
+    [stored] = site.seen.backend.list(keys.of_kind(keys.POLICY))
+    site.seen.backend.replace(
+        backend.Record(stored.name, stored.labels, {**stored.data, "gates": "{\n"}, stored.resource_version)
+    )
+    site.seen.show_registry()
+    await site.settle()
+    assert site.policy() == {"champion": (KEY[1], GATES)}
+
+
+async def test_the_gates_of_a_model_that_is_registered_later_are_written_then(site: Site) -> None:
+    site.apply("one", gates=MANUAL, model="later")
+    assert not site.woken()
+    head = site.seen.registry.create_model("later")
+    site.seen.show_registry()
+    assert (observe.POLICY, REGISTRY, head.uid) in site.seen.keys
+
+
+async def test_a_modelalias_that_may_not_act_gates_nothing(site: Site) -> None:
+    site.apply("one")
+    site.apply("two", "younger", gates=MANUAL)
+    await site.settle()
+    assert site.policy() == {}
+
+
+async def test_a_model_that_got_another_name_loses_the_gates_of_the_old_one(site: Site) -> None:
+    site.apply("one", gates=MANUAL)
+    await site.settle()
+    records, head = site.seen.backend, dataclasses.replace(site.seen.head, name="lily")
+    [stored] = records.list(keys.of_kind(keys.HEAD))
+    records.replace(dataclasses.replace(codec.encode_head(head), resource_version=stored.resource_version))
+    records.create(codec.encode_claim(entities.Claim("lily", head.uid)))
+    site.seen.show_registry()
+    await site.settle()
+    assert site.policy() == {}

@@ -1,0 +1,103 @@
+"""A sweep removes what is provably part of no model, and nothing that somebody has only edited."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+
+import pytest
+
+from podium import errors, names
+from podium.registry import store
+from podium.registry.storage import backend as backend_protocol
+from podium.registry.storage import keys, memory, removal
+from tests.unit.registry import factories
+
+Edit = Callable[[backend_protocol.Record], backend_protocol.Record]
+
+
+def labelled(record: backend_protocol.Record, **changed: str) -> backend_protocol.Record:
+    kinds = {"kind": names.REGISTRY_KIND_LABEL, "uid": names.REGISTRY_UID_LABEL}
+    labels: Mapping[str, str] = dict(record.labels) | {kinds[key]: value for key, value in changed.items()}
+    return dataclasses.replace(record, labels=labels)
+
+
+def with_data(record: backend_protocol.Record, **changed: str) -> backend_protocol.Record:
+    return dataclasses.replace(record, data=dict(record.data) | changed)
+
+
+@pytest.mark.parametrize(
+    ("name", "edit"),
+    [
+        pytest.param("{uid}", lambda record: labelled(record, kind="nonsense"), id="the head's kind"),
+        pytest.param("{uid}", lambda record: labelled(record, uid="nonsense"), id="the head's uid"),
+        pytest.param("{uid}", lambda record: with_data(record, aliases="nonsense"), id="the head's aliases"),
+        pytest.param("{uid}-1", lambda record: labelled(record, uid="nonsense"), id="a version's uid"),
+        pytest.param("{uid}-1", lambda record: with_data(record, number="nonsense"), id="a version's number"),
+        pytest.param("{claim}", lambda record: labelled(record, uid="nonsense"), id="the claim's label"),
+        pytest.param("{claim}", lambda record: with_data(record, uid="nonsense"), id="the claim's uid"),
+        pytest.param("{claim}", lambda record: labelled(record, kind="nonsense"), id="the claim's kind"),
+    ],
+)
+def test_a_sweep_removes_nothing_of_a_model_that_somebody_has_edited_into_nonsense(name: str, edit: Edit) -> None:
+    backend = memory.MemoryBackend()
+    uid = _model(backend, 2)
+    record = backend.get(name.format(uid=uid, claim=keys.claim_name("iris")))
+    assert record is not None
+    backend.replace(edit(record))
+    before = backend.list({})
+    assert _late(backend).sweep() == []
+    assert backend.list({}) == before
+
+
+def test_a_sweep_removes_nothing_of_a_model_whose_claim_somebody_has_deleted() -> None:
+    backend = memory.MemoryBackend()
+    _model(backend, 2)
+    claim = backend.get(keys.claim_name("iris"))
+    assert claim is not None
+    backend.delete(claim.name, claim.resource_version)
+    before = backend.list({})
+    assert _late(backend).sweep() == []
+    assert backend.list({}) == before
+
+
+def test_a_sweep_removes_the_versions_of_a_model_whose_head_is_gone() -> None:
+    backend = memory.MemoryBackend()
+    uid = _model(backend, 2)
+    head = backend.get(uid)
+    assert head is not None
+    backend.delete(uid, head.resource_version)
+    assert len(_late(backend).sweep()) == 3
+    assert backend.list({}) == []
+
+
+def _model(backend: memory.MemoryBackend, versions: int) -> str:
+    registry = store.Registry(backend, clock=factories.Clock())
+    uid = registry.create_model("iris").uid
+    for number in range(1, versions + 1):
+        registry.create_version("iris", source=f"s3://models/{number}")
+    return uid
+
+
+def _late(backend: memory.MemoryBackend) -> store.Registry:
+    return store.Registry(backend, clock=factories.Clock(1_000_000 + 2 * removal.GRACE_MS))
+
+
+class KeepsAll(memory.MemoryBackend):
+    """In the name of an account without the verb delete."""
+
+    def delete(self, name: str, resource_version: str) -> None:
+        raise errors.Forbidden("grant the verb 'delete'")
+
+
+def test_a_model_deleted_by_who_may_remove_nothing_is_gone_and_the_operators_sweep_removes_its_parts() -> None:
+    records = KeepsAll()
+    registry = store.Registry(records)
+    old = registry.create_model("iris").uid
+    registry.create_version("iris", source="s3://models/1")
+    registry.delete_model("iris")
+    with pytest.raises(errors.NotFound):
+        registry.get_model("iris")
+    new = registry.create_model("iris").uid
+    operators = factories.copied(records.list({}))
+    assert store.Registry(operators).sweep() == [old]
+    assert store.Registry(operators).get_model("iris").uid == new
+    assert {record.name for record in operators.list({})} == {new, keys.claim_name("iris")}

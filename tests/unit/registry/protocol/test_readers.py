@@ -1,0 +1,102 @@
+"""A version and its model by one round trip: what was read earlier is a guess and never an answer."""
+
+import dataclasses
+from collections.abc import Callable, Iterable
+
+import pytest
+
+from podium import errors
+from podium.registry import store
+from podium.registry.model import entities
+from podium.registry.storage import backend
+from tests.unit.registry import factories
+
+
+@dataclasses.dataclass
+class Site:
+    """A reader that has read model iris with its alias before, and another process that writes."""
+
+    records: factories.Counting
+    reader: store.Registry
+    writer: store.Registry
+
+    def trips(self, read: Callable[[], object]) -> int:
+        before = self.records.trips
+        read()
+        return self.records.trips - before
+
+
+@pytest.fixture
+def site() -> Site:
+    records = factories.Counting()
+    writer = store.Registry(records, clock=factories.Clock())
+    writer.create_model("iris")
+    for number in (1, 2, 3):
+        writer.create_version("iris", source=f"s3://m/{number}")
+    writer.set_alias("iris", "champion", 1)
+    reader = store.Registry(records, clock=factories.Clock())
+    reader.get_model("iris")
+    return Site(records, reader, writer)
+
+
+def champion(site: Site) -> entities.Version:
+    return site.reader.get_version_by_alias("iris", "champion")
+
+
+def test_a_version_and_what_an_alias_designates_cost_one_round_trip(site: Site) -> None:
+    assert site.trips(lambda: site.reader.get_version("iris", 2)) == 1
+    assert site.trips(lambda: champion(site)) == 1
+    assert (site.reader.get_version("iris", 2).number, champion(site).number) == (2, 1)
+
+
+def test_an_alias_that_another_process_moved_or_dropped_is_read_as_it_is(site: Site) -> None:
+    site.writer.set_alias("iris", "champion", 2)
+    assert champion(site).number == 2
+    site.writer.delete_alias("iris", "champion")
+    with pytest.raises(errors.NotFound) as caught:
+        champion(site)
+    assert caught.value.what == "alias"
+    site.writer.set_alias("iris", "champion", 3)
+    assert champion(site).number == 3
+
+
+def test_a_version_that_another_process_made_changed_or_deleted_is_read_as_it_is(site: Site) -> None:
+    site.writer.create_version("iris", source="s3://m/4")
+    assert site.reader.get_version("iris", 4).source == "s3://m/4"
+    site.writer.set_version_tag("iris", 4, "a", "b")
+    assert site.reader.get_version("iris", 4).tags == {"a": "b"}
+    site.writer.delete_version("iris", 4)
+    with pytest.raises(errors.NotFound):
+        site.reader.get_version("iris", 4)
+
+
+def test_a_model_that_another_process_renamed_deleted_or_made_again_is_read_as_it_is(site: Site) -> None:
+    site.writer.rename_model("iris", "flower")
+    with pytest.raises(errors.NotFound):
+        site.reader.get_version("iris", 1)
+    assert site.reader.get_version("flower", 1).source == "s3://m/1"
+    site.writer.delete_model("flower")
+    site.writer.create_model("flower")
+    site.writer.create_version("flower", source="s3://new/1")
+    assert site.reader.get_version("flower", 1).source == "s3://new/1"
+    with pytest.raises(errors.NotFound):
+        site.reader.get_version("flower", 2)
+
+
+def test_a_number_that_was_never_committed_is_not_guessed(site: Site) -> None:
+    """The object in its place may be one of a creation that fails, and be another one when the number is committed."""
+    asked: list[list[str]] = []
+    inner = site.records.get_many
+
+    class Watching(factories.Counting):
+        def get_many(self, names: Iterable[str]) -> list[backend.Record | None]:
+            asked.append(list(names))
+            return inner(names)
+
+    watching = Watching()
+    watching._records = site.records._records
+    reader = store.Registry(watching)
+    reader.get_model("iris")
+    site.writer.create_version("iris", source="s3://m/4")
+    assert reader.get_version("iris", 4).number == 4
+    assert asked == []

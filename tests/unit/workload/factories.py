@@ -1,0 +1,70 @@
+"""What decisions look at, complete and unremarkable; each test changes what it is about."""
+
+import datetime
+from typing import Any
+
+from podium import names
+from podium.api import model_version
+from podium.workload import children, intent, pod, pods, version
+
+Manifest = dict[str, Any]
+URI = "s3://artifacts/iris/1"
+SOURCE = version.Source(URI, model_uid="uid-of-iris", run_id="run-1")
+IMAGES = pod.Images(puller="podium-server:1", server="podium-server:1")
+NOW = datetime.datetime(2026, 11, 24, 10, 0, 0, tzinfo=datetime.UTC)
+DIGEST = "sha256:" + "0" * 64
+METADATA: Manifest = {"name": "iris-v1", "namespace": "models", "uid": "uid-of-iris-v1", "generation": 1}
+
+
+def spec(**fields: Any) -> model_version.ModelVersionSpec:
+    """A ModelVersion's spec, in the API's own spelling."""
+    return model_version.ModelVersionSpec.model_validate({"model": "iris", "version": 1} | fields)
+
+
+def deployment(
+    of: model_version.ModelVersionSpec, *, ready: int | None = None, uri: str = URI, **status: Any
+) -> Manifest:
+    """A Deployment that has what `of` asks for, with `ready` of its pods Ready (all, unless given)."""
+    wanted = children.wanted_replicas(of)
+    counts = {"replicas": wanted, "readyReplicas": wanted if ready is None else ready, "updatedReplicas": wanted}
+    return {
+        "metadata": {"generation": 1, "annotations": {names.INTENT_ANNOTATION: intent.intent_hash(of, uri)}},
+        "spec": {"replicas": wanted},
+        "status": {"observedGeneration": 1} | counts | status,
+    }
+
+
+def a_pod(name: str = "iris-v1-0", **fields: Any) -> pods.Pod:
+    """A Pod that is not Ready and says nothing."""
+    given = {"ready": False, "terminating": False, "report": None, "trouble": None} | fields
+    return pods.Pod(name=name, model_version="iris-v1", **given)
+
+
+def world(**fields: Any) -> version.World:
+    """A ModelVersion that was created just now, and whose source is known."""
+    given: Manifest = {
+        "metadata": METADATA,
+        "spec": spec(),
+        "status": {},
+        "source": SOURCE,
+        "frozen": None,
+        "deployment": None,
+        "pods": (),
+        "images": IMAGES,
+        "now": NOW,
+    }
+    return version.World(**(given | fields))
+
+
+def serving(**fields: Any) -> version.World:
+    """A ModelVersion whose pods are all Ready, as an earlier pass has recorded it."""
+    wanted = fields.get("spec", spec())
+    template = pod.build_pod_template("iris-v1", None, wanted, URI, IMAGES)
+    recorded = {
+        "modelUid": "uid-of-iris",
+        "runId": "run-1",
+        "artifact": {"uri": URI, "digest": DIGEST, "bytes": 7, "seconds": 0.5},
+        "image": IMAGES.server,
+    }
+    given = {"spec": wanted, "status": recorded, "frozen": template, "deployment": deployment(wanted)}
+    return world(**(given | fields))

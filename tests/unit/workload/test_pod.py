@@ -1,0 +1,205 @@
+"""The pod template: what Pod Security, the puller, the server and the kubelet find in it."""
+
+from typing import Any
+
+import pytest
+
+from podium import names
+from podium.workload import labels, pod
+from tests.unit.workload import factories
+
+Manifest = dict[str, Any]
+S3 = {"endpoint": "http://s3:9000", "region": "eu-1", "secretName": "s3", "caBundle": {"configMapName": "ca"}}
+
+
+def build(alias: str | None = None, **fields: Any) -> Manifest:
+    return pod.build_pod_template("iris-v1", alias, factories.spec(**fields), factories.URI, factories.IMAGES)
+
+
+def puller(template: Manifest) -> Manifest:
+    (container,) = template["spec"]["initContainers"]
+    return dict(container)
+
+
+def server(template: Manifest) -> Manifest:
+    (container,) = template["spec"]["containers"]
+    return dict(container)
+
+
+def env(container: Manifest) -> dict[str, str]:
+    return {variable["name"]: variable.get("value", "") for variable in container["env"]}
+
+
+def test_pod_security_restricted_finds_nothing_to_refuse() -> None:
+    spec = build()["spec"]
+    assert spec["securityContext"]["runAsNonRoot"] is True
+    assert spec["securityContext"]["runAsUser"] > 0
+    assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert not {"hostNetwork", "hostPID", "hostIPC"} & spec.keys()
+    for container in spec["initContainers"] + spec["containers"]:
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
+    assert {next(iter(volume.keys() - {"name"})) for volume in spec["volumes"]} <= {"emptyDir", "configMap"}
+
+
+def test_a_name_is_no_reference_to_another_variable() -> None:
+    template = build(model="iris $(PODIUM_MODEL_DIR) $$")
+    assert env(server(template))["PODIUM_MODEL_NAME"] == "iris $$(PODIUM_MODEL_DIR) $$$$"
+
+
+def test_pods_hold_no_token_of_the_api_server() -> None:
+    assert build()["spec"]["automountServiceAccountToken"] is False
+
+
+def test_the_probes_ask_health_as_often_as_users_know_it() -> None:
+    container = server(build())
+    probes = {name: container[f"{name}Probe"] for name in ("startup", "readiness", "liveness")}
+    assert [probe.pop("httpGet") for probe in probes.values()] == [{"path": "/health", "port": "http"}] * 3
+    assert probes == {
+        "startup": {"periodSeconds": 1, "timeoutSeconds": 5, "failureThreshold": 300},
+        "readiness": {"periodSeconds": 10, "timeoutSeconds": 5, "failureThreshold": 3},
+        "liveness": {"periodSeconds": 30, "timeoutSeconds": 5, "failureThreshold": 3},
+    }
+
+
+def test_what_is_left_out_of_a_probe_keeps_its_default() -> None:
+    container = server(build(probes={"startup": {"failureThreshold": 900}, "liveness": {"timeoutSeconds": 9}}))
+    assert container["startupProbe"] == {
+        "httpGet": {"path": "/health", "port": "http"},
+        "periodSeconds": 1,
+        "timeoutSeconds": 5,
+        "failureThreshold": 900,
+    }
+    assert container["livenessProbe"]["periodSeconds"] == 30
+
+
+def test_the_server_asks_for_the_default_resources() -> None:
+    assert server(build())["resources"] == {
+        "requests": {"cpu": "500m", "memory": "512Mi"},
+        "limits": {"cpu": "1000m", "memory": "1Gi"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("written", "found"),
+    [
+        pytest.param({"requests": {"cpu": 1}}, {"requests": {"cpu": 1}}, id="requests alone: no limits"),
+        pytest.param({}, {}, id="empty: neither requests nor limits"),
+    ],
+)
+def test_resources_that_are_written_replace_the_default_as_a_whole(written: Manifest, found: Manifest) -> None:
+    assert server(build(resources=written))["resources"] == found
+
+
+def test_the_puller_is_told_what_to_bring_and_from_where() -> None:
+    template = build(storage=S3, puller={"timeout": "1m30s", "retries": 2})
+    assert env(puller(template)) == {
+        "PODIUM_SOURCE": factories.URI,
+        "PODIUM_MODEL_DIR": "/model",
+        "PODIUM_PULL_TIMEOUT": "90",
+        "PODIUM_PULL_RETRIES": "2",
+        "PODIUM_EXPECTED_DIGEST_FILE": "/etc/podium/digest/digest",
+        "PODIUM_S3_PATH_STYLE": "true",
+        "AWS_ENDPOINT_URL_S3": "http://s3:9000",
+        "AWS_REGION": "eu-1",
+        "AWS_CA_BUNDLE": "/etc/podium/ca/ca.crt",
+    }
+    assert puller(template)["envFrom"] == [{"secretRef": {"name": "s3"}}]
+    assert {"name": "ca", "configMap": {"name": "ca"}} in template["spec"]["volumes"]
+
+
+def test_credentials_are_the_pullers_alone() -> None:
+    assert "envFrom" not in server(build(storage=S3))
+    assert not any(name.startswith("AWS_") for name in env(server(build(storage=S3))))
+
+
+@pytest.mark.parametrize(
+    ("storage", "style"),
+    [
+        pytest.param({}, "false", id="Amazon S3: by host name"),
+        pytest.param({"endpoint": "http://s3:9000"}, "true", id="an endpoint of one's own: by path"),
+        pytest.param({"endpoint": "http://s3:9000", "pathStyle": False}, "false", id="as written"),
+    ],
+)
+def test_buckets_are_addressed_by_path_where_an_endpoint_is_given(storage: Manifest, style: str) -> None:
+    assert env(puller(build(storage=storage)))["PODIUM_S3_PATH_STYLE"] == style
+
+
+def test_the_server_is_told_whom_it_serves() -> None:
+    assert env(server(build(model="붓꽃 분류", version=3, runtime={"workers": 4}))) == {
+        "PODIUM_MODEL_DIR": "/model",
+        "PODIUM_MODEL_NAME": "붓꽃 분류",
+        "PODIUM_MODEL_VERSION": "3",
+        "PODIUM_WORKERS": "4",
+        "PODIUM_DRAIN_SECONDS": "5",
+    }
+
+
+def test_a_users_variables_come_last_and_win() -> None:
+    mine = [
+        {"name": "PODIUM_DRAIN_SECONDS", "value": "20"},
+        {"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}},
+    ]
+    variables = server(build(runtime={"env": mine}))["env"]
+    assert variables[-2:] == mine
+    assert [variable["name"] for variable in variables].count("PODIUM_DRAIN_SECONDS") == 1
+
+
+def test_the_server_reads_the_model_and_writes_only_to_tmp() -> None:
+    mounts = {mount["mountPath"]: mount.get("readOnly", False) for mount in server(build())["volumeMounts"]}
+    assert mounts == {"/model": True, "/tmp": False}
+
+
+def test_the_digest_is_a_volume_that_need_not_be_there() -> None:
+    digest = {"name": "digest", "configMap": {"name": "iris-v1-digest", "optional": True}}
+    assert digest in build()["spec"]["volumes"]
+
+
+def test_selectors_hold_nothing_that_changes_with_a_version() -> None:
+    assert labels.selector("iris-v1") == {names.MODEL_VERSION_LABEL: "iris-v1"}
+    assert labels.revision_selector("iris", "iris-v1-ab") == {
+        names.MODEL_ALIAS_LABEL: "iris",
+        names.MODEL_VERSION_LABEL: "iris-v1-ab",
+    }
+
+
+@pytest.mark.parametrize("alias", [None, "iris"])
+def test_pods_bear_the_labels_that_select_them_beside_the_users_own(alias: str | None) -> None:
+    metadata = build(alias, podTemplate={"labels": {"team": "a"}, "annotations": {"note": "b"}})["metadata"]
+    selector = labels.revision_selector(alias, "iris-v1") if alias else labels.selector("iris-v1")
+    assert selector.items() <= metadata["labels"].items()
+    assert (metadata["labels"]["team"], metadata["annotations"]["note"]) == ("a", "b")
+    assert metadata["annotations"][names.MODEL_ANNOTATION] == "iris"
+    assert metadata["annotations"][names.VERSION_ANNOTATION] == "1"
+
+
+def test_what_the_pod_template_asks_for_is_in_the_pod() -> None:
+    toleration = {"key": "gpu", "operator": "Exists"}
+    spread = {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "ScheduleAnyway"}
+    asked = {
+        "nodeSelector": {"disk": "ssd"},
+        "priorityClassName": "high",
+        "imagePullSecrets": ["registry"],
+        "tolerations": [toleration],
+        "affinity": {"podAntiAffinity": {}},
+        "topologySpreadConstraints": [spread],
+    }
+    spec = build(podTemplate=asked)["spec"]
+    assert {key: spec[key] for key in asked} == asked | {
+        "imagePullSecrets": [{"name": "registry"}],
+        "topologySpreadConstraints": [spread | {"labelSelector": {"matchLabels": labels.selector("iris-v1")}}],
+    }
+
+
+def test_a_service_account_is_the_pods_own() -> None:
+    assert build(storage={"serviceAccountName": "reader"})["spec"]["serviceAccountName"] == "reader"
+    assert "serviceAccountName" not in build()["spec"]
+
+
+def test_an_image_of_ones_own_runs_the_server_and_never_the_puller() -> None:
+    template = build(runtime={"image": "mine:1"})
+    assert (server(template)["image"], puller(template)["image"]) == ("mine:1", factories.IMAGES.puller)
+    assert server(template)["command"] == ["python3", "-m", "podium.serving"]

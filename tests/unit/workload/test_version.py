@@ -1,0 +1,306 @@
+"""The decision about a ModelVersion: what it makes, and what it says."""
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from podium import names
+from podium.api import conditions, model_version
+from podium.workload import intent, pods, version
+from tests.unit.workload import factories
+
+NOT_FOUND = version.Problem("VersionNotFound", "model 'iris' has no version 1; it has 2 and 3")
+DENIED = pods.Report(reason="AccessDenied", message="s3://artifacts/iris/1: AccessDenied: grant s3:ListBucket")
+
+
+def kinds(outcome: version.Outcome) -> list[str]:
+    return [child["kind"] for child in outcome.children]
+
+
+def said(outcome: version.Outcome, condition_type: str) -> tuple[str, str, str] | None:
+    found = conditions.find(outcome.status, condition_type)
+    return (found["status"], found["reason"], found["message"]) if found else None
+
+
+def report(digest: str = factories.DIGEST) -> pods.Report:
+    return pods.Report(digest=digest, bytes=7, seconds=0.5)
+
+
+def test_a_new_model_version_gets_its_template_before_the_deployment_that_runs_it() -> None:
+    outcome = version.decide(factories.world())
+    assert kinds(outcome) == ["ControllerRevision", "Deployment", "Service"]
+    assert outcome.children[0]["data"] == outcome.children[1]["spec"]["template"]
+    assert said(outcome, names.READY) == ("False", "Progressing", "0 of 3 pods are ready")
+    assert said(outcome, names.RECONCILING) == ("True", "Progressing", "0 of 3 pods are ready")
+    assert said(outcome, names.STALLED) is None
+    assert said(outcome, names.ARTIFACT_READY) == ("Unknown", "Pulling", "no pod has pulled the artifact yet")
+
+
+def test_an_ingress_is_made_where_it_is_asked_for_and_goes_when_it_is_not() -> None:
+    asked = factories.spec(ingress={"host": "iris.example.com"})
+    assert kinds(version.decide(factories.world(spec=asked)))[-1] == "Ingress"
+    assert version.decide(factories.world(has_ingress=True)).unneeded == (("Ingress", "iris-v1"),)
+
+
+def test_all_children_are_owned_named_and_labelled_for_the_model_version() -> None:
+    asked = factories.spec(ingress={"host": "iris.example.com"})
+    outcome = version.decide(factories.serving(spec=asked, frozen=None))
+    assert sorted(kinds(outcome)) == ["ConfigMap", "ControllerRevision", "Deployment", "Ingress", "Service"]
+    for child in outcome.children:
+        metadata = child["metadata"]
+        assert [(o["kind"], o["uid"], o["controller"]) for o in metadata["ownerReferences"]] == [
+            ("ModelVersion", "uid-of-iris-v1", True)
+        ]
+        assert metadata["labels"][names.MANAGED_BY_LABEL] == names.MANAGED_BY
+        assert (metadata["name"].startswith("iris-v1"), metadata["namespace"]) == (True, "models")
+
+
+def test_the_frozen_template_is_used_verbatim_whatever_the_operators_images_are_now() -> None:
+    newer = dataclasses.replace(factories.IMAGES, server="podium-server:2", puller="podium-server:2")
+    before = factories.serving()
+    outcome = version.decide(dataclasses.replace(before, images=newer))
+    assert kinds(outcome) == ["Deployment", "Service", "ConfigMap"]
+    assert outcome.children[0]["spec"]["template"] == before.frozen
+    assert outcome.status["image"] == "podium-server:1"
+
+
+def test_templates_of_past_intents_go_only_when_the_current_one_is_kept() -> None:
+    current = f"iris-v1-{intent.intent_hash(factories.spec(), factories.URI)}"
+    known = [current, "iris-v1-1-past"]
+    assert version.decide(factories.serving(frozen_names=known)).unneeded == (("ControllerRevision", "iris-v1-1-past"),)
+    assert version.decide(factories.world(frozen_names=["iris-v1-1-past"])).unneeded == ()
+
+
+def test_all_pods_ready_is_ready_and_nothing_else() -> None:
+    outcome = version.decide(factories.serving())
+    assert said(outcome, names.READY) == ("True", "PodsReady", "3 of 3 pods are ready")
+    assert said(outcome, names.ARTIFACT_READY) == ("True", "Pulled", f"every pull must bring {factories.DIGEST}")
+    assert [c["type"] for c in outcome.status["conditions"]] == ["Ready", "ArtifactReady"]
+    assert outcome.status["endpoint"] == "http://iris-v1.models.svc"
+    assert outcome.status["selector"] == "podium.dev/model-version=iris-v1"
+
+
+def test_a_second_look_at_the_same_things_says_the_same() -> None:
+    first = factories.serving()
+    status = version.decide(first).status
+    again = dataclasses.replace(first, status=status, now=factories.NOW.replace(hour=11))
+    assert version.decide(again).status == status
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"deployment": None}, id="the Deployment is not there"),
+        pytest.param({"deployment": factories.deployment(factories.spec(), ready=2)}, id="one pod is not Ready"),
+        pytest.param(
+            {"deployment": factories.deployment(factories.spec(), updatedReplicas=2)}, id="an old pod is left"
+        ),
+        pytest.param({"deployment": factories.deployment(factories.spec(), replicas=4)}, id="a surplus pod is left"),
+        pytest.param({"deployment": factories.deployment(factories.spec(), observedGeneration=0)}, id="not seen yet"),
+        pytest.param(
+            {"deployment": factories.deployment(factories.spec(replicas=1))}, id="another number is asked for"
+        ),
+        pytest.param(
+            {"deployment": factories.deployment(factories.spec(runtime={"workers": 4}))},
+            id="the pods are of another intent",
+        ),
+        pytest.param({"deployment": factories.deployment(factories.spec(), uri="s3://b/old")}, id="of another source"),
+    ],
+)
+def test_ready_waits_for_what_is_asked_for_now(change: dict[str, Any]) -> None:
+    outcome = version.decide(factories.serving(**change))
+    assert said(outcome, names.READY)[:2] == ("False", "Progressing")  # type: ignore[index]  # it is there
+    assert said(outcome, names.RECONCILING) is not None
+    assert said(outcome, names.STALLED) is None
+
+
+def test_scaled_to_zero_is_ready_and_says_so() -> None:
+    outcome = version.decide(factories.serving(spec=factories.spec(replicas=0)))
+    assert said(outcome, names.READY) == ("True", "ScaledToZero", "no pods are asked for")
+
+
+def condition(kind: str, status: str, reason: str, message: str) -> dict[str, Any]:
+    return {"conditions": [{"type": kind, "status": status, "reason": reason, "message": message}]}
+
+
+TROUBLES = [
+    pytest.param(
+        {"pods": [factories.a_pod(report=DENIED)]},
+        ("AccessDenied", "s3://artifacts/iris/1: AccessDenied: grant s3:ListBucket"),
+        id="S3 denies: the puller's own reason and sentence",
+    ),
+    pytest.param(
+        {"pods": [factories.a_pod(trouble=pods.Trouble("server", "ImagePullFailed", "not found"))]},
+        ("ImagePullFailed", "pod iris-v1-0: not found"),
+        id="the image is missing",
+    ),
+    pytest.param(
+        {"pods": [factories.a_pod(trouble=pods.Trouble("server", "ContainerCrashed", "it does not load"))]},
+        ("ContainerCrashed", "pod iris-v1-0: it does not load"),
+        id="the server crashes",
+    ),
+    pytest.param(
+        {"pods": [factories.a_pod(trouble=pods.Trouble("", "Unschedulable", "0/1 nodes: Insufficient cpu"))]},
+        ("Unschedulable", "pod iris-v1-0: 0/1 nodes: Insufficient cpu"),
+        id="no node has room",
+    ),
+    pytest.param(
+        {
+            "pods": [
+                factories.a_pod(trouble=pods.Trouble("", "Unschedulable", "Insufficient cpu")),
+                factories.a_pod("iris-v1-1", report=DENIED),
+            ]
+        },
+        ("AccessDenied", DENIED.message),
+        id="the puller's word goes before the scheduler's",
+    ),
+    pytest.param(
+        {
+            "deployment": factories.deployment(
+                factories.spec(), ready=0, **condition("ReplicaFailure", "True", "FailedCreate", "exceeded quota: q")
+            )
+        },
+        ("PodsRefused", "exceeded quota: q"),
+        id="quota or Pod Security refuses the pods",
+    ),
+    pytest.param(
+        {
+            "deployment": factories.deployment(
+                factories.spec(), ready=0, **condition("Progressing", "False", "ProgressDeadlineExceeded", "timed out")
+            ),
+            "pods": [factories.a_pod()],
+        },
+        (
+            "PodsNotAvailable",
+            "no new pod became Ready within 960 s (waiting: iris-v1-0): their Events say more (kubectl describe pod)",
+        ),
+        id="never healthy, and nobody says why",
+    ),
+    pytest.param(
+        {"refused": version.Problem("Refused", "Ingress iris-v1 is invalid: spec.rules[0].host")},
+        ("Refused", "Ingress iris-v1 is invalid: spec.rules[0].host"),
+        id="the API server refuses a child although the pods are Ready",
+    ),
+    pytest.param(
+        {"pods": [factories.a_pod(report=report("sha256:other"), ready=True)]},
+        (
+            "DigestMismatch",
+            f"pod iris-v1-0 pulled sha256:other, another pod {factories.DIGEST}: the artifact was changed meanwhile. "
+            "Delete the pod, or register the artifact as a new version",
+        ),
+        id="a pod that pulled at the same time brought something else",
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "words"), TROUBLES)
+def test_trouble_is_told_as_it_was_said_and_somebody_must_act(change: dict[str, Any], words: tuple[str, str]) -> None:
+    partly = {"deployment": factories.deployment(factories.spec(), ready=2)} if "pods" in change else {}
+    outcome = version.decide(factories.serving(**(partly | change)))
+    assert said(outcome, names.READY) == ("False", *words)
+    assert said(outcome, names.STALLED) == ("True", *words)
+    assert said(outcome, names.RECONCILING) is None
+    assert kinds(outcome) == ["Deployment", "Service", "ConfigMap"]
+
+
+@pytest.mark.parametrize(
+    ("pod", "words"),
+    [
+        pytest.param(factories.a_pod(report=DENIED), ("False", "AccessDenied", DENIED.message), id="the pull failed"),
+        pytest.param(
+            factories.a_pod(trouble=pods.Trouble("puller", "ContainerConfigInvalid", 'secret "s3" not found')),
+            ("False", "ContainerConfigInvalid", 'secret "s3" not found'),
+            id="the puller cannot be made",
+        ),
+        pytest.param(
+            factories.a_pod(report=report()),
+            ("True", "Pulled", f"every pull must bring {factories.DIGEST}"),
+            id="the pull succeeded",
+        ),
+        pytest.param(
+            factories.a_pod(trouble=pods.Trouble("server", "ContainerCrashed", "no")),
+            ("Unknown", "Pulling", "no pod has pulled the artifact yet"),
+            id="the trouble is the server's",
+        ),
+    ],
+)
+def test_artifact_ready_tells_about_the_pull_alone(pod: pods.Pod, words: tuple[str, str, str]) -> None:
+    assert said(version.decide(factories.world(pods=[pod])), names.ARTIFACT_READY) == words
+
+
+def test_trouble_of_one_pod_is_not_told_while_all_that_are_asked_for_are_ready() -> None:
+    outcome = version.decide(factories.serving(pods=[factories.a_pod(report=DENIED)]))
+    assert said(outcome, names.READY)[0] == "True"  # type: ignore[index]  # it is there
+    assert said(outcome, names.STALLED) is None
+
+
+def test_pods_that_are_being_deleted_are_not_listened_to() -> None:
+    leaving = factories.a_pod(report=DENIED, terminating=True)
+    assert said(version.decide(factories.world(pods=[leaving])), names.STALLED) is None
+
+
+def test_without_a_source_nothing_is_made_and_the_reason_is_told() -> None:
+    outcome = version.decide(factories.world(source=NOT_FOUND))
+    assert (outcome.children, outcome.unneeded) == ((), ())
+    assert said(outcome, names.READY) == ("False", NOT_FOUND.reason, NOT_FOUND.message)
+    assert said(outcome, names.STALLED) == ("True", NOT_FOUND.reason, NOT_FOUND.message)
+
+
+def test_a_source_that_is_lost_while_pods_serve_is_told_and_nothing_is_touched() -> None:
+    before = factories.serving(frozen_names=["iris-v1-1-past"], has_ingress=True)
+    outcome = version.decide(dataclasses.replace(before, source=NOT_FOUND))
+    assert (outcome.children, outcome.unneeded) == ((), ())
+    assert said(outcome, names.READY) == ("True", "PodsReady", "3 of 3 pods are ready")
+    assert said(outcome, names.STALLED) == ("True", NOT_FOUND.reason, NOT_FOUND.message)
+    kept = ("artifact", "modelUid", "runId", "image")
+    assert {key: outcome.status[key] for key in kept} == {key: before.status[key] for key in kept}
+
+
+def test_a_change_that_cannot_be_made_for_want_of_a_source_is_not_ready() -> None:
+    before = factories.serving()
+    changed = dataclasses.replace(before, source=NOT_FOUND, spec=factories.spec(runtime={"workers": 4}))
+    assert said(version.decide(changed), names.READY) == ("False", NOT_FOUND.reason, NOT_FOUND.message)
+
+
+def test_another_model_of_the_same_name_is_not_served_in_silence() -> None:
+    replaced = dataclasses.replace(factories.SOURCE, model_uid="uid-of-another", uri="s3://artifacts/another/1")
+    outcome = version.decide(factories.serving(source=replaced))
+    assert outcome.children == ()
+    assert said(outcome, names.STALLED)[:2] == ("True", names.MODEL_REPLACED)  # type: ignore[index]  # it is there
+    assert outcome.status["modelUid"] == "uid-of-iris"
+
+
+def test_the_first_digest_is_recorded_and_every_later_pull_is_held_to_it() -> None:
+    pulled = factories.a_pod(report=report())
+    first = version.decide(factories.world(pods=[pulled]))
+    assert first.status["artifact"] == {"uri": factories.URI, "digest": factories.DIGEST, "bytes": 7, "seconds": 0.5}
+    assert first.children[-1]["data"] == {names.DIGEST_KEY: factories.DIGEST}
+    later = factories.world(status=first.status, pods=[factories.a_pod(report=report("sha256:other"))])
+    assert version.decide(later).children[-1]["data"] == {names.DIGEST_KEY: factories.DIGEST}
+    assert version.decide(later).status["artifact"] == first.status["artifact"]
+
+
+def test_every_status_fits_the_kind() -> None:
+    for world in (factories.world(), factories.serving(), factories.world(source=NOT_FOUND)):
+        status = version.decide(world).status
+        parsed = model_version.ModelVersionStatus.model_validate(status)
+        assert parsed.model_dump(by_alias=True, exclude_none=True) == status
+
+
+def test_ready_and_stalled_are_news_once_and_of_a_standalone_model_version_only() -> None:
+    ready = factories.serving()
+    first = version.news(ready, version.decide(ready))
+    assert first is not None
+    assert (first.type, first.reason) == (names.READY, "PodsReady")
+    again = dataclasses.replace(ready, status=version.decide(ready).status)
+    assert version.news(again, version.decide(again)) is None
+
+    lost = dataclasses.replace(again, source=version.Problem(names.MODEL_NOT_FOUND, "no such model"))
+    told = version.news(lost, version.decide(lost))
+    assert told is not None
+    assert (told.type, told.reason) == (names.STALLED, names.MODEL_NOT_FOUND)
+
+    owner = {"apiVersion": "podium.dev/v1beta1", "kind": "ModelAlias", "name": "champion", "controller": True}
+    revision = dataclasses.replace(ready, metadata=factories.METADATA | {"ownerReferences": [owner]})
+    assert version.news(revision, version.decide(revision)) is None
