@@ -25,17 +25,17 @@ MODEL_VERSION_KIND, MODEL_VERSION_PLURAL = "ModelVersion", "modelversions"
 MODEL_ALIAS_KIND, MODEL_ALIAS_PLURAL = "ModelAlias", "modelaliases"
 CATEGORY = "podium"
 
-# Labels of the objects that serve. Selectors use INSTANCE_LABEL and REVISION_LABEL only, so they never
-# change with a chart's or an application's version.
+# Labels of the objects that serve. Selectors use the two that hold an object's name, MODEL_VERSION_NAME_LABEL and
+# MODEL_ALIAS_NAME_LABEL, so they never change with a chart's or an application's version.
 NAME_LABEL = "app.kubernetes.io/name"
 INSTANCE_LABEL = "app.kubernetes.io/instance"
 MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
 MANAGED_BY = "podium"
 SERVED_NAME = "podium-model"
-MODEL_VERSION_LABEL = "podium.dev/model-version"
-"""On pods and children: the name of the ModelVersion object that they belong to (selectors use it)."""
-MODEL_ALIAS_LABEL = "podium.dev/model-alias"
-"""On revisions and their pods: the name of the ModelAlias object that owns them (selectors use it)."""
+MODEL_VERSION_NAME_LABEL = "podium.dev/model-version-name"
+"""On pods and children: the name of the ModelVersion object that they belong to."""
+MODEL_ALIAS_NAME_LABEL = "podium.dev/model-alias-name"
+"""On revisions and their pods: the name of the ModelAlias object that owns them."""
 
 # Annotations
 MODEL_ANNOTATION = "podium.dev/model"

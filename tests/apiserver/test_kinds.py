@@ -101,7 +101,7 @@ SERVING = [  # fields that a ModelVersion's spec and a ModelAlias's template sha
         "write secretName or serviceAccountName: with both, the Secret's keys would win",
         id="two sources of credentials",
     ),
-    pytest.param({"podTemplate": {"labels": {"podium.dev/model-version": "x"}}}, OWN_LABEL, id="Podium's label"),
+    pytest.param({"podTemplate": {"labels": {"podium.dev/model-version-name": "x"}}}, OWN_LABEL, id="Podium's label"),
     pytest.param({"podTemplate": {"labels": {"app.kubernetes.io/managed-by": "x"}}}, OWN_LABEL, id="a shared label"),
     pytest.param({"podTemplate": {"annotations": {"podium.dev/version": "x"}}}, OWN_LABEL, id="Podium's annotation"),
     pytest.param({"replica": 1}, 'unknown field "spec.', id="a field that is misspelt"),

@@ -32,7 +32,7 @@ MODEL_VERSION_STATUS = {
     "conditions": [READY],
     "replicas": 2,
     "readyReplicas": 1,
-    "selector": "podium.dev/model-version=iris-v3",
+    "selector": "podium.dev/model-version-name=iris-v3",
     "endpoint": "http://iris-v3.models.svc",
 }
 MODEL_ALIAS: dict[str, Any] = {
@@ -168,7 +168,7 @@ def test_one_category_lists_both_kinds(there: str) -> None:
 
 def test_a_model_version_is_scaled_by_its_subresource(there: str, api: cluster.Api) -> None:
     scale = api.raw("GET", f"apis/podium.dev/v1beta1/namespaces/{there}/modelversions/iris-v3/scale")
-    assert scale["status"] == {"replicas": 2, "selector": "podium.dev/model-version=iris-v3"}
+    assert scale["status"] == {"replicas": 2, "selector": "podium.dev/model-version-name=iris-v3"}
     try:
         out("scale", "mv", "iris-v3", "-n", there, "--replicas=4")
         found = api.get("ModelVersion", there, "iris-v3")

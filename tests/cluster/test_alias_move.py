@@ -56,7 +56,7 @@ def test_a_move_between_real_servers_loses_no_request_through_start_switch_and_r
 
 
 def pods_of(namespace: support.Namespace, model_version: str) -> list[support.Manifest]:
-    return namespace.list("Pod", f"podium.dev/model-version={model_version}")
+    return namespace.list("Pod", f"podium.dev/model-version-name={model_version}")
 
 
 def test_ten_moves_in_a_row_between_two_warm_revisions_lose_no_request(

@@ -26,7 +26,7 @@ def assert_not_switched(site: sites.Site) -> None:
     assert support.conditions(found)["Serving"]["status"] == "True"
     service = site.namespace.get("Service", "iris")
     assert service is not None
-    assert service["spec"]["selector"][names.MODEL_VERSION_LABEL] == site.revision(1)["metadata"]["name"]
+    assert service["spec"]["selector"][names.MODEL_VERSION_NAME_LABEL] == site.revision(1)["metadata"]["name"]
 
 
 TROUBLES = {

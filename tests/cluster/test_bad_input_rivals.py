@@ -43,7 +43,7 @@ def test_of_two_model_aliases_for_one_host_the_younger_waits_until_the_older_is_
         assert f"ModelAlias {site.namespace.name}/older is older and has host '{site.host('older')}'" in message
         assert "write another host or path in spec.ingress" in message
         assert site.states("older") == before
-    assert site.namespace.list("ModelVersion", f"{names.MODEL_ALIAS_LABEL}=younger") == []
+    assert site.namespace.list("ModelVersion", f"{names.MODEL_ALIAS_NAME_LABEL}=younger") == []
     site.namespace.delete("ModelAlias", "older")
     site.namespace.wait_served("younger", 1)
     support.wait_for(

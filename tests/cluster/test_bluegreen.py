@@ -160,7 +160,7 @@ def test_a_first_install_never_selects_a_pod_that_is_not_ready(endpoint: Endpoin
 
     def look() -> tuple[bool, bool, bool]:
         service, ingress = endpoint.namespace.get("Service", "iris"), endpoint.namespace.get("Ingress", "iris")
-        pods = endpoint.namespace.list("Pod", f"{names.MODEL_ALIAS_LABEL}=iris")
+        pods = endpoint.namespace.list("Pod", f"{names.MODEL_ALIAS_NAME_LABEL}=iris")
         return service is not None, ingress is not None, any(is_ready(pod) for pod in pods)
 
     with Watcher(look) as watcher:
@@ -315,7 +315,7 @@ def test_a_changed_template_rolls_the_same_version_without_losing_a_request(endp
 def test_a_users_own_version_under_the_aliass_label_gets_none_of_its_traffic(endpoint: Endpoint) -> None:
     one, two, users = endpoint.model.add(), endpoint.model.add(), endpoint.model.add()
     own = models.model_version("mine", endpoint.model.name, users, endpoint.image)
-    own["metadata"]["labels"] = {names.MODEL_ALIAS_LABEL: "iris"}
+    own["metadata"]["labels"] = {names.MODEL_ALIAS_NAME_LABEL: "iris"}
     endpoint.namespace.apply(own)
     endpoint.namespace.wait_condition("ModelVersion", "mine", "Ready")
     endpoint.serve(one, overlap="3s")

@@ -289,7 +289,7 @@ def test_a_variable_and_a_sidecar_of_another_manager_survive_a_repair(served: Se
     assert set(containers) == {names.SERVER_CONTAINER, "sidecar"}
     variables = {each["name"] for each in containers[names.SERVER_CONTAINER]["env"]}
     assert {"FOREIGN", names.ENV_MODEL_NAME} <= variables
-    pods = f"{names.MODEL_VERSION_LABEL}={served.revision}"
+    pods = f"{names.MODEL_VERSION_NAME_LABEL}={served.revision}"
     support.wait_for(
         "a ready pod with the sidecar",
         lambda: [pod for pod in served.namespace.list("Pod", pods) if ready_containers(pod) == {"server", "sidecar"}],

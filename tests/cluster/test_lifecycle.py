@@ -37,7 +37,7 @@ class Endpoint:
         """Uid and restarts of each pod that is there to stay, by name."""
         return {
             pod["metadata"]["name"]: (pod["metadata"]["uid"], pod["status"]["containerStatuses"][0]["restartCount"])
-            for pod in self.namespace.list("Pod", f"{names.MODEL_ALIAS_LABEL}=iris")
+            for pod in self.namespace.list("Pod", f"{names.MODEL_ALIAS_NAME_LABEL}=iris")
             if "deletionTimestamp" not in pod["metadata"]
         }
 

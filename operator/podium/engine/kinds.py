@@ -144,7 +144,7 @@ def alias_of(version: Manifest) -> str | None:
     if any(reference.get("controller") for reference in metadata.get("ownerReferences", [])):
         return labels.controller(metadata, names.MODEL_ALIAS_KIND)
     borne = metadata.get("labels", {})
-    label: str | None = borne.get(names.MODEL_ALIAS_LABEL)
+    label: str | None = borne.get(names.MODEL_ALIAS_NAME_LABEL)
     is_made_here = borne.get(names.MANAGED_BY_LABEL) == names.MANAGED_BY
     is_named_so = metadata["name"].startswith(f"{label}-v{version['spec']['version']}-")
     return label if label and is_made_here and is_named_so else None

@@ -113,7 +113,7 @@ def _manifest(world: worlds.World, name: str, model_uid: str | None, spec: Manif
         "metadata": {
             "name": name,
             "namespace": owner["namespace"],
-            "labels": labels.children(owner["name"]) | {names.MODEL_ALIAS_LABEL: owner["name"]} | model,
+            "labels": labels.children(owner["name"]) | {names.MODEL_ALIAS_NAME_LABEL: owner["name"]} | model,
             "ownerReferences": [labels.owner_reference(names.MODEL_ALIAS_KIND, owner)],
         },
         "spec": spec,

@@ -117,7 +117,7 @@ class World:
         """What receives traffic: as recorded, else what the Service of an earlier ModelAlias of this name selects."""
         if self.status.served or self.status.rollout or self.service is None:
             return self.status.served
-        name = self.service.selector.get(names.MODEL_VERSION_LABEL, "")
+        name = self.service.selector.get(names.MODEL_VERSION_NAME_LABEL, "")
         return self.revisions[name].ref if name in self.revisions else None
 
     def model_of(self, ref: model_alias.RevisionReference) -> str | None:

@@ -7,17 +7,17 @@ from podium import names
 
 def selector(model_version: str) -> dict[str, str]:
     """Selects the pods of one ModelVersion, by its object name."""
-    return {names.MODEL_VERSION_LABEL: model_version}
+    return {names.MODEL_VERSION_NAME_LABEL: model_version}
 
 
 def revision_selector(alias: str, model_version: str) -> dict[str, str]:
     """Selects the pods of one revision of one ModelAlias."""
-    return {names.MODEL_ALIAS_LABEL: alias, names.MODEL_VERSION_LABEL: model_version}
+    return {names.MODEL_ALIAS_NAME_LABEL: alias, names.MODEL_VERSION_NAME_LABEL: model_version}
 
 
 def overlap_selector(alias: str) -> dict[str, str]:
     """Selects the pods of all revisions of one ModelAlias, while a switch lasts."""
-    return {names.MODEL_ALIAS_LABEL: alias}
+    return {names.MODEL_ALIAS_NAME_LABEL: alias}
 
 
 def children(instance: str) -> dict[str, str]:

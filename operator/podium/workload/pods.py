@@ -69,7 +69,7 @@ def extract(pod: dict[str, Any]) -> Pod:
     servers = (c for c in status.get("containerStatuses", []) if c["name"] == names.SERVER_CONTAINER)
     return Pod(
         name=metadata["name"],
-        model_version=metadata.get("labels", {}).get(names.MODEL_VERSION_LABEL, ""),
+        model_version=metadata.get("labels", {}).get(names.MODEL_VERSION_NAME_LABEL, ""),
         ready=ready is not None,
         terminating="deletionTimestamp" in metadata or status.get("phase") in _ENDED_PHASES,
         report=_report(status),

@@ -23,7 +23,7 @@ def revision(name: str, owner: str | None = "champion", label: str = "") -> dict
         reference = {"apiVersion": "podium.dev/v1beta1", "kind": "ModelAlias", "name": owner, "controller": True}
         metadata["ownerReferences"] = [reference]
     if label:
-        metadata["labels"] = {names.MODEL_ALIAS_LABEL: label, names.MANAGED_BY_LABEL: names.MANAGED_BY}
+        metadata["labels"] = {names.MODEL_ALIAS_NAME_LABEL: label, names.MANAGED_BY_LABEL: names.MANAGED_BY}
     kind = names.MODEL_VERSION_KIND
     return {"kind": kind, "metadata": metadata, "spec": {"model": "iris", "version": 1}}
 

@@ -179,7 +179,7 @@ class Cluster:
         """Ready pods that the Service selects."""
         if self.selector is None:
             return frozenset()
-        name = self.selector.get(names.MODEL_VERSION_LABEL)
+        name = self.selector.get(names.MODEL_VERSION_NAME_LABEL)
         return frozenset().union(*(r.pods() for n, r in self.revisions.items() if name in (None, n)))
 
     def of_version(self, version: int) -> Revision:

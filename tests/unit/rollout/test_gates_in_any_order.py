@@ -103,7 +103,7 @@ class Gated(stateful.RuleBasedStateMachine):
 
     def receiving(self) -> set[str]:
         """Revisions that the Service selects: one, or while it overlaps all that have pods."""
-        name = (self.cluster.selector or {}).get("podium.dev/model-version")
+        name = (self.cluster.selector or {}).get("podium.dev/model-version-name")
         if self.cluster.selector is None:
             return set()
         return {n for n, r in self.cluster.revisions.items() if (name is None and r.replicas) or n == name}

@@ -75,7 +75,7 @@ def test_only_two_revisions_ever_answer_while_the_service_selects_them_all(clust
             cluster.pods_become_ready()
             cluster.endpoints_follow()
             cluster.pass_once()
-            if cluster.selector is not None and names.MODEL_VERSION_LABEL not in cluster.selector:
+            if cluster.selector is not None and names.MODEL_VERSION_NAME_LABEL not in cluster.selector:
                 answering = [r for r in cluster.revisions.values() if r.pods()]
                 assert len(answering) <= 2
             cluster.now += datetime.timedelta(seconds=0.5)

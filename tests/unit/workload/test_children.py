@@ -93,4 +93,4 @@ def test_only_the_controller_of_our_group_owns() -> None:
     assert labels.controller({"ownerReferences": [ours]}, "ModelAlias") == "iris"
     assert labels.controller({"ownerReferences": [ours | {"controller": False}]}, "ModelAlias") is None
     assert labels.controller({"ownerReferences": [ours | {"apiVersion": "other.dev/v1"}]}, "ModelAlias") is None
-    assert labels.controller({"labels": {names.MODEL_ALIAS_LABEL: "iris"}}, "ModelAlias") is None
+    assert labels.controller({"labels": {names.MODEL_ALIAS_NAME_LABEL: "iris"}}, "ModelAlias") is None

@@ -159,10 +159,10 @@ def test_the_digest_is_a_volume_that_need_not_be_there() -> None:
 
 
 def test_selectors_hold_nothing_that_changes_with_a_version() -> None:
-    assert labels.selector("iris-v1") == {names.MODEL_VERSION_LABEL: "iris-v1"}
+    assert labels.selector("iris-v1") == {names.MODEL_VERSION_NAME_LABEL: "iris-v1"}
     assert labels.revision_selector("iris", "iris-v1-ab") == {
-        names.MODEL_ALIAS_LABEL: "iris",
-        names.MODEL_VERSION_LABEL: "iris-v1-ab",
+        names.MODEL_ALIAS_NAME_LABEL: "iris",
+        names.MODEL_VERSION_NAME_LABEL: "iris-v1-ab",
     }
 
 

@@ -36,7 +36,7 @@ def a_pod(
     puller: Manifest | None = None, server: Manifest | None = None, *, ready: str = "False", **status: Any
 ) -> Manifest:
     return {
-        "metadata": {"name": "iris-v1-abc-xyz", "labels": {names.MODEL_VERSION_LABEL: "iris-v1"}},
+        "metadata": {"name": "iris-v1-abc-xyz", "labels": {names.MODEL_VERSION_NAME_LABEL: "iris-v1"}},
         "status": {
             "phase": "Pending",
             "conditions": [{"type": "PodScheduled", "status": "True"}, {"type": "Ready", "status": ready}],
@@ -48,7 +48,10 @@ def a_pod(
 
 
 def test_a_pod_that_was_just_made_says_nothing() -> None:
-    made = {"metadata": {"name": "p", "labels": {names.MODEL_VERSION_LABEL: "iris-v1"}}, "status": {"phase": "Pending"}}
+    made = {
+        "metadata": {"name": "p", "labels": {names.MODEL_VERSION_NAME_LABEL: "iris-v1"}},
+        "status": {"phase": "Pending"},
+    }
     assert pods.extract(made) == pods.Pod("p", "iris-v1", ready=False, terminating=False, report=None, trouble=None)
 
 

@@ -78,7 +78,7 @@ def test_all_pods_ready_is_ready_and_nothing_else() -> None:
     assert said(outcome, names.ARTIFACT_READY) == ("True", "Pulled", f"every pull must bring {factories.DIGEST}")
     assert [c["type"] for c in outcome.status["conditions"]] == ["Ready", "ArtifactReady"]
     assert outcome.status["endpoint"] == "http://iris-v1.models.svc"
-    assert outcome.status["selector"] == "podium.dev/model-version=iris-v1"
+    assert outcome.status["selector"] == "podium.dev/model-version-name=iris-v1"
 
 
 def test_a_second_look_at_the_same_things_says_the_same() -> None:
