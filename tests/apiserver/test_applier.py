@@ -8,9 +8,8 @@ import pytest
 from podium import errors
 from podium.kube import applier, resources
 from podium.kube import client as clients
+from podium.manifest import Manifest
 from tests.support import apiproxy, cluster
-
-Manifest = dict[str, Any]
 
 
 class Applied:

@@ -21,9 +21,8 @@ from localcluster import context
 from podium import errors
 from podium.kube import client as clients
 from podium.kube import resources
+from podium.manifest import Manifest
 from tests.support import apiproxy, cluster
-
-Manifest = dict[str, Any]
 
 
 def config_map(namespace: str, name: str, **more: Any) -> Manifest:

@@ -1,15 +1,13 @@
 """Events as a user reads them, on a real API server."""
 
 import logging
-from typing import Any
 
 import pytest
 
 from podium.kube import client as clients
 from podium.kube import events, resources
+from podium.manifest import Manifest
 from tests.support import apiproxy
-
-Manifest = dict[str, Any]
 
 
 async def made(client: clients.Client, namespace: str, name: str) -> Manifest:

@@ -14,9 +14,9 @@ import pytest
 from podium import errors
 from podium.kube import client as clients
 from podium.kube import lease, resources
+from podium.manifest import Manifest
 from tests.support import apiproxy
 
-Manifest = dict[str, Any]
 DURATION, DEADLINE, PERIOD = 4.0, 2.5, 0.25
 PATIENCE_SECONDS = 20.0
 

@@ -15,9 +15,9 @@ import pytest_asyncio
 
 from podium.kube import client as clients
 from podium.kube import reflector, resources
+from podium.manifest import Manifest
 from tests.support import apiproxy
 
-Manifest = dict[str, Any]
 Values = dict[str, str]
 PATIENCE_SECONDS = 15.0
 SILENCE_SECONDS = 1.0

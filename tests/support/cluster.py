@@ -18,9 +18,9 @@ from localcluster import context
 from podium import names
 from podium.kube import session
 from podium.kube.registry import configmaps
+from podium.manifest import Manifest
 from podium.registry import store
 
-Manifest = dict[str, Any]
 T = TypeVar("T")
 
 FIELD_MANAGER = "test-user"

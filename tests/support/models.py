@@ -13,9 +13,9 @@ import boto3
 import botocore.config
 
 from localcluster import layout, shell
+from podium.manifest import Manifest
 from podium.registry import store
 
-Manifest = dict[str, Any]
 Files = dict[str, bytes]
 HOST_SUFFIX = "test.example.com"
 

@@ -9,14 +9,13 @@ import os
 import socket
 import subprocess
 import uuid
-from typing import Any
 
 import mlflow
 
 from demo import kubectl as kubectl_program
+from podium.manifest import Manifest
 from tests.support import cluster, mlflowserver, s3
 
-Manifest = dict[str, Any]
 NAME = "mlflow"
 PORT = 5000
 START_SECONDS = 120.0

@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 import click
 
-from podium.cli import options, output, place
+from podium import texts
+from podium.cli import options, output
 from podium.gates import evaluate
 from podium.registry.images import jsonlines
 from podium.registry.model import entities
@@ -64,7 +65,7 @@ def _decide(work: options.Work, model: str, number: int, decision: Literal["appr
         decided = {"model": model, "version": number, **jsonlines.decision(approval)}
         output.show_json({**decided, "aliases": aliases})
         return
-    output.tell(f"version {number} of {place.shortened(model)!r} is {decision} by {output.who(actor)}")
+    output.tell(f"version {number} of {texts.shorten(model)!r} is {decision} by {output.who(actor)}")
     if found:
         rows = [[each.alias, _outcome(result), result.gate, result.value] for each in found for result in each.results]
         output.show_table(("ALIAS", "RESULT", "GATE", "FOUND"), rows)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import click
 
-from podium import errors
+from podium import errors, texts
 from podium.cli import options, output, place
 from podium.registry.images import convergence, jsonlines
 from podium.registry.model import entities
@@ -104,7 +104,7 @@ def image_of(opened: place.Opened, head: entities.Head) -> convergence.ModelImag
         renamed = [each.name for each in opened.registry.list_models() if each.uid == head.uid]
         if renamed:
             raise errors.Conflict(
-                f"{place.shortened(head.name)!r} was renamed to {place.shortened(renamed[0])!r} during the export: "
+                f"{texts.shorten(head.name)!r} was renamed to {texts.shorten(renamed[0])!r} during the export: "
                 "export again"
             ) from None
         return None

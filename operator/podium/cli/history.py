@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from podium import errors
+from podium import errors, texts
 from podium.cli import options, output, place
 from podium.registry.images import jsonlines
 from podium.registry.model import entities
@@ -40,9 +40,7 @@ def history(work: options.Work, model: str, alias: str | None, limit: int | None
     if alias is not None and not moves and alias not in head.aliases:
         near = place.nearest(alias, {*head.aliases, *(move.alias for move in opened.registry.history(model))})
         hint = f"; did you mean {near}?" if near else ""
-        raise errors.NotFound(
-            f"{place.shortened(model)!r} never had an alias {place.shortened(alias)!r}{hint}", "alias"
-        )
+        raise errors.NotFound(f"{texts.shorten(model)!r} never had an alias {texts.shorten(alias)!r}{hint}", "alias")
     events = sorted([*moves, *(_decisions(opened, model) if alias is None else ())], key=_time)
     events = events[-limit:] if limit else events
     if work.is_json:
@@ -50,7 +48,7 @@ def history(work: options.Work, model: str, alias: str | None, limit: int | None
     elif events:
         output.show_table(_TITLES, [row for event in events for row in _rows(event)])
     else:
-        output.tell(f"no alias of {place.shortened(model)!r} has moved yet, and nothing was decided about its versions")
+        output.tell(f"no alias of {texts.shorten(model)!r} has moved yet, and nothing was decided about its versions")
 
 
 def _decisions(opened: place.Opened, model: str) -> list[Decision]:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
-from podium import errors, names
+from podium import errors, names, texts
 from podium.registry import access, store
 from podium.registry.images import convergence
 from podium.registry.model import entities
@@ -46,7 +46,7 @@ class Opened:
             hint = f"did you mean {near}?"
         else:
             hint = f"it holds {len(there)} other model{'s' if len(there) > 1 else ''}"
-        return errors.NotFound(f"no registered model {shortened(name)!r} in namespace {self.namespace!r}; {hint}")
+        return errors.NotFound(f"no registered model {texts.shorten(name)!r} in namespace {self.namespace!r}; {hint}")
 
 
 class Source(Protocol):
@@ -110,12 +110,7 @@ def nearest(name: str, there: Iterable[str]) -> str:
     near = difflib.get_close_matches(wanted, by_folded, _NEAREST)
     near += [folded for folded in by_folded if wanted in folded and folded not in near]
     found = [each for folded in near for each in by_folded[folded]][:_NEAREST]
-    return " or ".join(repr(shortened(each)) for each in found)
-
-
-def shortened(text: str) -> str:
-    """Fit for a sentence."""
-    return text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "…"
+    return " or ".join(repr(texts.shorten(each)) for each in found)
 
 
 def default(environment: Mapping[str, str]) -> tuple[str | None, str | None]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 import click
 
-from podium import errors
+from podium import errors, texts
 from podium.cli import checks, exporting, moving, options, output, place, promoting
 from podium.registry.images import convergence, jsonlines
 
@@ -131,7 +131,7 @@ def _images(path: pathlib.Path, only: Sequence[str]) -> Iterator[convergence.Mod
 def _unknown(name: str, there: Sequence[str], where: str) -> errors.NotFound:
     near = place.nearest(name, there)
     hint = f"; did you mean {near}?" if near else ""
-    return errors.NotFound(f"no model {place.shortened(name)!r} in {where}{hint}")
+    return errors.NotFound(f"no model {texts.shorten(name)!r} in {where}{hint}")
 
 
 @contextlib.contextmanager

@@ -4,19 +4,18 @@ import asyncio
 import collections.abc
 import datetime
 import logging
-from typing import Any
 
 from podium import errors, names
 from podium.api import conditions, model_alias
 from podium.engine import observe, ownership, registries
 from podium.kube import applier, client, events, resources
+from podium.manifest import Manifest
 from podium.registry import store as stores
 from podium.registry.model import entities
 from podium.rollout import actions
 from podium.rollout import world as worlds
 from podium.workload import version
 
-Manifest = dict[str, Any]
 _log = logging.getLogger("podium.execute")
 _CHILD_RESOURCES = {"Ingress": resources.INGRESSES, "ControllerRevision": resources.CONTROLLER_REVISIONS}
 

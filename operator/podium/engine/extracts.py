@@ -6,8 +6,7 @@ from typing import Any
 from podium import names
 from podium.engine import ownership
 from podium.kube import applier, resources
-
-Manifest = dict[str, Any]
+from podium.manifest import Manifest
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

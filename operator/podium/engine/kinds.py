@@ -10,9 +10,9 @@ from typing import Any
 
 from podium import names
 from podium.kube import resources
+from podium.manifest import Manifest
 from podium.workload import labels
 
-Manifest = dict[str, Any]
 Identity = tuple[str, ...]
 """What no two ModelAliases may share: a host and path, or an alias of a model in one namespace."""
 

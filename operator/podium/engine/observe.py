@@ -16,6 +16,7 @@ from podium.api import model_alias, model_version
 from podium.engine import extracts, groups, kinds, ownership, registries
 from podium.kube import client, reflector, resources
 from podium.kube.registry import configmaps
+from podium.manifest import Manifest
 from podium.registry.model import entities
 from podium.registry.storage import backend
 from podium.rollout import bluegreen
@@ -25,7 +26,6 @@ from podium.settings import Settings
 from podium.workload import children as builders
 from podium.workload import intent, lookup, pod, pods, version
 
-Manifest = dict[str, Any]
 WorkKey = tuple[str, str, str]
 """Kind, namespace and name of an object to look at."""
 POLICY = "Policy"

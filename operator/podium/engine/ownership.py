@@ -1,11 +1,9 @@
 """Whose an object is: Podium never takes over what somebody else has made under a name that it needs."""
 
-from typing import Any
-
 from podium import names
+from podium.manifest import Manifest
 from podium.workload import labels
 
-Manifest = dict[str, Any]
 Owner = tuple[str, str]
 """Kind and name of an object of Podium's."""
 

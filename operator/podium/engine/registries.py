@@ -8,6 +8,7 @@ import collections.abc
 from podium import errors, names
 from podium.engine import kinds
 from podium.kube import resources
+from podium.manifest import Manifest
 from podium.registry import catalog
 from podium.registry.model import entities
 from podium.registry.storage import backend, policies
@@ -86,7 +87,7 @@ class Registries:
         known = self._catalogs[namespace].policy(model_uid)
         return [owner for owner, _ in known.gates.values() if self._is_stale(owner)] if known else []
 
-    def _acts(self, alias: kinds.Manifest) -> bool:
+    def _acts(self, alias: Manifest) -> bool:
         """Whether no older ModelAlias of the same namespace has the alias, so that this one may act."""
         rivals = [each for each in self._kinds.rivals(alias) if each[0][0] == "alias"]
         return lookup.conflict(alias, rivals) is None

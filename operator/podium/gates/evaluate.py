@@ -9,9 +9,9 @@ import fractions
 import math
 from collections.abc import Collection, Mapping
 
+from podium import texts
 from podium.registry.model import entities
 
-_SHOWN_CHARACTERS = 60
 _MISSING = "missing"
 APPROVAL = "approval Manual"
 """How the result of a demanded approval is called."""
@@ -139,5 +139,5 @@ def _number(value: float) -> str:
 
 def _short(text: str) -> str:
     """Fit for a line: nothing that could break it, and an end."""
-    shown = text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "…"
+    shown = texts.shorten(text)
     return shown if shown.isprintable() and shown else repr(shown)

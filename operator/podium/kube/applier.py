@@ -11,8 +11,8 @@ from typing import Any
 
 from podium import names
 from podium.kube import client
+from podium.manifest import Manifest
 
-Manifest = dict[str, Any]
 ObjectKey = tuple[str, str, str]
 """Kind, namespace and name."""
 

@@ -10,7 +10,7 @@ import contextlib
 import importlib.metadata
 import json
 import urllib.parse
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import aiohttp
 from kubernetes.aio import config
@@ -19,8 +19,8 @@ from kubernetes.aio.client import rest
 
 from podium import errors, names
 from podium.kube import answers, resources, statuses
+from podium.manifest import Manifest
 
-Manifest = dict[str, Any]
 Manifests = list[Manifest]
 OnAnswer = collections.abc.Callable[[str, str, int], None]
 """Told of every answer: HTTP method, resource, status code (0: no answer)."""

@@ -9,12 +9,11 @@ import datetime
 import logging
 import platform
 import time
-from typing import Any
 
 from podium import errors, names
 from podium.kube import client, resources
+from podium.manifest import Manifest
 
-Manifest = dict[str, Any]
 NOTE_LIMIT = 1024
 """Bytes that the API server takes, which calls them characters."""
 SERIES_SECONDS = 60.0

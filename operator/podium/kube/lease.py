@@ -14,12 +14,11 @@ import logging
 import math
 import random
 import time
-from typing import Any
 
 from podium import errors
 from podium.kube import client, resources
+from podium.manifest import Manifest
 
-Manifest = dict[str, Any]
 _log = logging.getLogger("podium.lease")
 
 

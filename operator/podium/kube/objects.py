@@ -13,8 +13,8 @@ from typing import Any
 
 from podium import errors
 from podium.kube import resources, session
+from podium.manifest import Manifest
 
-Manifest = dict[str, Any]
 Manifests = list[Manifest]
 
 APPLY_TYPE = "application/apply-patch+yaml"

@@ -17,13 +17,13 @@ import logging
 import random
 import time
 import types
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from podium import errors
 from podium.kube import client, resources
+from podium.manifest import Manifest
 
 T = TypeVar("T")
-Manifest = dict[str, Any]
 BACKOFF_SECONDS = 0.5
 BACKOFF_LIMIT_SECONDS = 30.0
 LIST_AFTER_FAILURES = 3

@@ -14,7 +14,7 @@ import threading
 import time
 import urllib.parse
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from kubernetes import config
 from kubernetes.client import configuration as configurations
@@ -22,9 +22,9 @@ from kubernetes.client import rest
 
 from podium import errors
 from podium.kube import proxied, statuses, wire
+from podium.manifest import Manifest
 
 T = TypeVar("T")
-Manifest = dict[str, Any]
 
 CONNECT_SECONDS = 5.0
 CALL_SECONDS = 15.0

@@ -15,9 +15,9 @@ from mlflow.utils import proto_json_utils
 
 from podium import errors, names
 from podium.kube import objects
+from podium.manifest import Manifest
 from podium.mlflow_plugin import deployment_status
 
-Manifest = dict[str, Any]
 REQUEST_SECONDS = 60.0
 PATIENCE_SECONDS = 15.0
 """How long a proxy may answer without the model."""

@@ -21,8 +21,8 @@ from mlflow.store.artifact.utils import models
 
 from podium import errors, names
 from podium.api import model_alias, model_version
+from podium.manifest import Manifest
 
-Manifest = dict[str, Any]
 Path = tuple[str, ...]
 
 TARGET = "podium"

@@ -5,10 +5,10 @@ from typing import Any
 
 from podium import names
 from podium.api import common
+from podium.manifest import Manifest
 from podium.mlflow_plugin import deployment_plan
 from podium.workload import children
 
-Manifest = dict[str, Any]
 INVOCATIONS = "/invocations"
 _SILENT = (
     "the operator has written nothing about it: look whether Podium's operator runs and watches this namespace "

@@ -16,9 +16,9 @@ from mlflow.protos import databricks_pb2
 
 from podium import errors, names
 from podium.kube import objects, resources, session
+from podium.manifest import Manifest
 from podium.mlflow_plugin import deployment_calls, deployment_plan, deployment_status, translate
 
-Manifest = dict[str, Any]
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 POLL_SECONDS = 0.5

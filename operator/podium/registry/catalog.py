@@ -13,6 +13,7 @@ from typing import Any, TypeAlias, TypeVar
 from podium import errors, names
 from podium.registry.model import entities, transitions, versionlist
 from podium.registry.storage import backend, codec, keys, policies
+from podium.texts import quote
 
 T = TypeVar("T")
 _NEAREST = 3
@@ -115,7 +116,7 @@ class Catalog:
         """The model with this name. Raises NotFound with the nearest names, and CorruptRegistry."""
         if (head := self.named(name)) is None:
             known = (other.name for other in self.heads())
-            raise errors.NotFound(f"no registered model {_short(name)}{_nearest(name, known)}", "model")
+            raise errors.NotFound(f"no registered model {quote(name)}{_nearest(name, known)}", "model")
         return head
 
     def named(self, name: str) -> entities.Head | None:
@@ -145,7 +146,8 @@ class Catalog:
             raise _again(version)
         what = "was deleted" if 1 <= number <= head.last_version else "does not exist"
         raise errors.NotFound(
-            f"version {number} of {_short(head.name)} {what}{self._neighbours(head, number)}", "version"
+            f"version {number} of {quote(head.name)} {what}{self._neighbours(head, number)}",
+            "version",
         )
 
     def stored_model(self, name: str) -> tuple[backend.Record, entities.Head] | None:
@@ -172,7 +174,7 @@ class Catalog:
         """The version that the alias designates. Raises NotFound with the nearest aliases."""
         if alias in head.aliases:
             return head.aliases[alias]
-        where = f"no alias {_short(alias)} in registered model {_short(head.name)}"
+        where = f"no alias {quote(alias)} in registered model {quote(head.name)}"
         raise errors.NotFound(f"{where}{_nearest(alias, head.aliases)}", "alias")
 
     def moves(self, head: entities.Head) -> Iterator[entities.HistoryEntry]:
@@ -282,10 +284,6 @@ def _nearest(name: str, known: Iterable[str]) -> str:
     by_key = {other[:_COMPARED_CHARACTERS].lower(): other for other in known}
     close = difflib.get_close_matches(name[:_COMPARED_CHARACTERS].lower(), by_key, _NEAREST, 0.5)
     if close:
-        return f"; the nearest: {', '.join(_short(by_key[key]) for key in close)}"
+        return f"; the nearest: {', '.join(quote(by_key[key]) for key in close)}"
     some = sorted(by_key.values())[:_NEAREST]
-    return f"; there are: {', '.join(map(_short, some))}" if some else "; there is none at all"
-
-
-def _short(name: str) -> str:
-    return repr(name if len(name) <= _COMPARED_CHARACTERS else name[:_COMPARED_CHARACTERS] + "…")
+    return f"; there are: {', '.join(map(quote, some))}" if some else "; there is none at all"

@@ -1,12 +1,10 @@
 """What a decision about a ModelAlias can ask for. The executor does them in order; a failure ends the pass."""
 
 import dataclasses
-from typing import Any
 
 from podium.api import model_alias
+from podium.manifest import Manifest
 from podium.registry.model import entities
-
-Manifest = dict[str, Any]
 
 
 @dataclasses.dataclass(frozen=True)

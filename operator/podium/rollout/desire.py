@@ -1,17 +1,15 @@
 """Which revision is asked for, and what it looks like as a ModelVersion."""
 
 import dataclasses
-from typing import Any
 
 from podium import names
 from podium.api import gates as gates_api
 from podium.api import model_alias
 from podium.gates import sentences
+from podium.manifest import Manifest
 from podium.rollout import gating
 from podium.rollout import world as worlds
 from podium.workload import intent, labels
-
-Manifest = dict[str, Any]
 
 
 @dataclasses.dataclass(frozen=True)

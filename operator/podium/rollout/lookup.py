@@ -2,17 +2,15 @@
 
 import collections.abc
 import dataclasses
-from typing import Any
 
 from podium import errors, names
 from podium.api import model_alias
+from podium.manifest import Manifest
 from podium.registry import catalog as catalogs
 from podium.registry.model import entities
 from podium.rollout import gating
 from podium.rollout import world as worlds
 from podium.workload import lookup
-
-Manifest = dict[str, Any]
 
 
 @dataclasses.dataclass(frozen=True)

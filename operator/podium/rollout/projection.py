@@ -4,15 +4,14 @@ The store reads it to answer whoever moves an alias at once. Of two ModelAliases
 """
 
 import collections.abc
-from typing import Any
 
 import pydantic
 
 from podium.api import gates as gates_api
+from podium.manifest import Manifest
 from podium.registry.model import entities
 from podium.rollout import gating
 
-Manifest = dict[str, Any]
 Entry = tuple[entities.Pin, entities.Gates]
 
 

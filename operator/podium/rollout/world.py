@@ -3,14 +3,13 @@
 import collections.abc
 import dataclasses
 import datetime
-from typing import Any
 
 from podium import names
 from podium.api import conditions, model_alias
+from podium.manifest import Manifest
 from podium.rollout import gating
 from podium.workload import children, version
 
-Manifest = dict[str, Any]
 MOVING = ("Overlapping", "Switching")
 """The phases of a transition that has begun to move traffic, in order."""
 

@@ -2,14 +2,13 @@
 
 import datetime
 import logging
-from typing import Any
 
 from podium import errors, names
 from podium.kube import client, events, resources
+from podium.manifest import Manifest
 from podium.registry.storage import mirror_mark
 from podium.sync import status
 
-Manifest = dict[str, Any]
 REFRESH_SECONDS = 60.0
 """How old `lastSuccess` may become while nothing else changes."""
 _log = logging.getLogger("podium.sync")

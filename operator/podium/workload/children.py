@@ -1,13 +1,11 @@
 """The objects of a ModelVersion: ControllerRevision, Deployment, Service, Ingress, and the digest's ConfigMap."""
 
 import math
-from typing import Any
 
 from podium import names
 from podium.api import common, model_version
+from podium.manifest import Manifest
 from podium.workload import labels, pod
-
-Manifest = dict[str, Any]
 
 
 def _metadata(name: str, owner: Manifest, kind: str, annotations: dict[str, str] | None = None) -> Manifest:

@@ -1,13 +1,11 @@
 """The pod of a model: the puller as init container, the server, and nothing that Pod Security "restricted" refuses."""
 
 import dataclasses
-from typing import Any
 
 from podium import names
 from podium.api import common, model_version
+from podium.manifest import Manifest
 from podium.workload import labels
-
-Manifest = dict[str, Any]
 
 DRAIN_SECONDS = 5
 GRACE_SECONDS = 60

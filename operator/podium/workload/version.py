@@ -3,13 +3,12 @@
 import collections.abc
 import dataclasses
 import datetime
-from typing import Any
 
 from podium import names
 from podium.api import conditions, model_version
+from podium.manifest import Manifest
 from podium.workload import children, intent, labels, pod, pods
 
-Manifest = dict[str, Any]
 Verdict = conditions.Verdict
 
 

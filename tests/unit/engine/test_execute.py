@@ -7,12 +7,12 @@ import pytest
 from podium import names, settings
 from podium.engine import execute, observe
 from podium.kube import client, events
+from podium.manifest import Manifest
 from podium.registry.model import entities
 from podium.rollout import actions
 from tests.unit.engine import observing
 
 KEY = ("models", "champion")
-Manifest = dict[str, typing.Any]
 
 
 class Server:

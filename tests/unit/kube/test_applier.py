@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from podium.kube import applier
-
-Manifest = dict[str, Any]
+from podium.manifest import Manifest
 
 
 def deployment() -> Manifest:

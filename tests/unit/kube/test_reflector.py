@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from podium.kube import client, reflector, resources
+from podium.manifest import Manifest
 from tests.support import effort
 
-Manifest = dict[str, Any]
 KEYS = ("a", "b", "c")
 
 

@@ -5,9 +5,9 @@ from typing import Any
 
 from podium import names
 from podium.api import model_version
+from podium.manifest import Manifest
 from podium.workload import children, intent, pod, pods, version
 
-Manifest = dict[str, Any]
 URI = "s3://artifacts/iris/1"
 SOURCE = version.Source(URI, model_uid="uid-of-iris", run_id="run-1")
 IMAGES = pod.Images(puller="podium-server:1", server="podium-server:1")

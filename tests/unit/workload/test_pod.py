@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from podium import names
+from podium.manifest import Manifest
 from podium.workload import labels, pod
 from tests.unit.workload import factories
 
-Manifest = dict[str, Any]
 S3 = {"endpoint": "http://s3:9000", "region": "eu-1", "secretName": "s3", "caBundle": {"configMapName": "ca"}}
 
 

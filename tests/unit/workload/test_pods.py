@@ -8,11 +8,11 @@ import hypothesis.strategies as st
 import pytest
 
 from podium import errors, names
+from podium.manifest import Manifest
 from podium.puller import report as puller_report
 from podium.workload import pods
 from tests.unit.workload import factories
 
-Manifest = dict[str, Any]
 WAITING = {"waiting": {"reason": "PodInitializing"}}
 RUNNING = {"running": {"startedAt": "2026-11-24T10:00:00Z"}}
 PULLED = json.dumps({"digest": factories.DIGEST, "bytes": 7, "files": 2, "seconds": 0.5})

@@ -12,6 +12,7 @@ from typing import Any
 
 from podium import errors, names
 from podium.kube import session
+from podium.manifest import Manifest
 from podium.registry.storage import backend
 
 DEADLINE_SECONDS = 10.0
@@ -137,7 +138,7 @@ class ConfigMapBackend:
     def delete(self, name: str, resource_version: str) -> None:
         """See backend.Backend."""
         call = _Call("delete", self._namespace, self._deadline_seconds)
-        body: session.Manifest = {"preconditions": {"resourceVersion": resource_version}}
+        body: Manifest = {"preconditions": {"resourceVersion": resource_version}}
         while True:
             try:
                 self._session.request("DELETE", self._path_to(name), body=body, seconds=call.seconds())
@@ -156,7 +157,7 @@ class ConfigMapBackend:
             manifest["metadata"]["managedFields"] = [{}]
         return self._seen(self._session.request(method, path, query=query, body=manifest, seconds=call.seconds()))
 
-    def _seen(self, manifest: session.Manifest) -> backend.Record:
+    def _seen(self, manifest: Manifest) -> backend.Record:
         record = record_of(manifest)
         self._on_record(record)
         return record
@@ -217,7 +218,7 @@ def path_of(namespace: str) -> str:
     return f"/api/v1/namespaces/{urllib.parse.quote(namespace, safe='')}/configmaps"
 
 
-def record_of(manifest: session.Manifest) -> backend.Record:
+def record_of(manifest: Manifest) -> backend.Record:
     """The record of a ConfigMap as the API server gives it."""
     metadata: dict[str, Any] = manifest["metadata"]
     return backend.Record(
@@ -238,7 +239,7 @@ def _no_record(_: backend.Record) -> None:
     pass
 
 
-def _manifest(record: backend.Record) -> session.Manifest:
+def _manifest(record: backend.Record) -> Manifest:
     metadata: dict[str, Any] = {**record.metadata, "name": record.name, "labels": dict(record.labels)}
     if record.resource_version:
         metadata["resourceVersion"] = record.resource_version

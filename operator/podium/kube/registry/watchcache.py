@@ -18,6 +18,7 @@ import time
 from podium import errors, names
 from podium.kube import session
 from podium.kube.registry import configmaps, mark
+from podium.manifest import Manifest
 from podium.registry import catalog
 from podium.registry.storage import backend, keys
 
@@ -203,7 +204,7 @@ class WatchCache:
             self._fruitless = 0
         self._heard_of(self._position)
 
-    def _take(self, kind: str, obj: session.Manifest) -> None:
+    def _take(self, kind: str, obj: Manifest) -> None:
         known, name = self._catalog, obj["metadata"].get("name", "")
         if known is None or kind == "BOOKMARK":
             return
@@ -219,7 +220,7 @@ class WatchCache:
             self._changed.notify_all()
 
 
-def _put(known: catalog.Catalog, obj: session.Manifest) -> None:
+def _put(known: catalog.Catalog, obj: Manifest) -> None:
     record = configmaps.record_of(obj)
     known.put(record)
     if error := known.fault(record.name):

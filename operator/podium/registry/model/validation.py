@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 from podium import errors
 from podium.registry.model import entities
+from podium.texts import quote
 
 MODEL_NAME_LIMIT = 3_000
 ALIAS_LIMIT = 255
@@ -39,7 +40,7 @@ def check_text(what: str, value: object) -> None:
     if not isinstance(value, str):
         raise errors.InvalidInput(f"{what} has to be text, got {value!r}")
     if _SURROGATE.search(value):
-        raise errors.InvalidInput(f"{what} {_short(value)} holds a lone surrogate, which is no character of UTF-8")
+        raise errors.InvalidInput(f"{what} {quote(value)} holds a lone surrogate, which is no character of UTF-8")
 
 
 def check_model_name(name: str) -> None:
@@ -48,12 +49,12 @@ def check_model_name(name: str) -> None:
         raise errors.InvalidInput("Missing value for required parameter 'name'.")
     check_text("Model name", name)
     if "/" in name or ":" in name:
-        raise errors.InvalidInput(f"Invalid model name {_short(name)}. Names cannot contain '/' or ':'.")
+        raise errors.InvalidInput(f"Invalid model name {quote(name)}. Names cannot contain '/' or ':'.")
     if name in (".", "..") or name.startswith(".."):
-        raise errors.InvalidInput(f"Invalid model name {_short(name)}: names must not resolve to others as paths do.")
+        raise errors.InvalidInput(f"Invalid model name {quote(name)}: names must not resolve to others as paths do.")
     if len(name) > MODEL_NAME_LIMIT:
         raise errors.InvalidInput(
-            f"Model name {_short(name)} has {len(name)} characters; a registry takes at most {MODEL_NAME_LIMIT}."
+            f"Model name {quote(name)} has {len(name)} characters; a registry takes at most {MODEL_NAME_LIMIT}."
         )
 
 
@@ -64,11 +65,11 @@ def check_alias(alias: str) -> None:
     check_text("Alias", alias)
     if not _ALIAS.fullmatch(alias):
         raise errors.InvalidInput(
-            f"Invalid alias name: {_short(alias)}. Names may only contain alphanumerics, underscores (_), and dashes "
+            f"Invalid alias name: {quote(alias)}. Names may only contain alphanumerics, underscores (_), and dashes "
             "(-)."
         )
     if len(alias) > ALIAS_LIMIT:
-        raise errors.InvalidInput(f"Alias {_short(alias)} has {len(alias)} characters; at most {ALIAS_LIMIT} may be.")
+        raise errors.InvalidInput(f"Alias {quote(alias)} has {len(alias)} characters; at most {ALIAS_LIMIT} may be.")
 
 
 def check_new_alias(alias: str) -> None:
@@ -86,7 +87,7 @@ def check_tag_name(key: str) -> None:
     norm = posixpath.normpath(key)
     if not _TAG_KEY.match(key) or norm != key or norm == "." or norm.startswith(("..", "/")):
         raise errors.InvalidInput(
-            f"Invalid tag key {_short(key)}: keys may only contain alphanumerics, underscores, dashes, periods, "
+            f"Invalid tag key {quote(key)}: keys may only contain alphanumerics, underscores, dashes, periods, "
             "spaces, colons and slashes, and must not resolve to others as paths do."
         )
 
@@ -122,7 +123,7 @@ def check_stage(stage: str) -> None:
     """Raises InvalidInput for what is no stage of MLflow's, in its canonical spelling."""
     if stage not in entities.STAGES:
         raise errors.InvalidInput(
-            f"Invalid Model Version stage: {_short(str(stage))}. Value must be one of {', '.join(entities.STAGES)}."
+            f"Invalid Model Version stage: {quote(str(stage))}. Value must be one of {', '.join(entities.STAGES)}."
         )
 
 
@@ -145,7 +146,7 @@ def check_actor(actor: entities.Actor) -> None:
         check_text(f"The actor's {what}", value)
         if len(value) > ACTOR_LIMIT:
             raise errors.InvalidInput(
-                f"The actor's {what} {_short(value)} has {len(value)} characters; the history records at most "
+                f"The actor's {what} {quote(value)} has {len(value)} characters; the history records at most "
                 f"{ACTOR_LIMIT}."
             )
 
@@ -162,8 +163,4 @@ def check_why(why: str) -> None:
     """Raises InvalidInput for a reason that the history cannot record in full."""
     check_text("The reason", why)
     if len(why) > WHY_LIMIT:
-        raise errors.InvalidInput(f"The reason {_short(why)} has {len(why)} characters; write at most {WHY_LIMIT}.")
-
-
-def _short(value: str) -> str:
-    return repr(value if len(value) <= 60 else value[:60] + "…")
+        raise errors.InvalidInput(f"The reason {quote(why)} has {len(why)} characters; write at most {WHY_LIMIT}.")

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from podium import errors, names
 from podium.registry.model import entities
 from podium.registry.storage import backend
+from podium.texts import quote
 
 T = TypeVar("T")
 _NUMBER = re.compile(r"[0-9]{1,18}")
@@ -52,7 +53,7 @@ class Parser:
             return None
         value = self._json(key, raw)
         if not isinstance(value, str):
-            raise self.corrupt(key, f"{_short(raw)} is not a JSON string")
+            raise self.corrupt(key, f"{quote(raw, 40)} is not a JSON string")
         return value
 
     def text(self, key: str) -> str:
@@ -67,7 +68,7 @@ class Parser:
         if not raw and default is not None:
             return default
         if not _NUMBER.fullmatch(raw):
-            raise self.corrupt(key, f"{_short(raw)} is not a number" if raw else "is missing")
+            raise self.corrupt(key, f"{quote(raw, 40)} is not a number" if raw else "is missing")
         return int(raw)
 
     def words(self, key: str) -> tuple[str, ...]:
@@ -79,13 +80,13 @@ class Parser:
         words = self.words(key)
         for word in words:
             if not _NUMBER.fullmatch(word):
-                raise self.corrupt(key, f"{_short(word)} is not a number")
+                raise self.corrupt(key, f"{quote(word, 40)} is not a number")
         return tuple(int(word) for word in words)
 
     def flag(self, key: str) -> bool:
         """True for ``true``; False when the key is not there."""
         if (raw := self._record.data.get(key, "")) not in ("", "true"):
-            raise self.corrupt(key, f"{_short(raw)} is not 'true'")
+            raise self.corrupt(key, f"{quote(raw, 40)} is not 'true'")
         return bool(raw)
 
     def pairs(self, key: str) -> tuple[tuple[str, int], ...]:
@@ -95,7 +96,7 @@ class Parser:
             if not line:
                 continue
             if not (match := _PAIR.fullmatch(line)):
-                raise self.corrupt(key, f"line {_short(line)} is not <name>=<number>")
+                raise self.corrupt(key, f"line {quote(line, 40)} is not <name>=<number>")
             found.append((match[1], int(match[2])))
         return tuple(found)
 
@@ -140,7 +141,7 @@ class Parser:
             if "\\u" in raw:
                 json.dumps(value, ensure_ascii=False).encode()  # an escape may hide what UTF-8 cannot hold
         except (ValueError, RecursionError) as error:
-            raise self.corrupt(key, f"{_short(raw)} is not JSON ({error})") from error
+            raise self.corrupt(key, f"{quote(raw, 40)} is not JSON ({error})") from error
         return value
 
 
@@ -186,7 +187,7 @@ class Fields:
     def choice(self, name: str, allowed: Collection[str]) -> str:
         """One of these strings."""
         if (value := self.text(name)) not in allowed:
-            raise ValueError(f"{name} {_short(value)} is none of {', '.join(allowed)}")
+            raise ValueError(f"{name} {quote(value, 40)} is none of {', '.join(allowed)}")
         return value
 
     def floats(self, name: str) -> dict[str, float]:
@@ -277,7 +278,3 @@ def _is_finite(value: object) -> bool:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
-def _short(raw: str) -> str:
-    return repr(raw if len(raw) <= 40 else raw[:40] + "…")
