@@ -71,14 +71,15 @@ RUN --mount=type=cache,target=/cache \
 
 FROM tools AS tracking-app
 COPY pyproject.toml /src/
-COPY operator/podium/__init__.py operator/podium/names.py operator/podium/errors.py operator/podium/settings.py /src/operator/podium/
+COPY operator/podium/__init__.py operator/podium/names.py operator/podium/errors.py operator/podium/settings.py \
+     operator/podium/manifest.py operator/podium/texts.py /src/operator/podium/
 COPY operator/podium/api /src/operator/podium/api
 COPY operator/podium/registry /src/operator/podium/registry
-COPY operator/podium/desired /src/operator/podium/desired
+COPY operator/podium/workload /src/operator/podium/workload
 COPY operator/podium/gates /src/operator/podium/gates
 COPY operator/podium/kube /src/operator/podium/kube
 COPY operator/podium/mlflow_plugin /src/operator/podium/mlflow_plugin
-COPY operator/podium/handlers/__init__.py operator/podium/handlers/logs.py /src/operator/podium/handlers/
+COPY operator/podium/process /src/operator/podium/process
 COPY operator/podium/sync /src/operator/podium/sync
 COPY operator/podium/cli /src/operator/podium/cli
 RUN --mount=type=cache,target=/cache \

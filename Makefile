@@ -28,8 +28,7 @@ demo-down: cluster-down ## remove what the demo started; no process, mount, link
 
 test: venv ## run every tier of tests on a local cluster
 	@if [ -z "$${PODIUM_TEST_CONTEXT:-}" ]; then \
-		$(PYTHON) hack/localcluster up --install; \
-		$(PYTHON) hack/images build > /dev/null; \
+		$(PYTHON) hack/images build --with-cluster > /dev/null; \
 		eval "$$($(PYTHON) hack/localcluster env)"; \
 	fi; \
 	$(PYTEST)

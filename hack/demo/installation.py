@@ -26,12 +26,15 @@ TRACKING_HOST = "localhost"
 HELM_TIMEOUT = 300  # seconds
 
 
-def build_images() -> dict[str, str]:
-    """Builds what is missing and loads it into the cluster; the images' names by target. Raises DemoError."""
-    command = [sys.executable, str(ROOT / "hack/images"), "build"]
+def build_images(*, with_cluster: bool = False) -> dict[str, str]:
+    """Builds what is missing and loads it into the cluster; the images' names by target. Raises DemoError.
+
+    With `with_cluster` the cluster starts at the same time.
+    """
+    command = [sys.executable, str(ROOT / "hack/images"), "build", *(["--with-cluster"] if with_cluster else [])]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
-        raise failure.DemoError("an image could not be built or loaded; the reason stands above")
+        raise failure.DemoError("the cluster or an image could not be made; the reason stands above")
     names: dict[str, str] = json.loads(done.stdout)
     return names
 

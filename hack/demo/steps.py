@@ -52,16 +52,10 @@ class Demo:
 
 
 def start_cluster(demo: Demo) -> None:
-    """Starts the cluster, or finds it running; missing Debian packages are installed."""
-    cluster = engine.choose(layout.from_environment())
-    cluster.up(install=True)
-    own = cluster.environment()
+    """Starts the cluster, or finds it running, and builds the images meanwhile; missing packages are installed."""
+    demo.images = installation.build_images(with_cluster=True)
+    own = engine.choose(layout.from_environment()).environment()
     demo.environment = own | {"PATH": f"{own['PATH']}:{os.environ.get('PATH', '')}"}
-
-
-def build_images(demo: Demo) -> None:
-    """Builds the three images and loads them into the cluster."""
-    demo.images = installation.build_images()
 
 
 def install_chart(demo: Demo) -> None:
@@ -128,8 +122,7 @@ def move_champion(demo: Demo) -> None:
 
 
 STEPS: tuple[tuple[str, Callable[[Demo], None]], ...] = (
-    ("a Kubernetes cluster", start_cluster),
-    ("container images", build_images),
+    ("a Kubernetes cluster, and container images beside it", start_cluster),
     ("Podium: the operator and an MLflow tracking server", install_chart),
     ("a first champion, with plain MLflow", choose_first_champion),
     ("the champion served: examples/modelalias.yaml", serve),

@@ -1,4 +1,4 @@
-"""The command line: ``python3 hack/images build [--no-load]``, ``python3 hack/images list``.
+"""The command line: ``python3 hack/images build [--with-cluster | --no-load]``, ``python3 hack/images list``.
 
 Both print the images' names as JSON. Needs the standard library only. Where a Docker engine answers it builds
 (written for it, but not tested: no machine of the project has one); otherwise buildah does, on a Debian base made here.
@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
+from concurrent import futures
 from pathlib import Path
 
 # Run as a folder, Python looks for modules inside it; the packages are found one level up.
@@ -28,23 +28,52 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="images", description="The project's container images.")
     commands = parser.add_subparsers(dest="command", required=True)
     build = commands.add_parser("build", help="build what is missing and load it into the cluster")
-    build.add_argument("--no-load", action="store_true", help="leave the cluster alone")
+    cluster = build.add_mutually_exclusive_group()
+    cluster.add_argument("--no-load", action="store_true", help="leave the cluster alone")
+    cluster.add_argument(
+        "--with-cluster",
+        action="store_true",
+        help="start the cluster at the same time; missing Debian packages are installed",
+    )
     commands.add_parser("list", help="print the names that build would make")
     arguments = parser.parse_args()
     try:
-        names = _build(load=not arguments.no_load) if arguments.command == "build" else content.image_names(ROOT)
+        names = _run(arguments) if arguments.command == "build" else content.image_names(ROOT)
     except failure.ClusterError as error:
         shell.say(f"images: {error}")
-        return 1
-    except subprocess.CalledProcessError as error:
-        shell.say(f"images: {' '.join(error.cmd[:4])} … failed with exit code {error.returncode}, see above")
         return 1
     print(json.dumps(names, indent=2))
     return 0
 
 
-def _build(*, load: bool) -> dict[str, str]:
+def _run(arguments: argparse.Namespace) -> dict[str, str]:
     places = layout.from_environment()
+    if arguments.no_load:
+        return _build(places)
+    cluster = clusters.choose(places)
+    names = _build_beside(cluster, places) if arguments.with_cluster else _build(places)
+    for name in names.values():
+        cluster.load(name)
+    return names
+
+
+def _build_beside(cluster: clusters.Engine, places: layout.Layout) -> dict[str, str]:
+    """Build the images while the cluster starts: they mostly wait for downloads, and its programs compile meanwhile."""
+    cluster.prepare(install=True)
+    with futures.ThreadPoolExecutor(max_workers=1) as beside:
+        building = beside.submit(_build, places)
+        building.add_done_callback(_tell_failure)
+        cluster.up()
+        return building.result()
+
+
+def _tell_failure(building: futures.Future[dict[str, str]]) -> None:
+    """Say at once that the images failed: the cluster may still compile for minutes."""
+    if error := building.exception():
+        shell.say(f"images: {error}\nThe cluster is started to its end, so that the next try has it.")
+
+
+def _build(places: layout.Layout) -> dict[str, str]:
     with tempfile.TemporaryDirectory() as folder:
         content.snapshot(ROOT, Path(folder))
         names = content.image_names(Path(folder))
@@ -54,10 +83,6 @@ def _build(*, load: bool) -> dict[str, str]:
                 if not builder.has(name):
                     with shell.step(f"building {name}"):
                         builder.build(target, name)
-    if load:
-        cluster = clusters.choose(places)
-        for name in names.values():
-            cluster.load(name)
     return names
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Protocol
 
-from localcluster import failure, layout
+from localcluster import failure, layout, shell
 from localcluster import images as local
 
 _CERTIFICATES = Path("/etc/ssl/certs")
@@ -26,7 +24,7 @@ class Engine(Protocol):
 
 def find(root: Path, places: layout.Layout) -> Engine:
     """The engine of this machine. Raises RequirementMissing."""
-    if shutil.which("docker") and subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0:
+    if shell.succeeds(["docker", "info"]):
         return Docker(root)
     for program in ("buildah", "mmdebstrap"):
         if not shutil.which(program):
@@ -44,11 +42,11 @@ class Docker:
 
     def has(self, name: str) -> bool:
         """Whether the image is there."""
-        return subprocess.run(["docker", "image", "inspect", name], capture_output=True, check=False).returncode == 0
+        return shell.succeeds(["docker", "image", "inspect", name])
 
     def build(self, target: str, name: str) -> None:
         """Builds a target on the Dockerfile's own base."""
-        subprocess.run(["docker", "build", "--target", target, "--tag", name, str(self._root)], check=True, stdout=2)
+        shell.run(["docker", "build", "--target", target, "--tag", name, str(self._root)])
 
 
 class Buildah:
@@ -59,12 +57,11 @@ class Buildah:
         downloads = places.home.parent / "images"
         downloads.mkdir(parents=True, exist_ok=True)
         # Cache mounts of the Dockerfile live below TMPDIR.
-        self._environment = os.environ | local.BUILDAH_ENVIRONMENT | {"TMPDIR": str(downloads)}
+        self._environment = local.BUILDAH_ENVIRONMENT | {"TMPDIR": str(downloads)}
 
     def has(self, name: str) -> bool:
         """Whether the image is there."""
-        command = ["buildah", "inspect", "--type", "image", name]
-        return subprocess.run(command, env=self._environment, capture_output=True, check=False).returncode == 0
+        return shell.succeeds(["buildah", "inspect", "--type", "image", name], environment=self._environment)
 
     def build(self, target: str, name: str) -> None:
         """Builds a target; layers and downloads of earlier builds are used again."""
@@ -72,4 +69,4 @@ class Buildah:
         command += ["--build-arg", f"BASE={local.base_image(self._places)}"]
         if _CERTIFICATES.is_dir():
             command += ["--volume", f"{_CERTIFICATES}:{_CERTIFICATES}:ro"]
-        subprocess.run([*command, str(self._root)], env=self._environment, check=True, stdout=2)
+        shell.run([*command, str(self._root)], environment=self._environment)

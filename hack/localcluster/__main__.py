@@ -30,7 +30,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _up(cluster: engine.Engine, *, install: bool) -> int:
     began = time.monotonic()
-    cluster.up(install=install)
+    cluster.prepare(install=install)
+    cluster.up()
     shell.say(f'The cluster is up ({time.monotonic() - began:.1f} s). eval "$(python3 hack/localcluster env)"')
     return 0
 

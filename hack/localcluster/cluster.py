@@ -5,19 +5,18 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from localcluster import certificates, components, failure, layout, processes, requirements, shell, tools
+from localcluster import certificates, components, failure, layout, processes, shell, tools
 from localcluster.component import Daemon, wait_ready
 from localcluster.components import network, pods
 
 READY_TIMEOUT = 90.0  # seconds for one component; the slowest was seen to need ten
 
 
-def up(places: layout.Layout, *, install: bool) -> None:
+def up(places: layout.Layout) -> None:
     """Start what does not run and wait until all of it is ready; on a running cluster this only looks.
 
-    Raises RequirementMissing, CommandFailed or NotReady.
+    Raises CommandFailed or NotReady.
     """
-    requirements.check_machine(install=install)
     tools.build_all(places)
     with shell.locked(places.home / "lock"):
         refuse_another_cluster(places, layout.OWNER)

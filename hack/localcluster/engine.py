@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-from localcluster import cluster, images, layout, shell
+from localcluster import cluster, images, layout, requirements, shell
 
 
 class Engine(Protocol):
     """A way to have a cluster."""
 
-    def up(self, *, install: bool) -> None: ...
+    def prepare(self, *, install: bool) -> None: ...
+    def up(self) -> None: ...
     def down(self) -> list[str]: ...
     def status(self) -> dict[str, str]: ...
     def environment(self) -> dict[str, str]: ...
@@ -24,8 +25,11 @@ class Local:
     def __init__(self, places: layout.Layout) -> None:
         self._places = places
 
-    def up(self, *, install: bool) -> None:
-        cluster.up(self._places, install=install)
+    def prepare(self, *, install: bool) -> None:
+        requirements.check_machine(install=install)
+
+    def up(self) -> None:
+        cluster.up(self._places)
 
     def down(self) -> list[str]:
         return cluster.down(self._places)

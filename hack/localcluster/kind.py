@@ -27,9 +27,11 @@ class Kind:
     def __init__(self, places: layout.Layout) -> None:
         self._places = places
 
-    def up(self, *, install: bool) -> None:
-        """Create the cluster if it is not there, and apply the add-ons; `install` has nothing to do here."""
-        del install
+    def prepare(self, *, install: bool) -> None:
+        """Nothing has to be installed beside the engine."""
+
+    def up(self) -> None:
+        """Create the cluster if it is not there, and apply the add-ons."""
         tools.build_all(self._places)
         cluster = self._cluster()
         ports = [

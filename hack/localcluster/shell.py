@@ -14,7 +14,7 @@ from pathlib import Path
 
 from localcluster import failure
 
-PROGRESS_INTERVAL = 15.0  # seconds between two signs of life of a long step
+PROGRESS_INTERVAL = 30.0  # seconds between two signs of life of a long step
 
 
 def run(
@@ -50,10 +50,10 @@ def run(
     return done.stdout
 
 
-def succeeds(command: list[str]) -> bool:
+def succeeds(command: list[str], *, environment: Mapping[str, str] | None = None) -> bool:
     """Whether a program is there and ends with status 0."""
     try:
-        run(command, timeout=30)
+        run(command, environment=environment, timeout=30)
     except failure.CommandFailed:
         return False
     return True
@@ -65,8 +65,8 @@ def say(message: str) -> None:
 
 
 @contextlib.contextmanager
-def step(what: str) -> Iterator[None]:
-    """Announce a long step, give a sign of life while it lasts, and say how long it took."""
+def step(what: str, expectation: str = "") -> Iterator[None]:
+    """Announce a long step and what to expect of it, give signs of life while it lasts, and say how long it took."""
     began = time.monotonic()
     over = threading.Event()
 
@@ -74,7 +74,7 @@ def step(what: str) -> Iterator[None]:
         while not over.wait(PROGRESS_INTERVAL):
             say(f"   … {what}: {time.monotonic() - began:.0f} s")
 
-    say(f"-> {what}")
+    say(f"-> {what}{f' ({expectation})' if expectation else ''}")
     teller = threading.Thread(target=tell, daemon=True)
     teller.start()
     try:

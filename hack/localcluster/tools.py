@@ -15,6 +15,8 @@ class Tool(NamedTuple):
 
     name: str
     packages: tuple[str, ...]
+    expectation: str
+    """How long its build takes on two cores when nothing is cached."""
     linker_flags: str = "-s -w"
 
     @property
@@ -33,11 +35,12 @@ _COMMANDS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kub
 KUBERNETES = Tool(
     "kubernetes",
     tuple(f"k8s.io/kubernetes/cmd/{command}" for command in _COMMANDS),
+    "7 to 10 minutes on two cores, once",
     # Without gitVersion, kubectl cannot parse the server's version.
     "-s -w -X k8s.io/component-base/version.gitVersion=v1.37.2",
 )
-COREDNS = Tool("coredns", ("github.com/coredns/coredns",))
-HELM = Tool("helm", ("helm.sh/helm/v4/cmd/helm",))
+COREDNS = Tool("coredns", ("github.com/coredns/coredns",), "two minutes on two cores, once")
+HELM = Tool("helm", ("helm.sh/helm/v4/cmd/helm",), "two minutes on two cores, once")
 ALL = (KUBERNETES, COREDNS, HELM)
 
 
@@ -73,7 +76,7 @@ def _build(tool: Tool, folder: Path) -> None:
     shutil.rmtree(partial, ignore_errors=True)
     names = ", ".join(package.rpartition("/")[2] for package in tool.packages)
     command = ["go", "build", "-mod=readonly", "-trimpath", f"-ldflags={tool.linker_flags}", "-o", f"{partial}/"]
-    with shell.step(f"building {names} (Kubernetes takes 5 to 10 minutes on two cores, once)"):
+    with shell.step(f"building {names}", tool.expectation):
         partial.mkdir(parents=True)
         shell.run([*command, *tool.packages], environment={"CGO_ENABLED": "0"}, folder=tool.source)
         partial.replace(folder)

@@ -28,7 +28,7 @@ def places() -> layout.Layout:
 @pytest.fixture(autouse=True)
 def repaired(places: layout.Layout) -> Iterator[None]:
     yield
-    cluster.up(places, install=False)
+    cluster.up(places)
     tools.kubectl(places, "delete", "pod", NEW_POD, "--ignore-not-found", "--grace-period=0", "--force")
 
 
@@ -55,7 +55,7 @@ def test_after_kill_9_up_recovers_and_pods_keep_running(places: layout.Layout, v
     os.kill(pid, signal.SIGKILL)
     assert shell.wait_until(lambda: processes.running(places.pid_file(victim)) is None, 10)
 
-    cluster.up(places, install=False)
+    cluster.up(places)
 
     assert set(cluster.status(places).values()) == {"ready"}
     assert processes.running(places.pid_file(victim)) not in (None, pid)
@@ -70,6 +70,6 @@ def test_up_on_a_running_cluster_takes_less_than_three_seconds_and_restarts_noth
         return [processes.running(path) for path in sorted((places.run / "pids").iterdir())]
 
     before, began = pids(), time.monotonic()
-    cluster.up(places, install=False)
+    cluster.up(places)
     assert time.monotonic() - began < 3
     assert pids() == before

@@ -14,7 +14,7 @@ from images import content
 
 ROOT = pathlib.Path(__file__).parents[2]
 STARTED = {
-    "operator": ("main", "handlers", "kube", "desired", "rollout", "registry", "api"),
+    "operator": ("main", "engine", "kube", "workload", "rollout", "registry", "api"),
     "server": ("puller", "serving"),
     "tracking": ("mlflow_plugin", "registry", "sync", "cli"),
 }
