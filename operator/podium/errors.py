@@ -11,6 +11,7 @@
     │   ├── CorruptRegistry            a registry object does not parse
     │   ├── GateRefused                the version does not meet what the alias asks of it
     │   ├── Mirrored                   the model is a copy of one in an MLflow server, to be changed there
+    │   ├── ArtifactDiffers            a version's artifact is not the one that was recorded
     │   ├── NotOffered                 a part of MLflow's interface that is not there yet
     │   ├── Forbidden                  the API server refuses the caller; names the missing permission
     │   └── Unavailable                the API server does not answer
@@ -88,6 +89,18 @@ class GateRefused(RegistryError):
 
 class Mirrored(RegistryError):
     """The model is a copy of one in an MLflow server; the text names the server, where it is to be changed."""
+
+
+class ArtifactDiffers(RegistryError):
+    """A version's artifact has another digest (`found`) than the one that was recorded of it (`recorded`)."""
+
+    def __init__(self, number: int, uri: str, recorded: str, found: str) -> None:
+        super().__init__(
+            f"the artifact of version {number} at {uri} has digest {found}, but {recorded} is recorded: it was changed "
+            "after the version was registered. Bring the recorded one back, or register what is there now as a new "
+            "version"
+        )
+        self.recorded, self.found = recorded, found
 
 
 class NotOffered(RegistryError):

@@ -201,6 +201,28 @@ def test_decisions_are_kept_in_order_and_go_with_the_version(registry: store.Reg
         registry.decide("iris", 1, yes)
 
 
+def test_the_digest_of_an_artifact_is_recorded_once_and_goes_with_the_version(
+    registry: store.Registry, records: backend.Backend, head: entities.Head
+) -> None:
+    first, second = "sha256:" + "0a" * 32, "sha256:" + "0b" * 32
+    assert registry.get_version("iris", 1).digest is None
+    registry.record_digest(head.uid, 1, first)
+    before = records.get(keys.version_name(head.uid, 1))
+    assert registry.record_digest(head.uid, 1, first).digest == first
+    assert records.get(keys.version_name(head.uid, 1)) == before  # writes nothing
+    with pytest.raises(errors.ArtifactDiffers, match=f"has digest {second}, but {first} is recorded"):
+        registry.record_digest(head.uid, 1, second)
+    assert [registry.get_version("iris", number).digest for number in (1, 2)] == [first, None]
+    registry.delete_version("iris", 1)
+    stored = records.get(keys.version_name(head.uid, 1))
+    assert stored is not None
+    assert "digest" not in stored.data
+    with pytest.raises(errors.NotFound):
+        registry.record_digest(head.uid, 1, first)
+    with pytest.raises(errors.InvalidInput, match="hexadecimal digits"):
+        registry.record_digest(head.uid, 2, "sha256:0a")
+
+
 def test_a_decision_or_a_reason_that_cannot_be_recorded_is_refused(
     registry: store.Registry, head: entities.Head
 ) -> None:

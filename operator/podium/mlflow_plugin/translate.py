@@ -23,6 +23,7 @@ _CODES: tuple[tuple[type[errors.RegistryError], int], ...] = (
     (errors.TooLarge, databricks_pb2.INVALID_PARAMETER_VALUE),
     (errors.Conflict, databricks_pb2.RESOURCE_CONFLICT),
     (errors.InUse, databricks_pb2.RESOURCE_CONFLICT),
+    (errors.ArtifactDiffers, databricks_pb2.RESOURCE_CONFLICT),
     (errors.CorruptRegistry, databricks_pb2.RESOURCE_CONFLICT),
     (errors.NotOffered, databricks_pb2.NOT_IMPLEMENTED),
     (errors.Forbidden, databricks_pb2.PERMISSION_DENIED),

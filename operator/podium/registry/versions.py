@@ -102,6 +102,20 @@ class Versions(access.Access):
         validation.check_approval(approval)
         return self._change_version(name, number, lambda version: transitions.decide(version, approval), is_ours=True)
 
+    def record_digest(self, model_uid: str, number: int, digest: str) -> entities.Version:
+        """Record what the artifact of a version is, mirrored or not. It goes by uid and can be repeated.
+
+        The first digest stays: the same one again writes nothing. No part of Podium calls this yet. Raises NotFound,
+        InvalidInput, and ArtifactDiffers for another digest.
+        """
+        validation.check_number(number)
+        validation.check_digest(digest)
+
+        def read() -> readers.Stored[entities.Version]:
+            return self._reader.version(self._reader.head_of_uid(model_uid).entity, number)
+
+        return self._writer.change_version(read, lambda version: transitions.record_digest(version, digest))
+
     def delete_version(self, name: str, number: int, actor: entities.Actor = access.NOBODY) -> None:
         """Delete a version and the aliases that designate it.
 

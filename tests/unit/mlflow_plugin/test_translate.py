@@ -16,6 +16,7 @@ ANSWERS = [
     pytest.param(errors.TooLarge("x"), "INVALID_PARAMETER_VALUE", 400, id="more than an object holds"),
     pytest.param(errors.Conflict("x"), "RESOURCE_CONFLICT", 409, id="too many writers"),
     pytest.param(errors.InUse("x"), "RESOURCE_CONFLICT", 409, id="a version that is served"),
+    pytest.param(errors.ArtifactDiffers(1, "s3://x", "a", "b"), "RESOURCE_CONFLICT", 409, id="another artifact"),
     pytest.param(errors.CorruptRegistry("o", "k", "x"), "RESOURCE_CONFLICT", 409, id="an object that does not parse"),
     pytest.param(errors.NotOffered("x"), "NOT_IMPLEMENTED", 501, id="not offered yet"),
     pytest.param(errors.Forbidden("x"), "PERMISSION_DENIED", 403, id="a missing permission"),

@@ -38,6 +38,7 @@ EVIDENCE = st.builds(
 APPROVALS = st.lists(
     st.builds(entities.Approval, st.sampled_from(["approved", "rejected"]), TIMES, ACTORS, ANY_TEXT), max_size=2
 ).map(tuple)
+DIGESTS = st.from_regex(r"sha256:[0-9a-f]{64}", fullmatch=True)
 WRITES = st.lists(st.from_regex(r"[0-9a-f]{10}", fullmatch=True), max_size=4).map(tuple)
 
 
@@ -170,6 +171,7 @@ def versions(draw: st.DrawFn) -> entities.Version:
         made_ms=draw(TIMES),
         staging=draw(NUMBERS),
         approvals=draw(APPROVALS),
+        digest=draw(st.none() | DIGESTS),
         writes=draw(WRITES),
     )
 

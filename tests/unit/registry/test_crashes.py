@@ -17,6 +17,7 @@ from tests.unit.registry import factories
 
 JOE = factories.JOE
 CLAIM = entities.ServingClaim("u1", "prod", "iris", (2,))
+DIGEST = "sha256:" + "0a" * 32
 PIN = entities.Pin("u1", "prod", "iris")
 LATE_MS = 1_000_000 + 2 * removal.GRACE_MS
 
@@ -103,6 +104,9 @@ OPERATIONS = {
     "decide about a version": Operation(
         lambda r: r.decide("iris", 1, entities.Approval("approved", 1, JOE)),
         lambda r: [approval.decision for approval in r.get_version("iris", 1).approvals][:1] == ["approved"],
+    ),
+    "record a digest": Operation(
+        lambda r: r.record_digest(uid_of(r), 1, DIGEST), lambda r: r.get_version("iris", 1).digest == DIGEST
     ),
     "gate": Operation(
         lambda r: r.put_policy(entities.Policy(uid_of(r), {"champion": (PIN, entities.Gates(tags={"a": "b"}))})),

@@ -16,6 +16,7 @@ from tests.unit.registry import factories
 
 JOE = factories.JOE
 RECORD = backend.Record("a", {"l": "v"}, {"k": "1"})
+DIGEST = "sha256:" + "0a" * 32
 LOST = errors.KubeUnavailable(0, "Unreachable", "connection reset")
 UNSENT = errors.KubeUnavailable(0, "Unreachable", "connection refused", is_untaken=True)
 
@@ -244,6 +245,7 @@ OPERATIONS: dict[str, Callable[[store.Registry], object]] = {
     "rename it to itself": lambda r: r.rename_model("iris", "iris"),
     "move a version into a stage": lambda r: r.transition_stage("iris", 1, "Staging", archive_existing=True),
     "decide about a version": lambda r: r.decide("iris", 1, entities.Approval("approved", 1, JOE)),
+    "record a digest": lambda r: r.record_digest(r.get_model("iris").uid, 1, DIGEST),
     "delete a model": lambda r: r.delete_model("iris"),
 }
 
@@ -304,7 +306,10 @@ def facts(registry: store.Registry) -> object:
             head.name,
             head.last_version,
             head.aliases,
-            [(version.source, version.stage, version.approvals) for version in registry.list_versions(head.name)],
+            [
+                (version.source, version.stage, version.approvals, version.digest)
+                for version in registry.list_versions(head.name)
+            ],
             head.stagings,
             [(move.sequence, move.alias, move.from_version, move.to_version) for move in registry.history(head.name)],
         )

@@ -171,7 +171,8 @@ def plan(head: entities.Head, objects: Mapping[int, entities.Version], order: Or
 def exact(want: entities.Version | None, found: entities.Version, now_ms: int) -> entities.Version:
     """The object `found` with the content of `want`, or the tombstone of one that is not wanted.
 
-    Decisions are only added to: those that were made here stay, and of the image's the later ones follow.
+    Decisions are only added to: those that were made here stay, and of the image's the later ones follow. A digest that
+    was recorded here stays while the image names none and the artifact is the same.
     """
     if want is None:
         return transitions.redact(found, now_ms)
@@ -179,6 +180,7 @@ def exact(want: entities.Version | None, found: entities.Version, now_ms: int) -
         want,
         model_uid=found.model_uid,
         approvals=() if want.deleted else _decisions(want.approvals, found.approvals),
+        digest=want.digest or (found.digest if found.artifact_uri == want.artifact_uri else None),
         operation_id=found.operation_id,
         made_ms=found.made_ms,
         staging=found.staging,

@@ -43,6 +43,7 @@ _VERSION: tuple[tuple[str, str, type], ...] = (
     ("status", "status", str),
     ("statusMessage", "status_message", str),
     ("modelId", "model_id", str),
+    ("digest", "digest", str),
     ("deleted", "deleted", bool),
 )
 """Key, field and type of what a version's line says beside its number, times and decisions."""

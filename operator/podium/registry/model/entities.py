@@ -210,6 +210,8 @@ class Version:
     """When its object was made, of a version that was brought from elsewhere with its times; else 0."""
     approvals: tuple[Approval, ...] = ()
     """Every decision, oldest first."""
+    digest: str | None = None
+    """What the artifact is, such as ``sha256:…``; None: not known yet. Once it is known, it never changes."""
     writes: tuple[str, ...] = ()
     """As Head.writes."""
 

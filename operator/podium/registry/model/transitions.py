@@ -309,6 +309,16 @@ def decide(version: Version, approval: entities.Approval) -> Version:
     return dataclasses.replace(version, approvals=(*version.approvals, decision))
 
 
+def record_digest(version: Version, digest: str) -> Version:
+    """The version's artifact has this digest; MLflow's time of the last update stays.
+
+    Raises ArtifactDiffers when another one is recorded: a version is one artifact.
+    """
+    if version.digest is not None and version.digest != digest:
+        raise errors.ArtifactDiffers(version.number, version.artifact_uri, version.digest, digest)
+    return dataclasses.replace(version, digest=digest)
+
+
 def redact(version: Version, now_ms: int) -> Version:
     """The tombstone of a version: that it was there, and nothing of what it was."""
     if version.deleted:

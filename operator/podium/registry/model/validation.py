@@ -25,11 +25,23 @@ OPERATION_ID_LIMIT = 256
 WHY_LIMIT = 2_000
 """Characters of somebody's reason for a move or a decision."""
 
-_NO_TEXTS = ("number", "tags", "created_ms", "updated_ms", "made_ms", "staging", "deleted", "approvals", "writes")
+_NO_TEXTS = (
+    "number",
+    "tags",
+    "created_ms",
+    "updated_ms",
+    "made_ms",
+    "staging",
+    "deleted",
+    "approvals",
+    "digest",
+    "writes",
+)
 """Fields of a version."""
 _ALIAS = re.compile(r"[\w\-]+")
 _RESERVED_ALIAS = re.compile(r"[vV]\d+")
 _TAG_KEY = re.compile(r"^[/\w.\- :]*$")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -137,7 +149,22 @@ def check_version(version: entities.Version) -> None:
             check_text(f"The version's {field.name}", value)
     if len(version.operation_id) > OPERATION_ID_LIMIT:
         raise errors.InvalidInput(f"an operation id has at most {OPERATION_ID_LIMIT} characters")
+    if version.digest is not None:
+        check_digest(version.digest)
     check_tags(version.tags)
+
+
+def is_digest(text: str) -> bool:
+    """Whether this is the digest of an artifact as the registry stores it."""
+    return _DIGEST.fullmatch(text) is not None
+
+
+def check_digest(digest: str) -> None:
+    """Raises InvalidInput for what is no digest of an artifact."""
+    if not isinstance(digest, str) or not is_digest(digest):
+        raise errors.InvalidInput(
+            f"The digest of an artifact is 'sha256:' and 64 hexadecimal digits in lower case, got {quote(str(digest))}."
+        )
 
 
 def check_actor(actor: entities.Actor) -> None:

@@ -123,6 +123,7 @@ def encode_version(version: entities.Version) -> backend.Record:
         "updatedMs": str(version.updated_ms),
         "deleted": _flag(version.deleted),
         "approvals": json_lines(approval_to_json(approval) for approval in version.approvals),
+        "digest": version.digest or "",
         "operationId": _text(version.operation_id) if version.operation_id else "",
         "madeMs": str(version.made_ms or ""),
         WRITES: " ".join(version.writes),
@@ -158,6 +159,7 @@ def decode_version(record: backend.Record) -> entities.Version:
         operation_id=parser.optional_text("operationId") or "",
         made_ms=parser.number("madeMs", default=0),
         approvals=parser.objects("approvals", approval_from_json),
+        digest=parser.digest("digest"),
         writes=parser.words(WRITES),
     )
 

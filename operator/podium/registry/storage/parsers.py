@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection
 from typing import Any, TypeVar
 
 from podium import errors, names
-from podium.registry.model import entities
+from podium.registry.model import entities, validation
 from podium.registry.storage import backend
 from podium.texts import quote
 
@@ -70,6 +70,14 @@ class Parser:
         if not _NUMBER.fullmatch(raw):
             raise self.corrupt(key, f"{quote(raw, 40)} is not a number" if raw else "is missing")
         return int(raw)
+
+    def digest(self, key: str) -> str | None:
+        """The digest of an artifact, without quotes; None when the key is not there."""
+        if not (raw := self._record.data.get(key, "")):
+            return None
+        if not validation.is_digest(raw):
+            raise self.corrupt(key, f"{quote(raw, 40)} is not sha256:<64 hexadecimal digits>")
+        return raw
 
     def words(self, key: str) -> tuple[str, ...]:
         """Words with blanks between them."""

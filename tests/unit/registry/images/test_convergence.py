@@ -35,8 +35,10 @@ def restore(target: store.Registry, image: convergence.ModelImage, **options: ty
 
 
 def without_history(image: convergence.ModelImage) -> convergence.ModelImage:
-    """What an MLflow server shows: no history, no tombstones, no decisions, and no number above its last version."""
-    live = tuple(dataclasses.replace(version, approvals=()) for version in image.versions if not version.deleted)
+    """What an MLflow server shows: no history, tombstones, decisions or digests, and no number above its last version."""
+    live = tuple(
+        dataclasses.replace(version, approvals=(), digest=None) for version in image.versions if not version.deleted
+    )
     last = max((version.number for version in live), default=0)
     return dataclasses.replace(image, versions=live, last_version=last, history=(), history_total=0)
 
@@ -332,6 +334,18 @@ def test_decisions_made_here_about_a_mirrored_version_survive() -> None:
     assert not mirror(target, images.image())
     mirror(target, images.image(versions=(images.version(1, description="other"), images.version(3))))
     assert target.get_version("iris", 1).approvals == (approved,)
+
+
+def test_a_digest_recorded_here_survives_a_mirror_that_knows_none_as_long_as_the_artifact_is_the_same() -> None:
+    digest = "sha256:" + "0a" * 32
+    target = registry(mirrors=True)
+    mirror(target, images.image())
+    target.record_digest(target.get_model("iris").uid, 1, digest)
+    assert not mirror(target, images.image())
+    mirror(target, images.image(versions=(images.version(1, description="other"), images.version(3))))
+    assert target.get_version("iris", 1).digest == digest
+    mirror(target, images.image(versions=(images.version(1, source="s3://elsewhere"), images.version(3))))
+    assert target.get_version("iris", 1).digest is None
 
 
 def test_a_promoted_registry_stands_for_itself_and_a_mirror_that_still_runs_changes_nothing() -> None:

@@ -22,7 +22,7 @@ KNOWN_FIELDS = {
     entities.Version: {
         "model_uid", "number", "source", "location", "run_id", "run_link", "description", "tags", "stage", "user_id",
         "status", "status_message", "model_id", "created_ms", "updated_ms", "deleted", "staging", "operation_id",
-        "made_ms", "approvals", "writes",
+        "made_ms", "approvals", "digest", "writes",
     },
     convergence.ModelImage: {
         "name", "description", "tags", "aliases", "created_ms", "updated_ms", "last_version", "versions", "history",

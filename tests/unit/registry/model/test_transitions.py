@@ -243,6 +243,16 @@ def test_only_the_rename_that_is_under_way_is_ended() -> None:
     assert transitions.end_rename(head, "lily") == factories.head()
 
 
+def test_the_first_digest_of_an_artifact_stays_and_another_is_refused_with_both() -> None:
+    first, second = "sha256:" + "0a" * 32, "sha256:" + "0b" * 32
+    recorded = transitions.record_digest(factories.version(), first)
+    assert recorded == factories.version(digest=first)
+    assert transitions.record_digest(recorded, first) == recorded
+    with pytest.raises(errors.ArtifactDiffers, match=f"has digest {second}, but {first} is recorded") as caught:
+        transitions.record_digest(recorded, second)
+    assert (caught.value.recorded, caught.value.found) == (first, second)
+
+
 def test_of_two_transitions_the_later_decides_the_stage_whichever_is_written_last() -> None:
     first = transitions.begin_staging(factories.head(), "Staging", NOW)
     second = transitions.begin_staging(first, "Production", NOW - 1)

@@ -133,3 +133,15 @@ def test_a_version_number_is_a_whole_number(number: Any) -> None:
 def test_an_actor_is_recorded_in_full_or_refused() -> None:
     with pytest.raises(errors.InvalidInput, match="at most 256"):
         validation.check_actor(entities.Actor("x" * 257))
+
+
+@pytest.mark.parametrize(
+    "digest",
+    ["", "sha256:", "sha256:" + "A" * 64, "sha256:" + "a" * 63, "sha512:" + "a" * 64, "a" * 64, 7],
+    ids=["empty", "no digits", "upper case", "too short", "another algorithm", "no algorithm", "a number"],
+)
+def test_what_is_no_digest_is_refused(digest: Any) -> None:
+    with pytest.raises(errors.InvalidInput, match="'sha256:' and 64 hexadecimal digits"):
+        validation.check_digest(digest)
+    with pytest.raises(errors.InvalidInput, match="'sha256:' and 64 hexadecimal digits"):
+        validation.check_version(factories.version(digest=digest))

@@ -154,6 +154,11 @@ def test_a_head_with_wrong_labels_names_the_label(labels: dict[str, str], key: s
     assert caught.value.key == key
 
 
+def _edited(record: backend.Record, key: str, value: str | None) -> backend.Record:
+    data = {k: v for k, v in record.data.items() if k != key}
+    return dataclasses.replace(record, data=data if value is None else {**data, key: value})
+
+
 OTHER_FAULTS: dict[str, tuple[Any, backend.Record, str]] = {
     "a claim with another name's text": (
         codec.decode_claim,
@@ -171,6 +176,11 @@ OTHER_FAULTS: dict[str, tuple[Any, backend.Record, str]] = {
             codec.encode_version(factories.version(number=2)), name=keys.version_name(factories.UID, 1)
         ),
         "does not belong to this object's name",
+    ),
+    "a version with half a digest": (
+        codec.decode_version,
+        _edited(codec.encode_version(factories.version()), "digest", "sha256:0a"),
+        "'sha256:0a' is not sha256:<64 hexadecimal digits>",
     ),
     "an archive with another's number": (
         codec.decode_archive,
@@ -192,8 +202,3 @@ OTHER_FAULTS: dict[str, tuple[Any, backend.Record, str]] = {
 def test_an_object_in_another_ones_place_is_refused(decode: Any, record: backend.Record, problem: str) -> None:
     with pytest.raises(errors.CorruptRegistry, match=problem):
         decode(record)
-
-
-def _edited(record: backend.Record, key: str, value: str | None) -> backend.Record:
-    data = {k: v for k, v in record.data.items() if k != key}
-    return dataclasses.replace(record, data=data if value is None else {**data, key: value})
