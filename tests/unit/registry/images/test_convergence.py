@@ -35,7 +35,7 @@ def restore(target: store.Registry, image: convergence.ModelImage, **options: ty
 
 
 def without_history(image: convergence.ModelImage) -> convergence.ModelImage:
-    """What an MLflow server shows: no history, tombstones, decisions or digests, and no number above its last version."""
+    """What an MLflow server shows: no history, tombstones, decisions or digests, and no number above its last one."""
     live = tuple(
         dataclasses.replace(version, approvals=(), digest=None) for version in image.versions if not version.deleted
     )
