@@ -38,7 +38,7 @@ def namespace(api: session.Session) -> collections.abc.Iterator[str]:
     api.request("DELETE", f"/api/v1/namespaces/{name}")
 
 
-@pytest.fixture(params=["memory", "API server"])
+@pytest.fixture(params=["memory", pytest.param("API server", marks=pytest.mark.needs("cluster"))])
 def records(request: pytest.FixtureRequest) -> backend.Backend:
     """A backend without any ConfigMap of the registry in it."""
     if request.param == "memory":

@@ -29,6 +29,8 @@ from podium.registry import store
 from podium.sync import http, webhooks
 from tests.support import faultproxy, mlflowserver, models, postgres, s3
 
+pytestmark = pytest.mark.needs("postgresql")
+
 SECRET = "a secret of this test"
 INTERVAL_SECONDS = 2
 SAMPLES = 30

@@ -18,6 +18,8 @@ from podium.registry.storage import memory
 from podium.sync import mirror, source
 from tests.support import faultproxy, mlflowserver, postgres
 
+pytestmark = pytest.mark.needs("postgresql")
+
 CALL_SECONDS = 3.0
 
 

@@ -3,8 +3,11 @@
 import pathlib
 
 import psycopg
+import pytest
 
 from tests.support import postgres
+
+pytestmark = pytest.mark.needs("postgresql")
 
 DURABLE = ("fsync", "full_page_writes", "synchronous_commit")
 

@@ -134,6 +134,7 @@ def test_mlflows_delivery_finds_the_webhooks_of_an_event(in_a_server: str, plugi
     )
 
 
+@pytest.mark.needs("postgresql")
 def test_writes_through_a_tracking_server_on_postgresql_arrive_signed(
     target: context.Target,
     api: session.Session,

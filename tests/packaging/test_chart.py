@@ -10,6 +10,8 @@ from podium import names, settings
 from podium.sync import settings as sync_settings
 from tests.support import helm
 
+pytestmark = pytest.mark.needs("helm")
+
 ROOT = pathlib.Path(__file__).parents[2]
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "Job", "Pod")
 EVERYWHERE: list[str] = []

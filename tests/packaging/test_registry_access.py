@@ -10,6 +10,8 @@ from podium import names
 from podium.registry.storage import keys
 from tests.support import helm
 
+pytestmark = pytest.mark.needs("helm")
+
 REGISTRIES = ["--set", "registry.namespaces={models,others}"]
 
 

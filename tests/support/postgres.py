@@ -35,12 +35,18 @@ def running(folder: pathlib.Path, **settings: str) -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="podium-postgres-") as data:
         account = _hand_over(data)
         port = s3.free_ports(1)[0]
-        initialized = [_program("initdb"), "--auth=trust", f"--username={USER}", "--encoding=UTF8", "--locale=C.UTF-8"]
+        initialized = [
+            find_program("initdb"),
+            "--auth=trust",
+            f"--username={USER}",
+            "--encoding=UTF8",
+            "--locale=C.UTF-8",
+        ]
         subprocess.run([*initialized, f"--pgdata={data}"], **account, cwd=data, check=True, capture_output=True)
         options = [option for item in (_SETTINGS | settings).items() for option in ("-c", "=".join(item))]
         log = folder / "postgres.log"
         with log.open("wb") as out:
-            command = [_program("postgres"), "-D", data, "-p", str(port), *options]
+            command = [find_program("postgres"), "-D", data, "-p", str(port), *options]
             process = subprocess.Popen(command, **account, cwd=data, stdout=out, stderr=out)
         try:
             _await(process, port, log)
@@ -57,11 +63,16 @@ def database(server_uri: str, name: str) -> str:
     return f"{server_uri}/{name}"
 
 
-def _program(name: str) -> str:
+class Missing(Exception):
+    """This machine has no PostgreSQL; the text says how to get it."""
+
+
+def find_program(name: str) -> str:
+    """The path of a program of PostgreSQL's newest version. Raises Missing."""
     versions = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
     found = shutil.which(name, path=os.pathsep.join([*map(str, reversed(versions)), os.environ.get("PATH", "")]))
     if not found:
-        raise RuntimeError(f"{name} of PostgreSQL is missing: apt-get install postgresql")
+        raise Missing("run `apt-get install postgresql`")
     return found
 
 

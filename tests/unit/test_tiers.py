@@ -29,7 +29,9 @@ def test_it(number):
 def project(tmp_path: pathlib.Path) -> pathlib.Path:
     (tmp_path / "tests").mkdir()
     shutil.copy(ROOT / "tests/conftest.py", tmp_path / "tests")
-    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --import-mode=importlib\nmarkers = serial: alone\n")
+    (tmp_path / "pytest.ini").write_text(
+        "[pytest]\naddopts = --import-mode=importlib\nmarkers =\n  serial: alone\n  needs: what\n"
+    )
     return tmp_path
 
 
@@ -39,10 +41,11 @@ def add(project: pathlib.Path, name: str, content: str) -> None:
     path.write_text(content)
 
 
-def run(project: pathlib.Path, *options: str) -> str:
-    """What pytest says in the project."""
+def run(project: pathlib.Path, *options: str, cluster: str = "one that no test asks", kubeconfig: str = "") -> str:
+    """What pytest says in the project; `cluster` is the context that tests may use, without it there is none."""
     own = {"PYTHONPATH": str(ROOT / "hack"), "PODIUM_CACHE": str(project), "TIMES": str(project / "times")}
     own["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # others' plugins take seconds to load
+    own |= {"PODIUM_TEST_CONTEXT": cluster, "KUBECONFIG": kubeconfig, "COLUMNS": "400"}
     command = [sys.executable, "-m", "pytest", "-p", "xdist.plugin", *options]
     return subprocess.run(
         command, cwd=project, env=os.environ | own, capture_output=True, text=True, check=False
@@ -86,3 +89,46 @@ def test_serial_tests_come_after_all_others(project: pathlib.Path) -> None:
     run(project)
     names = [json.loads(line)[0] for line in (project / "times").read_text().splitlines()]
     assert names == ["shared"] * 3 + ["serial"] * 3
+
+
+TWO_TESTS = "def test_one(): raise AssertionError\ndef test_two(): raise AssertionError\n"
+
+
+@pytest.mark.parametrize("options", [(), ("-n2", "--dist=loadfile")], ids=["one process", "two"])
+def test_a_tier_whose_cluster_is_missing_fails_once_with_the_command_that_brings_it(
+    project: pathlib.Path, options: tuple[str, ...]
+) -> None:
+    add(project, "unit/test_one.py", "def test_it(): pass\n")
+    for name in ("test_one.py", "test_two.py"):
+        add(project, f"apiserver/{name}", TWO_TESTS)
+        add(project, f"cluster/{name}", TWO_TESTS)
+    said = run(project, *options, cluster="")
+    assert "2 failed, 1 passed" in said
+    assert "FAILED tests/apiserver::needs the local cluster - run `make cluster` (4 tests did not run)" in said
+    assert "FAILED tests/cluster::needs the local cluster - run `make cluster` (4 tests did not run)" in said
+
+
+def test_tests_of_a_tier_that_need_no_cluster_run_without_one(project: pathlib.Path) -> None:
+    content = """
+import pytest
+@pytest.fixture
+def target(): raise AssertionError
+def test_here(): pass
+def test_there(target): pass
+@pytest.mark.needs("cluster")
+def test_there_too(): raise AssertionError
+@pytest.mark.needs("helm")
+def test_chart(): raise AssertionError
+"""
+    add(project, "contract/test_one.py", content)
+    said = run(project, cluster="")
+    assert "2 failed, 1 passed" in said
+    assert "FAILED tests/contract::needs the local cluster - run `make cluster` (2 tests did not run)" in said
+    assert "FAILED tests/contract::needs helm - run `make cluster`" in said
+
+
+def test_a_cluster_that_was_not_made_here_is_refused_in_one_line(project: pathlib.Path) -> None:
+    add(project, "cluster/test_one.py", TWO_TESTS)
+    said = run(project, cluster="", kubeconfig="/etc/production")
+    assert "1 failed" in said
+    assert "KUBECONFIG=/etc/production was not made by hack/localcluster" in said
