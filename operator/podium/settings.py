@@ -2,9 +2,11 @@
 
 import collections.abc
 import dataclasses
+import re
 
 LEASE_NAME = "podium-operator"
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+_DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +35,12 @@ class Settings:
     """PODIUM_LOG_LEVEL: one of LOG_LEVELS."""
     lease_name: str = LEASE_NAME
     """PODIUM_LEASE_NAME: the processes of one installation share it, those of another have their own."""
+    cluster: str = ""
+    """PODIUM_CLUSTER: name of this cluster, kept in registries with what its ModelAliases hold there; empty: none.
+
+    Operators of several clusters that share a registry need names of their own: each lets go of what is held under its
+    name alone.
+    """
 
     @property
     def default_registry(self) -> str:
@@ -59,11 +67,20 @@ def from_environment(env: collections.abc.Mapping[str, str]) -> Settings:
         resync_seconds=float(whole_number(env, "PODIUM_RESYNC_SECONDS", 600)),
         log_level=log_level(env.get("PODIUM_LOG_LEVEL") or "INFO"),
         lease_name=env.get("PODIUM_LEASE_NAME") or LEASE_NAME,
+        cluster=_cluster(env.get("PODIUM_CLUSTER", "")),
     )
 
 
 def _names(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+
+
+def _cluster(text: str) -> str:
+    if text and (len(text) > 63 or not _DNS_LABEL.fullmatch(text)):
+        raise ValueError(
+            f"PODIUM_CLUSTER is {text!r}: write at most 63 lower-case letters, digits and dashes, such as east-1"
+        )
+    return text
 
 
 def log_level(text: str) -> str:

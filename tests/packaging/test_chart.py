@@ -136,6 +136,13 @@ def test_namespaces_reach_the_operator() -> None:
     assert chosen.registry_namespaces == ("models",)
 
 
+def test_the_name_of_the_cluster_reaches_the_operator_and_is_empty_by_default() -> None:
+    for arguments, cluster in (((), ""), (("--set", "cluster=east-1"), "east-1")):
+        variables = operator(helm.template(*arguments))["spec"]["template"]["spec"]["containers"][0]["env"]
+        chosen = settings.from_environment({each["name"]: each.get("value", "x") for each in variables})
+        assert chosen.cluster == cluster
+
+
 def test_an_install_for_named_namespaces_has_roles_there_and_nothing_cluster_wide() -> None:
     objects = helm.template(*NAMESPACED)
     assert not of_kind(objects, "ClusterRole", "ClusterRoleBinding")
@@ -249,6 +256,7 @@ def test_the_default_images_are_of_the_charts_own_version() -> None:
         pytest.param("replicas=0", "replicas", id="no replica"),
         pytest.param("workers=many", "workers", id="a word for a number"),
         pytest.param("logLevel=LOUD", "logLevel", id="a level that does not exist"),
+        pytest.param("cluster=East 1", "cluster", id="a cluster's name that cannot be"),
         pytest.param("watchNamespaces={Team A}", "watchNamespaces/0", id="a namespace that cannot exist"),
         pytest.param("registry.namespace=models", "namespace", id="a name in the singular"),
         pytest.param("networkPolicy.enabled=maybe", "networkPolicy/enabled", id="neither true nor false"),

@@ -36,12 +36,13 @@ def test_everything_can_be_set() -> None:
             "PODIUM_RESYNC_SECONDS": "60",
             "PODIUM_LOG_LEVEL": "debug",
             "PODIUM_LEASE_NAME": "other-podium-operator",
+            "PODIUM_CLUSTER": "east-1",
         }
     )
     assert (found.registry_namespaces, found.default_registry) == (("models", "other"), "models")
     assert found.watch_namespaces == ("a", "b")
     assert (found.workers, found.http_port, found.resync_seconds, found.log_level) == (8, 9000, 60.0, "DEBUG")
-    assert found.lease_name == "other-podium-operator"
+    assert (found.lease_name, found.cluster) == ("other-podium-operator", "east-1")
 
 
 @pytest.mark.parametrize(
@@ -64,6 +65,11 @@ def test_everything_can_be_set() -> None:
             {"PODIUM_LOG_LEVEL": "loud"},
             "PODIUM_LOG_LEVEL is 'loud': write one of DEBUG, INFO, WARNING, ERROR",
             id="no level",
+        ),
+        pytest.param(
+            {"PODIUM_CLUSTER": "East 1"},
+            "PODIUM_CLUSTER is 'East 1': write at most 63 lower-case letters, digits and dashes, such as east-1",
+            id="no name of a cluster",
         ),
     ],
 )

@@ -7,7 +7,7 @@ import logging
 
 from podium import errors, names
 from podium.api import conditions, model_alias
-from podium.engine import observe, ownership, registries
+from podium.engine import observe, ownership
 from podium.kube import applier, client, events, resources
 from podium.manifest import Manifest
 from podium.registry import store as stores
@@ -93,7 +93,7 @@ class Executor:
         if after != before:
             await self._write_status(kind, metadata, status | {"conditions": list(after.values())})
 
-    async def release(self, registry: str, model_uid: str, holder: registries.Holder) -> None:
+    async def release(self, registry: str, model_uid: str, holder: entities.Holder) -> None:
         """Drop the claim and the pins of a ModelAlias object, unless the API server still has it. Raises KubeError."""
         self._assert_leading()
         if not await self._is_there(holder):
@@ -112,7 +112,7 @@ class Executor:
             await asyncio.to_thread(self._registries[registry].put_policy, policy)
             _log.info("registry %s: the policy of %s is written", registry, model_uid)
 
-    async def _is_there(self, holder: registries.Holder) -> bool:
+    async def _is_there(self, holder: entities.Holder) -> bool:
         """Ask the API server whether it has the ModelAlias object, and take it in."""
         try:
             found = await self._api.get(resources.MODEL_ALIASES, holder.namespace, holder.name)
@@ -210,16 +210,17 @@ class Executor:
         """Runs in a thread: the registry is synchronous."""
         self._assert_leading()
         registry = self._registries[self._observer.registry_namespace(world.spec.registry.namespace)]
-        me = (world.metadata["uid"], world.metadata["namespace"], world.metadata["name"])
-        by_us = entities.Actor(user=f"ModelAlias {me[1]}/{me[2]}", via="operator", verified=True)
+        mine = self._observer.registries.pin_of(world.metadata)
+        by_us = entities.Actor(user=entities.describe_holder(mine), via="operator", verified=True)
         match action:
             case actions.RecordServing(model_uid=uid, versions=served):
-                registry.record_serving(uid, entities.ServingClaim(*me, versions=served))
+                claim = entities.ServingClaim(mine.uid, mine.namespace, mine.name, served, mine.cluster)
+                registry.record_serving(uid, claim)
             case actions.WriteAlias(model_uid=uid, version=number, evidence=evidence):
                 guard = None if evidence is None else lambda *_: evidence
-                registry.pin_alias(uid, world.spec.alias, number, entities.Pin(*me), by_us, guard=guard)
+                registry.pin_alias(uid, world.spec.alias, number, mine, by_us, guard=guard)
             case actions.ReleasePin(model_uid=uid):
-                registry.unpin_alias(uid, world.spec.alias, me[0])
+                registry.unpin_alias(uid, world.spec.alias, mine.uid)
 
     def _assert_leading(self) -> None:
         if not self._is_leader():

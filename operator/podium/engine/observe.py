@@ -45,7 +45,9 @@ class Observer:
         self._namespaces: tuple[str | None, ...] = settings.watch_namespaces or (None,)
         self._images = pod.Images(puller=settings.puller_image, server=settings.server_image)
         self.kinds = kinds.Kinds(settings.default_registry)
-        self.registries = registries.Registries(settings.registry_namespaces, self.kinds, settings.watch_namespaces)
+        self.registries = registries.Registries(
+            settings.registry_namespaces, self.kinds, settings.watch_namespaces, settings.cluster
+        )
         self._pods = groups.Groups[pods.Pod](lambda extract: extract.model_version)
         self._slices = groups.Groups[extracts.Slice](lambda extract: extract.service)
         self._frozen = groups.Groups[extracts.Child](lambda child: child.owner[1] if child.owner else "")
@@ -253,7 +255,8 @@ class Observer:
             return None
         spec = model_alias.ModelAliasSpec.model_validate(obj["spec"])
         registry = self.registry_namespace(spec.registry.namespace)
-        answer = alias_lookup.ask(self.registries.get(registry), registry, obj["metadata"]["uid"], spec)
+        mine = self.registries.pin_of(obj["metadata"])
+        answer = alias_lookup.ask(self.registries.get(registry), registry, mine, spec)
         return worlds.World(
             metadata=obj["metadata"],
             spec=spec,

@@ -1,6 +1,8 @@
 """The registries as their watches show them, and what of them is to be brought in line with the ModelAliases.
 
-Stale are claims and pins of ModelAliases that are no more; due is a policy that does not say what spec.gates say.
+Stale are claims and pins of ModelAliases that are no more; due is a policy that does not say what spec.gates say. What
+ModelAliases of other clusters hold in the same registry is theirs: it is never stale here, for our API server knows
+nothing of them.
 """
 
 import collections.abc
@@ -14,8 +16,6 @@ from podium.registry.model import entities
 from podium.registry.storage import backend, policies
 from podium.rollout import lookup, projection
 
-Holder = entities.ServingClaim | entities.Pin
-
 
 class Registries:
     """One catalog for each registry namespace."""
@@ -25,10 +25,11 @@ class Registries:
         namespaces: collections.abc.Iterable[str],
         known: kinds.Kinds,
         watched: collections.abc.Collection[str],
+        cluster: str = "",
     ) -> None:
-        """`watched`: the namespaces whose ModelAliases are ours to judge; none means all."""
+        """`watched`: the namespaces whose ModelAliases are ours to judge; none means all. `cluster`: our name."""
         self._catalogs = {namespace: catalog.Catalog() for namespace in namespaces}
-        self._kinds, self._watched = known, watched
+        self._kinds, self._watched, self._cluster = known, watched, cluster
 
     def get(self, namespace: str) -> catalog.Catalog | None:
         """The catalog of a registry; None where the operator does not serve it."""
@@ -40,7 +41,11 @@ class Registries:
         touched = seen.put(record) if record else seen.remove(name)
         return [head for uid in touched if (head := seen.model(uid))], len(touched)
 
-    def stale_claims(self) -> list[tuple[str, str, Holder]]:
+    def pin_of(self, metadata: Manifest) -> entities.Pin:
+        """How the registries name the ModelAlias that has this metadata."""
+        return projection.pin_of(metadata, self._cluster)
+
+    def stale_claims(self) -> list[tuple[str, str, entities.Holder]]:
         """Registry namespace, model uid and holder of the claims and pins whose ModelAlias is no more."""
         return [
             (namespace, head.uid, holder)
@@ -49,9 +54,9 @@ class Registries:
             for holder in self.stale(head)
         ]
 
-    def stale(self, head: entities.Head) -> list[Holder]:
+    def stale(self, head: entities.Head) -> list[entities.Holder]:
         """The holders of one model whose ModelAlias is no more."""
-        holders: list[Holder] = [*head.serving.values(), *head.pins.values()]
+        holders: list[entities.Holder] = [*head.serving.values(), *head.pins.values()]
         return list(filter(self._is_stale, holders))
 
     def uid_of(self, namespace: str, model: str) -> str | None:
@@ -70,7 +75,7 @@ class Registries:
             return None
         known = registry.policy(model_uid)
         owners = filter(self._acts, self._kinds.gated(namespace, head.name))
-        wanted = projection.policy(model_uid, known, owners, self._is_foreign)
+        wanted = projection.policy(model_uid, known, owners, self._is_foreign, self._cluster)
         return None if wanted == known and head.policy == policies.digest(wanted) else wanted
 
     def due_policies(self) -> list[tuple[str, str]]:
@@ -92,13 +97,20 @@ class Registries:
         rivals = [each for each in self._kinds.rivals(alias) if each[0][0] == "alias"]
         return lookup.conflict(alias, rivals) is None
 
-    def _is_foreign(self, holder: Holder) -> bool:
-        """Whether a ModelAlias is in a namespace that this operator does not watch, and so another's to judge."""
-        return bool(self._watched) and holder.namespace not in self._watched
+    def _is_foreign(self, holder: entities.Holder) -> bool:
+        """Whether it is another operator's to judge: of another cluster, or of a namespace that we do not watch.
 
-    def _is_stale(self, holder: Holder) -> bool:
-        if self._is_foreign(holder):
+        A ModelAlias that we know is ours, also if it was recorded while our cluster had another name.
+        """
+        if self._is_known(holder):
             return False
+        return holder.cluster != self._cluster or (bool(self._watched) and holder.namespace not in self._watched)
+
+    def _is_stale(self, holder: entities.Holder) -> bool:
+        return not self._is_foreign(holder) and not self._is_known(holder)
+
+    def _is_known(self, holder: entities.Holder) -> bool:
+        """Whether the watches show this very ModelAlias object."""
         key: resources.Key = (holder.namespace, holder.name)
         found = self._kinds.get(names.MODEL_ALIAS_KIND, key)
-        return found is None or found["metadata"]["uid"] != holder.uid
+        return found is not None and found["metadata"]["uid"] == holder.uid

@@ -19,7 +19,7 @@ def refusal(
 ) -> str:
     """One line for the whole, and one for each gate that fails; `owner`: the ModelAlias that the gates come from."""
     failed = [result for result in results if not result.passed]
-    source = f" (ModelAlias {owner.namespace}/{owner.name}, spec.gates)" if owner else ""
+    source = f" ({entities.describe_holder(owner)}, spec.gates)" if owner else ""
     whole = f"version {version} of {head_name!r} may not have alias {alias!r}: it fails {len(failed)} of "
     return "\n".join(
         [

@@ -129,8 +129,8 @@ def _lack(head: entities.Head, owner: entities.Pin | None) -> Lack | None:
         )
     if owner:
         return Lack(
-            f"not recorded, because the store asks for the gates of ModelAlias {owner.namespace}/{owner.name}, the "
-            "older one",
+            f"not recorded, because the store asks for the gates of {entities.describe_holder(owner)}, which came "
+            "first",
             "Add this gate there and set the alias again, or remove it here",
         )
     return None

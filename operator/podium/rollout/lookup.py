@@ -24,22 +24,28 @@ class Answer:
     is_pin_known: bool = False
 
 
-def ask(catalog: catalogs.Catalog | None, registry: str, uid: str, spec: model_alias.ModelAliasSpec) -> Answer:
-    """The registry's answer for the ModelAlias object with this uid."""
+def ask(
+    catalog: catalogs.Catalog | None, registry: str, mine: entities.Pin, spec: model_alias.ModelAliasSpec
+) -> Answer:
+    """The registry's answer for a ModelAlias object; `mine` is how the registry names it.
+
+    A claim or a pin that it holds under another name of its cluster counts as unknown, so that it is written anew.
+    """
     if catalog is None:
         return Answer(lookup.not_served(registry))
     try:
         head = catalog.find(spec.model)
     except errors.RegistryError as error:
         return Answer(lookup.problem(error, registry))
-    claim, pin = head.serving.get(uid), head.pins.get(spec.alias)
-    known = frozenset(claim.versions) if claim else frozenset[int]()
-    is_mine = pin is not None and pin.uid == uid
+    claim, pin = head.serving.get(mine.uid), head.pins.get(spec.alias)
+    known = frozenset(claim.versions) if claim and claim.cluster == mine.cluster else frozenset[int]()
+    is_mine = pin is not None and pin.uid == mine.uid
     try:
-        desire = _desire(catalog, head, uid, spec, None if is_mine else pin)
+        desire = _desire(catalog, head, mine.uid, spec, None if is_mine else pin)
     except errors.RegistryError as error:
         desire = lookup.problem(error, registry)
-    return Answer(desire, head.uid, known, head.aliases.get(spec.alias), is_mine)
+    is_pin_known = is_mine and (spec.version is None or pin == mine)
+    return Answer(desire, head.uid, known, head.aliases.get(spec.alias), is_pin_known)
 
 
 def _desire(
@@ -53,7 +59,7 @@ def _desire(
     if rival and spec.version is not None:
         return worlds.Problem(
             names.ALIAS_OWNED_ELSEWHERE,
-            f"ModelAlias {rival.namespace}/{rival.name} pins alias {spec.alias!r} of {spec.model!r} already: remove "
+            f"{entities.describe_holder(rival)} pins alias {spec.alias!r} of {spec.model!r} already: remove "
             "spec.version here to follow it, or there to let this one pin it",
         )
     number = spec.version or catalog.designated(head, spec.alias)

@@ -20,25 +20,26 @@ def policy(
     known: entities.Policy | None,
     owners: collections.abc.Iterable[Manifest],
     is_foreign: collections.abc.Callable[[entities.Pin], bool],
+    cluster: str = "",
 ) -> entities.Policy:
     """What the model's policy is to be.
 
     `known` is the policy as it stands (None: it does not parse), `owners` are the ModelAliases with gates. The entry of
     a foreign one, which another operator looks after, stays; so does the one of an owner whose gates cannot be read.
+    `cluster` is the name of the cluster that the owners are in.
     """
     before = known.gates if known else {}
     out: dict[str, Entry] = {alias: entry for alias, entry in before.items() if is_foreign(entry[0])}
     for owner in sorted(owners, key=lambda each: (each["metadata"]["creationTimestamp"], each["metadata"]["uid"])):
-        alias, pin = owner["spec"]["alias"], pin_of(owner)
+        alias, pin = owner["spec"]["alias"], pin_of(owner["metadata"], cluster)
         if alias not in out and (entry := _entry(owner, pin, before.get(alias))):
             out[alias] = entry
     return entities.Policy(model_uid, out)
 
 
-def pin_of(owner: Manifest) -> entities.Pin:
-    """How the registry names a ModelAlias."""
-    metadata = owner["metadata"]
-    return entities.Pin(metadata["uid"], metadata["namespace"], metadata["name"])
+def pin_of(metadata: Manifest, cluster: str) -> entities.Pin:
+    """How the registry names the ModelAlias of this cluster that has this metadata."""
+    return entities.Pin(metadata["uid"], metadata["namespace"], metadata["name"], cluster)
 
 
 def _entry(owner: Manifest, pin: entities.Pin, before: Entry | None) -> Entry | None:

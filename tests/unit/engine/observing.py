@@ -17,14 +17,23 @@ KINDS = (keys.CLAIM, keys.HEAD, keys.VERSION, keys.POLICY)
 class Seen:
     """An observer that is shown a registry and ModelAliases."""
 
-    def __init__(self, watched: tuple[str, ...] = (), api: object = None) -> None:
-        chosen = settings.Settings(REGISTRY, "one", "puller", "server", (REGISTRY,), watched)
+    def __init__(
+        self,
+        watched: tuple[str, ...] = (),
+        api: object = None,
+        cluster: str = "",
+        records: memory.MemoryBackend | None = None,
+    ) -> None:
+        """`records`: a registry of another one, which this operator shares."""
+        chosen = settings.Settings(REGISTRY, "one", "puller", "server", (REGISTRY,), watched, cluster=cluster)
         self.keys: list[observe.WorkKey] = []
         self.observer = observe.Observer(typing.cast(client.Client, api), chosen, self.keys.append)
-        self.backend = memory.MemoryBackend()
+        self.backend = memory.MemoryBackend() if records is None else records
         self.registry = store.Registry(self.backend)
-        self.head = self.registry.create_model("iris")
-        self.registry.create_version("iris", source="s3://bucket/iris/1")
+        if records is None:
+            self.registry.create_model("iris")
+            self.registry.create_version("iris", source="s3://bucket/iris/1")
+        self.head = self.registry.get_model("iris")
         self._version = 0
         self._created: dict[str, str] = {}
         self._shown: set[str] = set()

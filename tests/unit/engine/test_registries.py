@@ -9,7 +9,9 @@ from podium import errors
 from podium.engine import execute, observe
 from podium.kube import client, events, resources
 from podium.registry.model import entities
-from podium.registry.storage import backend, codec, keys
+from podium.registry.storage import backend, codec, keys, memory
+from podium.rollout import actions
+from podium.rollout import world as worlds
 from tests.unit.engine.observing import KEY, REGISTRY, Seen
 
 MANUAL = {"approval": "Manual"}
@@ -34,14 +36,17 @@ class Server:
 class Site:
     """An operator's view of one registry and ModelAliases, and what it writes there."""
 
-    def __init__(self, watched: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, watched: tuple[str, ...] = (), cluster: str = "", records: memory.MemoryBackend | None = None
+    ) -> None:
         self.server = Server()
-        self.seen = Seen(watched, self.server)
+        self.seen = Seen(watched, self.server, cluster, records)
         api = typing.cast(client.Client, self.server)
         registry = {REGISTRY: self.seen.registry}
         self.executor = execute.Executor(
             api, self.seen.observer, registry, events.Recorder(api), lambda: True, lambda _: None
         )
+        self.cluster = cluster
         self.seen.is_synced()
         self.seen.show_registry()
         self.seen.keys.clear()
@@ -55,6 +60,33 @@ class Site:
     def delete(self, name: str = KEY[1]) -> None:
         """Somebody deletes it."""
         self.seen.observer.forget(self.server.aliases.pop((KEY[0], name)))
+
+    async def serve(self, **spec: typing.Any) -> None:
+        """The ModelAlias is applied, and its rollout tells the registry that it serves version 1 and pins it."""
+        self.apply(f"uid-{self.cluster}", version=1, **spec)
+        self.seen.show_registry()
+        world = self.seen.observer.alias_world(KEY)
+        assert world is not None
+        uid = self.seen.head.uid
+        await self.executor.carry_out(
+            world, actions.Plan((actions.RecordServing(uid, (1,)), actions.WriteAlias(uid, 1, None)))
+        )
+        await self.settle()
+
+    def holders(self) -> set[str]:
+        """The clusters of all who hold something of the model."""
+        head = self.seen.registry.get_model("iris")
+        gated = (owner for owner, _ in self.seen.registry.policy(head).gates.values())
+        return {holder.cluster for holder in (*head.serving.values(), *head.pins.values(), *gated)}
+
+    async def release_stale(self) -> None:
+        """What reconciling does with holders that are no more."""
+        self.seen.show_registry()
+        for registry, uid, holder in self.seen.observer.registries.stale_claims():
+            await self.executor.release(registry, uid, holder)
+        for registry, uid in self.seen.observer.registries.due_policies():
+            await self.executor.project(registry, uid)
+        self.seen.show_registry()
 
     def policy(self) -> dict[str, tuple[str, entities.Gates]]:
         """By alias, the name of the ModelAlias and its gates, as stored."""
@@ -180,3 +212,64 @@ async def test_a_model_that_got_another_name_loses_the_gates_of_the_old_one(site
     site.seen.show_registry()
     await site.settle()
     assert site.policy() == {}
+
+
+@pytest.mark.parametrize("other", ["west", ""], ids=["both clusters have names", "only one cluster has a name"])
+async def test_an_operator_leaves_alone_what_another_cluster_holds_in_a_registry_that_both_share(other: str) -> None:
+    east = Site(cluster="east")
+    theirs = Site(cluster=other, records=east.seen.backend)
+    await east.serve(gates=MANUAL)
+    assert east.holders() == {"east"}
+    before = east.seen.backend.list({})
+    await theirs.release_stale()
+    assert (theirs.seen.stale(), theirs.server.gets) == ([], 0), "their API server knows nothing of it"
+    assert east.seen.backend.list({}) == before
+    theirs.apply(f"uid-{other}", gates={"tags": {"stage": "qa"}})  # of the same namespace and name, for the same alias
+    await theirs.release_stale()
+    assert east.seen.backend.list({}) == before
+    east.delete()
+    await theirs.release_stale()
+    assert east.holders() == {"east"}
+    await east.release_stale()
+    assert east.holders() == set()
+    await theirs.release_stale()
+    assert theirs.holders() == {other}
+
+
+async def test_what_a_cluster_holds_keeps_its_versions_and_aliases_and_its_name_is_told() -> None:
+    east = Site(cluster="east")
+    west = Site(cluster="west", records=east.seen.backend)
+    await east.serve(gates=MANUAL)
+    for refused in (
+        lambda: west.seen.registry.delete_version("iris", 1),
+        lambda: west.seen.registry.delete_alias("iris", "champion"),
+        lambda: west.seen.registry.rename_model("iris", "lily"),
+    ):
+        with pytest.raises(errors.InUse, match="ModelAlias models/champion in cluster east"):
+            refused()
+    assert west.seen.registry.history("iris")[-1].actor.user == "ModelAlias models/champion in cluster east"
+    west.apply("uid-west", version=1)
+    west.seen.show_registry()
+    world = west.seen.observer.alias_world(KEY)
+    assert isinstance(world and world.desire, worlds.Problem)
+    assert "ModelAlias models/champion in cluster east pins alias 'champion'" in world.desire.message
+
+
+async def test_a_cluster_that_gets_another_name_takes_over_what_its_modelaliases_hold() -> None:
+    unnamed = Site()
+    await unnamed.serve(gates=MANUAL)
+    assert unnamed.holders() == {""}
+    named = Site(cluster="east", records=unnamed.seen.backend)
+    named.apply("uid-", version=1, gates=MANUAL)
+    await named.release_stale()
+    assert named.holders() == {"", "east"}, "the gates at once, the rest when the rollout is looked at"
+    world = named.seen.observer.alias_world(KEY)
+    assert world is not None
+    assert (world.claimed, world.is_pin_known) == (frozenset(), False)
+    uid = named.seen.head.uid
+    plan = actions.Plan((actions.RecordServing(uid, (1,)), actions.WriteAlias(uid, 1, None)))
+    await named.executor.carry_out(world, plan)
+    assert named.holders() == {"east"}
+    named.delete()
+    await named.release_stale()
+    assert named.holders() == set()

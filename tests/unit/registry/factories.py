@@ -38,6 +38,8 @@ EVIDENCE = st.builds(
 APPROVALS = st.lists(
     st.builds(entities.Approval, st.sampled_from(["approved", "rejected"]), TIMES, ACTORS, ANY_TEXT), max_size=2
 ).map(tuple)
+CLUSTERS = st.just("") | ANY_TEXT
+PINS = st.builds(entities.Pin, ANY_TEXT, ANY_TEXT, ANY_TEXT, CLUSTERS)
 DIGESTS = st.from_regex(r"sha256:[0-9a-f]{64}", fullmatch=True)
 WRITES = st.lists(st.from_regex(r"[0-9a-f]{10}", fullmatch=True), max_size=4).map(tuple)
 
@@ -113,6 +115,7 @@ def heads(draw: st.DrawFn) -> entities.Head:
                 ANY_TEXT,
                 ANY_TEXT,
                 st.lists(NUMBERS, min_size=1, max_size=3).map(tuple),
+                CLUSTERS,
             ),
             max_size=3,
         )
@@ -128,7 +131,7 @@ def heads(draw: st.DrawFn) -> entities.Head:
         updated_ms=draw(TIMES),
         serving={claim.uid: claim for claim in claims},
         policy=draw(st.sampled_from(["", "a2b3c4d5e6f7g2h3"])),
-        pins=draw(st.dictionaries(ALIASES, st.builds(entities.Pin, ANY_TEXT, ANY_TEXT, ANY_TEXT), max_size=3)),
+        pins=draw(st.dictionaries(ALIASES, PINS, max_size=3)),
         history=history,
         history_total=history[-1].sequence if history else draw(st.integers(0, 10)),
         archives=draw(st.integers(0, 5)),
@@ -197,8 +200,7 @@ GATES = st.builds(
 
 def policies() -> st.SearchStrategy[entities.Policy]:
     """Policies of all shapes."""
-    owners = st.builds(entities.Pin, ANY_TEXT, ANY_TEXT, ANY_TEXT)
-    gates = st.dictionaries(ALIASES, st.tuples(owners, GATES), max_size=3)
+    gates = st.dictionaries(ALIASES, st.tuples(PINS, GATES), max_size=3)
     return st.builds(entities.Policy, st.just(UID), gates)
 
 

@@ -14,6 +14,7 @@ from podium.rollout import world as worlds
 from tests.unit.rollout import simulator
 
 ME = "uid-of-mine"
+MINE = entities.Pin(ME, "models", "mine")
 PIN = entities.Pin("another-uid", "models", "another")
 
 
@@ -21,6 +22,8 @@ class Registry:
     """A registry in memory, and the catalog that a watch of it would make."""
 
     def __init__(self) -> None:
+        self.mine = MINE
+        """The ModelAlias that asks."""
         self.records = memory.MemoryBackend()
         self.store = store.Registry(self.records)
         self.store.create_model("iris")
@@ -32,7 +35,7 @@ class Registry:
         for kind in (keys.CLAIM, keys.HEAD, keys.VERSION, keys.ARCHIVE, keys.POLICY):
             for record in self.records.list(keys.of_kind(kind)):
                 seen.put(record)
-        return lookup.ask(seen, "models", ME, simulator.spec(**spec))
+        return lookup.ask(seen, "models", self.mine, simulator.spec(**spec))
 
 
 @pytest.fixture
@@ -84,7 +87,7 @@ def test_an_artifact_that_is_not_on_s3_is_refused_with_what_to_do(registry: Regi
 
 
 def test_a_registry_that_is_not_served_is_named(registry: Registry) -> None:
-    said = problem(lookup.ask(None, "elsewhere", ME, simulator.spec()))
+    said = problem(lookup.ask(None, "elsewhere", MINE, simulator.spec()))
     assert said.reason == names.REGISTRY_NOT_SERVED
     assert "'elsewhere'" in said.message
 
@@ -98,10 +101,28 @@ def test_a_pin_of_another_object_stops_a_second_pin_but_no_follower(registry: Re
 def test_claims_and_pins_of_this_object_are_known(registry: Registry) -> None:
     uid = registry.store.get_model("iris").uid
     registry.store.record_serving(uid, entities.ServingClaim(ME, "models", "mine", (1,)))
-    registry.store.pin_alias(uid, "champion", 1, entities.Pin(ME, "models", "mine"))
+    registry.store.pin_alias(uid, "champion", 1, MINE)
     answer = registry.ask(version=1)
     assert answer.claimed == {1}
     assert answer.is_pin_known
+
+
+def test_what_this_object_holds_under_another_name_of_its_cluster_is_to_be_written_anew(registry: Registry) -> None:
+    uid = registry.store.get_model("iris").uid
+    registry.store.record_serving(uid, entities.ServingClaim(ME, "models", "mine", (1,)))
+    registry.store.pin_alias(uid, "champion", 1, MINE)
+    registry.mine = dataclasses.replace(MINE, cluster="east")
+    answer = registry.ask(version=1)
+    assert (answer.claimed, answer.is_pin_known) == (frozenset(), False)
+    assert isinstance(answer.desire, worlds.Designation)
+    assert registry.ask().is_pin_known, "without spec.version it is still to be released"
+
+
+def test_a_pin_of_another_cluster_is_told_with_its_cluster(registry: Registry) -> None:
+    uid = registry.store.get_model("iris").uid
+    registry.store.pin_alias(uid, "champion", 1, dataclasses.replace(PIN, cluster="west"))
+    said = problem(registry.ask(version=1)).message
+    assert said.startswith("ModelAlias models/another in cluster west pins alias 'champion' of 'iris' already: ")
 
 
 def test_a_head_of_nonsense_is_told_with_the_key_at_fault(registry: Registry) -> None:

@@ -28,9 +28,9 @@ def gates(written: dict[str, Any]) -> entities.Gates:
 
 
 def project(
-    known: entities.Policy | None, *owners: dict[str, Any], foreign: str = ""
+    known: entities.Policy | None, *owners: dict[str, Any], foreign: str = "", cluster: str = ""
 ) -> dict[str, tuple[entities.Pin, entities.Gates]]:
-    return dict(projection.policy("iris-x", known, owners, lambda each: each.namespace == foreign).gates)
+    return dict(projection.policy("iris-x", known, owners, lambda each: each.namespace == foreign, cluster).gates)
 
 
 def test_each_alias_has_the_gates_of_its_modelalias() -> None:
@@ -53,6 +53,12 @@ def test_gates_of_a_namespace_that_another_operator_looks_after_stay_and_count_f
     entry = (entities.Pin("uid", "elsewhere", "theirs"), gates(MANUAL))
     known = entities.Policy("iris-x", {"champion": entry})
     assert project(known, owner("mine", TAGS), foreign="elsewhere") == {"champion": entry}
+
+
+def test_gates_are_those_of_a_modelalias_of_this_cluster() -> None:
+    assert project(NOTHING, owner("one", MANUAL), cluster="east") == {
+        "champion": (entities.Pin("uid-one", "models", "one", "east"), gates(MANUAL))
+    }
 
 
 @pytest.mark.parametrize("name", ["one", "another"])

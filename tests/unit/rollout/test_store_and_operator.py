@@ -61,7 +61,7 @@ def judged(records: memory.MemoryBackend, gates: Written) -> gating.Verdict:
         for record in records.list(keys.of_kind(kind)):
             seen.put(record)
     spec = simulator.spec(gates=gates)
-    answer = lookup.ask(seen, "models", "uid", spec)
+    answer = lookup.ask(seen, "models", entities.Pin("uid", "models", "iris"), spec)
     assert isinstance(answer.desire, worlds.Designation)
     assert answer.desire.facts is not None
     assert spec.gates is not None

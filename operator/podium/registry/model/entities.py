@@ -115,6 +115,8 @@ class ServingClaim:
     namespace: str
     name: str
     versions: tuple[int, ...]
+    cluster: str = ""
+    """Name of the cluster that the object is in, where several share a registry; else empty."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -124,6 +126,17 @@ class Pin:
     uid: str
     namespace: str
     name: str
+    cluster: str = ""
+    """As ServingClaim.cluster."""
+
+
+Holder = ServingClaim | Pin
+
+
+def describe_holder(holder: Holder) -> str:
+    """What people call it: ``ModelAlias models/iris``, or ``ModelAlias models/iris in cluster east``."""
+    where = f" in cluster {holder.cluster}" if holder.cluster else ""
+    return f"ModelAlias {holder.namespace}/{holder.name}{where}"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -79,11 +79,11 @@ def end_rename(head: Head, name: str) -> Head:
 
 def check_free_to_rename(head: Head) -> None:
     """Raises InUse with a ModelAlias that serves the model or pins one of its aliases: it names the model."""
-    holders: tuple[entities.ServingClaim | entities.Pin, ...] = (*head.serving.values(), *head.pins.values())
+    holders: tuple[entities.Holder, ...] = (*head.serving.values(), *head.pins.values())
     for holder in holders:
         raise errors.InUse(
-            f"{head.name!r} is used by ModelAlias {holder.namespace}/{holder.name}, which knows it by its name: "
-            "delete the ModelAlias first, and make one for the new name afterwards"
+            f"{head.name!r} is used by {entities.describe_holder(holder)}, which knows it by its name: delete the "
+            "ModelAlias first, and make one for the new name afterwards"
         )
 
 
@@ -166,8 +166,8 @@ def begin_deletion(head: Head, number: int, actor: entities.Actor, now_ms: int) 
     for claim in head.serving.values():
         if number in claim.versions:
             raise errors.InUse(
-                f"version {number} of {head.name!r} is served by ModelAlias {claim.namespace}/{claim.name}: move its "
-                "alias to another version, or delete the ModelAlias, and wait until it has let go"
+                f"version {number} of {head.name!r} is served by {entities.describe_holder(claim)}: move its alias to "
+                "another version, or delete the ModelAlias, and wait until it has let go"
             )
     changed = head
     for alias in sorted(head.aliases):
@@ -187,9 +187,7 @@ def delete(head: Head) -> Head:
     if head.is_deleted:
         return head
     for claim in head.serving.values():
-        raise errors.InUse(
-            f"{head.name!r} is served by ModelAlias {claim.namespace}/{claim.name}: delete the ModelAlias first"
-        )
+        raise errors.InUse(f"{head.name!r} is served by {entities.describe_holder(claim)}: delete the ModelAlias first")
     for alias in sorted(head.pins):
         _check_not_pinned(head, alias)
     return dataclasses.replace(head, is_deleted=True)
@@ -366,7 +364,7 @@ def _move(head: Head, alias: str, number: int | None, mover: Mover, reason: enti
 def _check_not_pinned(head: Head, alias: str) -> None:
     if pin := head.pins.get(alias):
         raise errors.InUse(
-            f"alias {alias!r} of {head.name!r} is owned by ModelAlias {pin.namespace}/{pin.name}, which sets it by "
+            f"alias {alias!r} of {head.name!r} is owned by {entities.describe_holder(pin)}, which sets it by "
             "spec.version: change spec.version there, or remove it to move the alias here"
         )
 

@@ -266,19 +266,38 @@ def _claim_to_json(claim: entities.ServingClaim) -> dict[str, Any]:
         "namespace": claim.namespace,
         "name": claim.name,
         "versions": list(claim.versions),
+        **_cluster_to_json(claim),
     }
 
 
 def _claim_from_json(fields: parsers.Fields) -> entities.ServingClaim:
     return entities.ServingClaim(
-        fields.text("uid"), fields.text("namespace"), fields.text("name"), fields.numbers("versions")
+        uid=fields.text("uid"),
+        namespace=fields.text("namespace"),
+        name=fields.text("name"),
+        versions=fields.numbers("versions"),
+        cluster=fields.optional_text("cluster"),
     )
 
 
 def _pin_to_json(alias: str, pin: entities.Pin) -> dict[str, Any]:
-    return {"alias": alias, "uid": pin.uid, "namespace": pin.namespace, "name": pin.name}
+    return {"alias": alias, **owner_to_json(pin)}
 
 
 def _pin_from_json(fields: parsers.Fields) -> tuple[str, entities.Pin]:
-    pin = entities.Pin(fields.text("uid"), fields.text("namespace"), fields.text("name"))
-    return fields.text("alias"), pin
+    return fields.text("alias"), owner_from_json(fields)
+
+
+def owner_to_json(pin: entities.Pin) -> dict[str, str]:
+    """The ModelAlias that owns an alias or its gates; the name of its cluster only where there is one."""
+    return {"uid": pin.uid, "namespace": pin.namespace, "name": pin.name, **_cluster_to_json(pin)}
+
+
+def owner_from_json(fields: parsers.Fields) -> entities.Pin:
+    """The inverse of owner_to_json. Raises ValueError."""
+    cluster = fields.optional_text("cluster")
+    return entities.Pin(fields.text("uid"), fields.text("namespace"), fields.text("name"), cluster)
+
+
+def _cluster_to_json(holder: entities.Holder) -> dict[str, str]:
+    return {"cluster": holder.cluster} if holder.cluster else {}

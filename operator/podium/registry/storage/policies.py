@@ -49,10 +49,10 @@ def check_ungated(policy: entities.Policy, head: entities.Head, aliases: Iterabl
     """Raises InUse for the first with gates: dropped, its next version would be compared with nothing."""
     for alias in aliases:
         if entry := policy.gates.get(alias):
-            owner, _ = entry
+            owner = entities.describe_holder(entry[0])
             raise errors.InUse(
-                f"alias {alias!r} of {head.name!r} has gates, from ModelAlias {owner.namespace}/{owner.name}, and "
-                "cannot be dropped: move it to another version, or delete the ModelAlias or its spec.gates first"
+                f"alias {alias!r} of {head.name!r} has gates, from {owner}, and cannot be dropped: move it to another "
+                "version, or delete the ModelAlias or its spec.gates first"
             )
 
 
@@ -84,9 +84,7 @@ def _is_written(records: backend.Backend, wanted: backend.Record, is_needed: boo
 def _to_json(alias: str, owner: entities.Pin, gates: entities.Gates) -> dict[str, Any]:
     return {
         "alias": alias,
-        "uid": owner.uid,
-        "namespace": owner.namespace,
-        "name": owner.name,
+        **codec.owner_to_json(owner),
         "metrics": [_metric_to_json(gate) for gate in gates.metrics],
         "tags": dict(sorted(gates.tags.items())),
         "approval": gates.approval,
@@ -103,8 +101,7 @@ def _metric_to_json(gate: entities.MetricGate) -> dict[str, Any]:
 def _from_json(fields: parsers.Fields) -> tuple[str, entities.Pin, entities.Gates]:
     approval: Any = fields.choice("approval", ("Automatic", "Manual"))
     metrics = tuple(_metric_from_json(each) for each in fields.objects("metrics"))
-    owner = entities.Pin(fields.text("uid"), fields.text("namespace"), fields.text("name"))
-    return fields.text("alias"), owner, entities.Gates(metrics, fields.texts("tags"), approval)
+    return fields.text("alias"), codec.owner_from_json(fields), entities.Gates(metrics, fields.texts("tags"), approval)
 
 
 def _metric_from_json(fields: parsers.Fields) -> entities.MetricGate:

@@ -56,6 +56,25 @@ def test_release_lets_go_of_claims_and_pins_and_leaves_the_alias() -> None:
     assert (after.serving, list(after.pins), after.aliases) == ({}, ["x"], {"champion": 1})
 
 
+@pytest.mark.parametrize("cluster", ["", "east"])
+def test_who_holds_what_is_in_the_way_is_named_with_its_cluster_if_that_has_a_name(cluster: str) -> None:
+    claim, pin = (dataclasses.replace(each, cluster=cluster) for each in (CLAIM, PIN))
+    told = "ModelAlias prod/iris in cluster east" if cluster else "ModelAlias prod/iris"
+    assert entities.describe_holder(claim) == entities.describe_holder(pin) == told
+    served, pinned = factories.head(serving={"u1": claim}), factories.head(pins={"champion": pin})
+    refusals = [
+        lambda: transitions.begin_deletion(served, 1, JOE, NOW),
+        lambda: transitions.begin_rename(served, "lily"),
+        lambda: transitions.delete(served),
+        lambda: transitions.begin_rename(pinned, "lily"),
+        lambda: transitions.set_alias(pinned, "champion", 2, MOVER),
+        lambda: transitions.delete(pinned),
+    ]
+    for refused in refusals:
+        with pytest.raises(errors.InUse, match=rf"by {told}\b(?! in cluster)"):
+            refused()
+
+
 def test_claimed_versions_are_sorted_and_none_removes_the_claim() -> None:
     head = transitions.record_serving(factories.head(), dataclasses.replace(CLAIM, versions=(3, 1, 3)))
     assert head.serving["u1"].versions == (1, 3)

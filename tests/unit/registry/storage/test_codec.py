@@ -70,6 +70,18 @@ def test_a_person_reads_aliases_numbers_and_history_line_by_line() -> None:
     }
 
 
+def test_a_cluster_without_a_name_has_no_field() -> None:
+    claim, pin = entities.ServingClaim("u", "n", "a", (1,)), entities.Pin("u", "n", "a")
+    for cluster, field in (("", ""), ("east", ', "cluster": "east"')):
+        head = factories.head(
+            serving={"u": dataclasses.replace(claim, cluster=cluster)},
+            pins={"champion": dataclasses.replace(pin, cluster=cluster)},
+        )
+        data = codec.encode_head(head).data
+        assert data["serving"] == '{"uid": "u", "namespace": "n", "name": "a", "versions": [1]' + field + "}\n"
+        assert data["pins"] == '{"alias": "champion", "uid": "u", "namespace": "n", "name": "a"' + field + "}\n"
+
+
 def test_an_empty_description_and_none_are_told_apart() -> None:
     empty, none = factories.head(description=""), factories.head(description=None)
     assert codec.encode_head(empty).data["description"] == '""'
@@ -102,6 +114,11 @@ HEAD_FAULTS: dict[str, tuple[str, str | None, str]] = {
         "serving",
         '{"uid": "u", "namespace": "n", "name": "a", "versions": [true]}\n',
         "line 1: versions",
+    ),
+    "a pin of cluster 1": (
+        "pins",
+        '{"alias": "a", "uid": "u", "namespace": "n", "name": "a", "cluster": 1}\n',
+        "line 1: cluster is not a string",
     ),
     "a pin without uid": ("pins", '{"alias": "a"}\n', "line 1: uid is not a string"),
     "a pin in a list": ("pins", "[]\n", "line 1 is not a JSON object"),
