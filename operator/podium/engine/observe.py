@@ -24,7 +24,7 @@ from podium.rollout import lookup as alias_lookup
 from podium.rollout import world as worlds
 from podium.settings import Settings
 from podium.workload import children as builders
-from podium.workload import intent, lookup, pod, pods, version
+from podium.workload import intent, lookup, pod, pods, replicas, version
 
 WorkKey = tuple[str, str, str]
 """Kind, namespace and name of an object to look at."""
@@ -237,6 +237,7 @@ class Observer:
         return version.World(
             metadata=obj["metadata"],
             spec=spec,
+            replicas=replicas.of_template(spec),
             status=obj.get("status", {}),
             source=source,
             frozen=self._frozen_template(key, spec, source),
@@ -260,6 +261,7 @@ class Observer:
         return worlds.World(
             metadata=obj["metadata"],
             spec=spec,
+            replicas=replicas.of_template(spec.template),
             status=model_alias.ModelAliasStatus.model_validate(obj.get("status", {})),
             desire=answer.desire,
             conflict=alias_lookup.conflict(obj, self.kinds.rivals(obj)),

@@ -77,7 +77,7 @@ def _enter(world: worlds.World, transition: Transition, phase: str) -> Transitio
 
 def _prepared(world: worlds.World, transition: Transition) -> Transition:
     new = world.revisions.get(transition.to.name)
-    if new is None or new.replicas != world.wanted_replicas or not new.is_ready or unsteady_seconds(world, new):
+    if new is None or not world.replicas.is_met(new.replicas) or not new.is_ready or unsteady_seconds(world, new):
         return transition
     old = world.revisions.get(transition.from_.name) if transition.from_ else None
     if old is None or not old.ready_pods or common.seconds(world.spec.rollout.overlap) == 0:

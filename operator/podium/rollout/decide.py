@@ -55,7 +55,7 @@ def _wanted_revision(world: worlds.World, wanted: Wanted, warm: frozenset[str]) 
     """The wanted revision, new or as it is to be: what somebody changed in it by hand is repaired."""
     if isinstance(wanted, worlds.Problem) or wanted.ref.name not in warm:
         return []
-    return [actions.Apply(desire.build_revision(world, wanted, world.wanted_replicas))]
+    return [actions.Apply(desire.build_revision(world, wanted, world.count_pods_for(wanted.ref.name)))]
 
 
 def _claim(world: worlds.World, now: progress.Progress, before_traffic: bool) -> list[actions.Action]:

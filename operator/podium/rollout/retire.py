@@ -54,7 +54,7 @@ def resized(
     for name, revision in sorted(world.revisions.items()):
         if isinstance(wanted, desire.Target) and name == wanted.ref.name and name in warm:
             continue
-        replicas = world.wanted_replicas if name in warm else 0
+        replicas = world.count_pods_for(name) if name in warm else 0
         is_due = replicas < revision.replicas
         if growing:
             is_due = replicas > revision.replicas or (replicas == revision.replicas and not _is_owned(world, revision))

@@ -76,13 +76,7 @@ def _ready(world: worlds.World, wanted: Wanted, now: progress.Progress, trouble:
         return Verdict(names.READY, False, wanted.reason, wanted.message)
     is_served = now.served == wanted.ref and not bluegreen.is_open(now.transition)
     revision = world.revisions.get(wanted.ref.name)
-    if (
-        is_served
-        and not world.refused
-        and revision
-        and revision.is_ready
-        and revision.replicas == world.wanted_replicas
-    ):
+    if is_served and not world.refused and revision and revision.is_ready and world.replicas.is_met(revision.replicas):
         return Verdict(names.READY, True, "Served", f"version {wanted.ref.version} is served")
     if trouble:
         return Verdict(names.READY, False, *trouble)
@@ -101,7 +95,7 @@ def _progressing(world: worlds.World, wanted: desire.Target, now: progress.Progr
         return current.phase, f"traffic moves to version {current.to.version}"
     revision = world.revisions.get(wanted.ref.name)
     ready = len(revision.ready_pods) if revision else 0
-    message = f"{ready} of {world.wanted_replicas} pods of version {wanted.ref.version} are ready"
+    message = f"{ready} of {world.count_pods_for(wanted.ref.name)} pods of version {wanted.ref.version} are ready"
     if revision and bluegreen.unsteady_seconds(world, revision):
         message += f"; traffic moves when they have been so for {bluegreen.STEADY_SECONDS:g} s, or for "
         message += f"{bluegreen.STEADY_AFTER_RESTART_SECONDS:g} s after a server was started again"

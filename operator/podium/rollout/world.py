@@ -8,7 +8,7 @@ from podium import names
 from podium.api import conditions, model_alias
 from podium.manifest import Manifest
 from podium.rollout import gating
-from podium.workload import children, version
+from podium.workload import replicas, version
 
 MOVING = ("Overlapping", "Switching")
 """The phases of a transition that has begun to move traffic, in order."""
@@ -52,8 +52,8 @@ class Revision:
 
     @property
     def replicas(self) -> int:
-        """Pods asked for."""
-        return int(self.manifest["spec"].get("replicas", 0))
+        """Pods asked for now."""
+        return replicas.count_asked(self.manifest["spec"])
 
     @property
     def is_ready(self) -> bool:
@@ -90,6 +90,8 @@ class World:
 
     metadata: Manifest
     spec: model_alias.ModelAliasSpec
+    replicas: replicas.Replicas
+    """How many pods a revision that receives traffic is to have."""
     status: model_alias.ModelAliasStatus
     desire: Designation | Problem
     conflict: Problem | None
@@ -124,10 +126,14 @@ class World:
         revision = self.revisions.get(ref.name)
         return revision.model_uid if revision and revision.model_uid else self.status.model_uid
 
-    @property
-    def wanted_replicas(self) -> int:
-        """Pods that the served revision is to have."""
-        return children.wanted_replicas(self.spec.template)
+    def count_pods_for(self, name: str) -> int:
+        """Pods that a revision with traffic, or about to have it, is to have.
+
+        Within a range one without pods begins with as many as the served one has: it takes over all of its traffic.
+        """
+        served = self.served.name if self.served else ""
+        live = (self.revisions[each].replicas for each in (name, served) if each in self.revisions)
+        return self.replicas.adjust(next(filter(None, live), 0))
 
     def elapsed(self, since: str) -> float:
         """Seconds since a time of the status."""

@@ -36,15 +36,15 @@ def build_frozen_template(owner: Manifest, intent: str, template: Manifest, revi
 
 
 def build_deployment(
-    owner: Manifest, intent: str, template: Manifest, spec: model_version.ModelVersionSpec
+    owner: Manifest, intent: str, template: Manifest, spec: model_version.ModelVersionSpec, replicas: int
 ) -> Manifest:
-    """The Deployment that runs the frozen pod template, verbatim, with the spec's number of pods."""
+    """The Deployment that runs the frozen pod template, verbatim, with this number of pods."""
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
         "metadata": _metadata(owner["name"], owner, names.MODEL_VERSION_KIND, {names.INTENT_ANNOTATION: intent}),
         "spec": {
-            "replicas": wanted_replicas(spec),
+            "replicas": replicas,
             "revisionHistoryLimit": 2,
             "progressDeadlineSeconds": patience_seconds(spec),
             "selector": {"matchLabels": labels.selector(owner["name"])},
@@ -116,8 +116,3 @@ def url(ingress: common.Ingress) -> str:
 def endpoint(namespace: str, name: str) -> str:
     """The address of a Service inside the cluster."""
     return f"http://{name}.{namespace}.svc"
-
-
-def wanted_replicas(spec: model_version.Template) -> int:
-    """The number of pods asked for; absent means DEFAULT_REPLICAS."""
-    return model_version.DEFAULT_REPLICAS if spec.replicas is None else spec.replicas

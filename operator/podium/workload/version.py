@@ -7,7 +7,7 @@ import datetime
 from podium import names
 from podium.api import conditions, model_version
 from podium.manifest import Manifest
-from podium.workload import children, intent, labels, pod, pods
+from podium.workload import children, intent, labels, pod, pods, replicas
 
 Verdict = conditions.Verdict
 
@@ -35,6 +35,8 @@ class World:
 
     metadata: Manifest
     spec: model_version.ModelVersionSpec
+    replicas: replicas.Replicas
+    """How many pods the spec asks for."""
     status: Manifest
     source: Source | Problem
     frozen: Manifest | None
@@ -113,7 +115,7 @@ def _children(world: World, source: Source) -> tuple[Manifest, ...]:
     template = world.frozen or pod.build_pod_template(owner["name"], alias, spec, source.uri, world.images)
     out = [
         children.build_frozen_template(owner, wanted_intent, template, owner["generation"]),
-        children.build_deployment(owner, wanted_intent, template, spec),
+        children.build_deployment(owner, wanted_intent, template, spec, _count_asked(world)),
         children.build_service(owner, names.MODEL_VERSION_KIND, labels.selector(owner["name"])),
     ]
     if world.frozen:  # a ControllerRevision's data is immutable, and its revision is that of its first day
@@ -195,20 +197,27 @@ class _Counts:
     complete: bool = False
 
 
+def _count_asked(world: World) -> int:
+    """The pods that the Deployment is to have: within a range those that it has, somebody else scales it."""
+    live = (world.deployment["spec"].get("replicas") or 0) if world.deployment else 0
+    return world.replicas.adjust(live)
+
+
 def _counts(world: World, source: Source | Problem) -> _Counts:
     deployment = world.deployment
     if deployment is None:
         return _Counts()
     status, metadata = deployment.get("status", {}), deployment["metadata"]
-    wanted = children.wanted_replicas(world.spec)
     total, ready = status.get("replicas", 0), status.get("readyReplicas", 0)
+    is_all_new = total == status.get("updatedReplicas", 0)
+    is_right_number = all(map(world.replicas.is_met, (deployment["spec"].get("replicas") or 0, total, ready)))
     return _Counts(
         total,
         ready,
         status.get("observedGeneration", 0) >= metadata["generation"]
         and metadata.get("annotations", {}).get(names.INTENT_ANNOTATION) == _current_intent(world, source)
-        and deployment["spec"].get("replicas") == wanted
-        and total == ready == status.get("updatedReplicas", 0) == wanted
+        and is_all_new
+        and is_right_number
         and world.refused is None
         and _changed_artifact(world) is None,
     )
@@ -270,11 +279,11 @@ def _image(world: World, template: Manifest | None) -> Manifest:
 
 
 def _progress(world: World, counts: _Counts) -> str:
-    return f"{counts.ready} of {children.wanted_replicas(world.spec)} pods are ready"
+    return f"{counts.ready} of {_count_asked(world)} pods are ready"
 
 
 def _ready_verdict(world: World, counts: _Counts, trouble: Problem | None) -> Verdict:
-    if counts.complete and children.wanted_replicas(world.spec) == 0:
+    if counts.complete and _count_asked(world) == 0:
         return Verdict(names.READY, True, names.SCALED_TO_ZERO, "no pods are asked for")
     if counts.complete:
         return Verdict(names.READY, True, names.PODS_READY, _progress(world, counts))

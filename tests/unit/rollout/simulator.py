@@ -9,6 +9,7 @@ from podium.api import model_alias
 from podium.registry.model import entities
 from podium.rollout import actions, decide, gating
 from podium.rollout import world as worlds
+from podium.workload import replicas
 
 START = datetime.datetime(2026, 11, 24, 10, tzinfo=datetime.UTC)
 
@@ -34,7 +35,7 @@ class Revision:
 
     @property
     def replicas(self) -> int:
-        return int(self.manifest["spec"]["replicas"])
+        return int(self.manifest["spec"].get("replicas", 3))
 
     @property
     def version(self) -> int:
@@ -63,6 +64,8 @@ class Cluster:
 
     def __init__(self, **fields: Any) -> None:
         self.spec = spec(**fields)
+        self.replicas: replicas.Replicas | None = None
+        """What is asked for instead of the number in spec.template."""
         self.metadata: dict[str, Any] = {
             "name": "champion",
             "namespace": "models",
@@ -132,6 +135,7 @@ class Cluster:
         return worlds.World(
             metadata=self.metadata,
             spec=self.spec,
+            replicas=self.replicas or replicas.of_template(self.spec.template),
             status=self.status,
             desire=self._known(),
             conflict=self.conflict,

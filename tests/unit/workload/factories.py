@@ -6,7 +6,7 @@ from typing import Any
 from podium import names
 from podium.api import model_version
 from podium.manifest import Manifest
-from podium.workload import children, intent, pod, pods, version
+from podium.workload import intent, pod, pods, replicas, version
 
 URI = "s3://artifacts/iris/1"
 SOURCE = version.Source(URI, model_uid="uid-of-iris", run_id="run-1")
@@ -25,7 +25,7 @@ def deployment(
     of: model_version.ModelVersionSpec, *, ready: int | None = None, uri: str = URI, **status: Any
 ) -> Manifest:
     """A Deployment that has what `of` asks for, with `ready` of its pods Ready (all, unless given)."""
-    wanted = children.wanted_replicas(of)
+    wanted = replicas.of_template(of).adjust(0)
     counts = {"replicas": wanted, "readyReplicas": wanted if ready is None else ready, "updatedReplicas": wanted}
     return {
         "metadata": {"generation": 1, "annotations": {names.INTENT_ANNOTATION: intent.intent_hash(of, uri)}},
@@ -53,7 +53,8 @@ def world(**fields: Any) -> version.World:
         "images": IMAGES,
         "now": NOW,
     }
-    return version.World(**(given | fields))
+    given |= fields
+    return version.World(**({"replicas": replicas.of_template(given["spec"])} | given))
 
 
 def serving(**fields: Any) -> version.World:

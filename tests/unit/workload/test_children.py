@@ -6,7 +6,7 @@ import pytest
 
 from podium import names
 from podium.api import common
-from podium.workload import children, labels
+from podium.workload import children, labels, version
 from tests.unit.workload import factories
 
 OWNER = factories.METADATA
@@ -17,14 +17,16 @@ def ingress(**fields: Any) -> common.Ingress:
 
 
 def test_three_pods_are_the_default_and_the_new_ones_come_before_the_old_ones_go() -> None:
-    spec = children.build_deployment(OWNER, "1-abc", {"spec": {}}, factories.spec())["spec"]
+    outcome = version.decide(factories.world())
+    spec = next(child for child in outcome.children if child["kind"] == "Deployment")["spec"]
     assert spec["replicas"] == 3
     assert spec["strategy"] == {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
     assert spec["selector"] == {"matchLabels": labels.selector("iris-v1")}
 
 
 def test_a_deployment_has_as_many_pods_as_asked_for_even_none() -> None:
-    built = children.build_deployment(OWNER, "1-abc", {"spec": {}}, factories.spec(replicas=0))
+    outcome = version.decide(factories.world(spec=factories.spec(replicas=0)))
+    built = next(child for child in outcome.children if child["kind"] == "Deployment")
     assert built["spec"]["replicas"] == 0
 
 
@@ -37,7 +39,7 @@ def test_a_deployment_has_as_many_pods_as_asked_for_even_none() -> None:
     ],
 )
 def test_pods_have_the_time_of_one_pull_and_one_load(fields: dict[str, Any], seconds: int) -> None:
-    built = children.build_deployment(OWNER, "1-abc", {"spec": {}}, factories.spec(**fields))
+    built = children.build_deployment(OWNER, "1-abc", {"spec": {}}, factories.spec(**fields), 3)
     assert built["spec"]["progressDeadlineSeconds"] == seconds
 
 
