@@ -38,6 +38,8 @@ Only adapters translate them: handlers to conditions, the MLflow plugin to Mlflo
 
 from typing import Literal
 
+from podium import names
+
 
 class PodiumError(Exception):
     """Base of every error that Podium raises on purpose."""
@@ -157,13 +159,9 @@ class KubeUnavailable(KubeError):
 
 
 class ServerFailed(PodiumError):
-    """The MLflow server that is mirrored or imported did not answer as it should.
+    """The MLflow server that is mirrored or imported did not answer as it should; `cause` says in which way."""
 
-    `cause` is one of Unreachable, TimedOut, Unauthorized, Forbidden, RateLimited, ServerError, Unreadable (no answer of
-    MLflow's), Inconsistent (it kept changing while it was read) and Empty (it lost everything at once).
-    """
-
-    def __init__(self, cause: str, message: str) -> None:
+    def __init__(self, cause: names.ServerFailure, message: str) -> None:
         super().__init__(message)
         self.cause = cause
 

@@ -194,6 +194,43 @@ class PullReason(enum.StrEnum):
     """A fault of the puller itself."""
 
 
+class ServerFailure(enum.StrEnum):
+    """Why an MLflow server could not be read: reason of the mirror's condition Ready, label `cause` of its metrics."""
+
+    UNREACHABLE = "Unreachable"
+    """No connection: the address, DNS, a firewall, or the server is down."""
+    TIMED_OUT = "TimedOut"
+    """No answer in time."""
+    UNAUTHORIZED = "Unauthorized"
+    """401: credentials are missing or wrong."""
+    FORBIDDEN = "Forbidden"
+    """403: the credentials may not read what was asked for."""
+    RATE_LIMITED = "RateLimited"
+    """429."""
+    SERVER_ERROR = "ServerError"
+    """5xx."""
+    UNREADABLE = "Unreadable"
+    """The answer is not one of MLflow's: a login page, or another program at this address."""
+    INCONSISTENT = "Inconsistent"
+    """A model changed each time while it was read."""
+    EMPTY = "Empty"
+    """The server shows no model at all, but some are mirrored."""
+    UNMEASURED = "Unmeasured"
+    """Metrics that an alias's gates ask for could not be read."""
+
+
+# Reasons of the mirror's conditions beside ServerFailure
+MIRRORED = "Mirrored"
+MODELS_UNEQUAL = "ModelsUnequal"
+"""Some models could not be made equal to the server's; the message names them."""
+MIRROR_STARTING = "Starting"
+"""The first pass is not done yet."""
+REGISTRY_FAILED = "RegistryFailed"
+"""The registry in the cluster could not be read or written."""
+ADDRESS_CHANGED = "AddressChanged"
+"""The registry is the mirror of a server with another address."""
+
+
 _LABEL_SAFE = re.compile(r"[^a-z0-9-]+")
 OBJECT_NAME_LIMIT = 63
 """Services and label values end here; every child name keeps below it."""

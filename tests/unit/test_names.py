@@ -55,4 +55,6 @@ def test_a_revision_of_the_longest_alias_and_the_highest_version_fits_a_service_
 
 
 def test_reasons_are_words_in_camel_case() -> None:
-    assert [reason for reason in names.PullReason if not re.fullmatch(r"[A-Z][A-Za-z0-9]+", reason)] == []
+    assert [
+        reason for reason in (*names.PullReason, *names.ServerFailure) if not re.fullmatch(r"[A-Z][A-Za-z0-9]+", reason)
+    ] == []

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from podium import errors
+from podium import errors, names
 from podium.kube import lease
 from podium.sync import board, mirror, status, telemetry
 
@@ -115,7 +115,7 @@ class Follower:
         try:
             await wall.claim(self.state.address, former_address)
         except (errors.Mirrored, errors.KubeError) as error:
-            cause = status.ADDRESS_CHANGED if isinstance(error, errors.Mirrored) else status.REGISTRY_FAILED
+            cause = names.ADDRESS_CHANGED if isinstance(error, errors.Mirrored) else names.REGISTRY_FAILED
             self._failed(cause, str(error))
             return False
         return True
@@ -134,7 +134,7 @@ class Follower:
         except errors.ServerFailed as error:
             self._failed(error.cause, str(error))
         except errors.RegistryError as error:
-            self._failed(status.REGISTRY_FAILED, str(error))
+            self._failed(names.REGISTRY_FAILED, str(error))
         finally:
             self._moved_on = None
 

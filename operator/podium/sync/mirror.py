@@ -9,7 +9,7 @@ import collections
 import dataclasses
 from collections.abc import Callable, Mapping
 
-from podium import errors
+from podium import errors, names
 from podium.registry import store
 from podium.registry.images import convergence
 from podium.registry.model import entities
@@ -29,7 +29,11 @@ _OF_ONE_MODEL = (
     errors.Forbidden,
 )
 """Failures that leave the other models alone."""
-_CAUSES_OF_ONE_MODEL = ("Inconsistent", "Forbidden", "Unmeasured")
+_CAUSES_OF_ONE_MODEL = (
+    names.ServerFailure.INCONSISTENT,
+    names.ServerFailure.FORBIDDEN,
+    names.ServerFailure.UNMEASURED,
+)
 
 Counter = collections.Counter[str]
 
@@ -166,7 +170,7 @@ class Mirror:
     def _check_not_emptied(self, snapshot: Mapping[str, object], ours: Mapping[str, object]) -> None:
         if not snapshot and len(ours) > 1 and not self._trusts_empty:
             raise errors.ServerFailed(
-                "Empty",
+                names.ServerFailure.EMPTY,
                 f"{self._address} shows no model at all, and {len(ours)} are mirrored: nothing is deleted. If its "
                 "models are really gone, set PODIUM_SYNC_TRUST_EMPTY=true (chart: sync.trustEmpty)",
             )
@@ -188,7 +192,7 @@ def _marked(evidence: convergence.EvidenceOf) -> convergence.EvidenceOf:
         try:
             return evidence(head, alias, version)
         except (errors.Forbidden, errors.Unavailable) as error:
-            raise errors.ServerFailed("Unmeasured", str(error)) from error
+            raise errors.ServerFailed(names.ServerFailure.UNMEASURED, str(error)) from error
 
     return of
 

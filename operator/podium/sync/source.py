@@ -19,7 +19,7 @@ from mlflow import exceptions
 from mlflow.entities import model_registry
 from mlflow.tracking._model_registry import client as registry_client
 
-from podium import errors
+from podium import errors, names
 from podium.mlflow_plugin import sources
 from podium.registry.images import convergence
 from podium.registry.model import entities
@@ -30,7 +30,13 @@ PAGE_SIZE = 1000
 _ATTEMPTS = 5
 _PROMPTS = "tags.`mlflow.prompt.is_prompt` = 'true'"
 """Without this condition a search shows no prompts, with it nothing else."""
-_CAUSES = {401: "Unauthorized", 403: "Forbidden", 429: "RateLimited", 408: "TimedOut", 504: "TimedOut"}
+_CAUSES = {
+    401: names.ServerFailure.UNAUTHORIZED,
+    403: names.ServerFailure.FORBIDDEN,
+    429: names.ServerFailure.RATE_LIMITED,
+    408: names.ServerFailure.TIMED_OUT,
+    504: names.ServerFailure.TIMED_OUT,
+}
 _USER = re.compile(r"://[^/\s]*@")
 """User and password in an address."""
 _LOGGED_MODEL = re.compile(r"models:/(m-[0-9a-f]{32})")
@@ -91,7 +97,9 @@ class Source:
             image = self._image(model, self._versions(name))
             if _is_same(model, self._model(name)) and _is_whole(model, image):
                 return dataclasses.replace(image, versions=tuple(self._located(name, v) for v in image.versions))
-        raise errors.ServerFailed("Inconsistent", f"{name!r} changed each time while {self.address} was read")
+        raise errors.ServerFailed(
+            names.ServerFailure.INCONSISTENT, f"{name!r} changed each time while {self.address} was read"
+        )
 
     def is_there(self, name: str) -> bool:
         """Whether the server knows the model; False only if it says so itself."""
@@ -104,7 +112,9 @@ class Source:
     def _model(self, name: str) -> Any:
         model = self._call("get_registered_model", name)
         if model.name != name:
-            raise errors.ServerFailed("Unreadable", f"{self.address} answered with another model than {name!r}")
+            raise errors.ServerFailed(
+                names.ServerFailure.UNREADABLE, f"{self.address} answered with another model than {name!r}"
+            )
         return model
 
     def _models(self) -> list[Any]:
@@ -199,9 +209,13 @@ class Source:
                 raise errors.NotFound(error.message) from error
             raise errors.ServerFailed(_cause(error), f"{self.address}: {_shortened(str(error))}") from error
         except sqlalchemy.exc.SQLAlchemyError as error:
-            raise errors.ServerFailed("Unreachable", f"{self.address}: {_shortened(str(error))}") from error
+            raise errors.ServerFailed(
+                names.ServerFailure.UNREACHABLE, f"{self.address}: {_shortened(str(error))}"
+            ) from error
         except (ValueError, requests.RequestException) as error:
-            raise errors.ServerFailed("Unreadable", f"{self.address}: {_shortened(str(error))}") from error
+            raise errors.ServerFailed(
+                names.ServerFailure.UNREADABLE, f"{self.address}: {_shortened(str(error))}"
+            ) from error
 
     def _opened(self) -> Any:
         if not self._is_remote:  # MLflow tries for minutes to connect to a database
@@ -242,21 +256,21 @@ def _is_whole(model: Any, image: convergence.ModelImage) -> bool:
     return {int(version.version) for version in latest} | set(image.aliases.values()) <= listed
 
 
-def _cause(error: exceptions.MlflowException) -> str:
+def _cause(error: exceptions.MlflowException) -> names.ServerFailure:
     """What kind of failure it is, as errors.ServerFailed has it."""
     below: BaseException | None = error.__cause__ or error.__context__
     last = _last_failure(below)
     if isinstance(last, urllib3.exceptions.NewConnectionError):  # for urllib3 a kind of time-out
-        return "Unreachable"
+        return names.ServerFailure.UNREACHABLE
     if isinstance(below, requests.Timeout) or isinstance(last, urllib3.exceptions.TimeoutError):
-        return "TimedOut"
+        return names.ServerFailure.TIMED_OUT
     if isinstance(below, requests.exceptions.RetryError):  # the statuses that MLflow's client would repeat
         status = re.search(r"too many (\d{3}) error responses", str(below))
-        return _of_status(int(status[1])) if status else "ServerError"
+        return _of_status(int(status[1])) if status else names.ServerFailure.SERVER_ERROR
     if isinstance(below, requests.ConnectionError):
-        return "Unreachable"
+        return names.ServerFailure.UNREACHABLE
     if isinstance(below, requests.RequestException) or "not in a valid JSON format" in str(error):
-        return "Unreadable"
+        return names.ServerFailure.UNREADABLE
     return _of_status(error.get_http_status_code())
 
 
@@ -265,8 +279,10 @@ def _last_failure(error: BaseException | None) -> object:
     return getattr(error.args[0] if error and error.args else None, "reason", None)
 
 
-def _of_status(status: int) -> str:
-    return _CAUSES.get(status) or ("ServerError" if status >= 500 else "Unreadable")
+def _of_status(status: int) -> names.ServerFailure:
+    return _CAUSES.get(status) or (
+        names.ServerFailure.SERVER_ERROR if status >= 500 else names.ServerFailure.UNREADABLE
+    )
 
 
 def _shortened(text: str) -> str:

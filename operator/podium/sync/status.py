@@ -11,12 +11,18 @@ from podium.api import conditions
 from podium.registry.storage import mirror_mark
 
 CONDITIONS, LAST_SUCCESS, MODELS, PROBLEMS = "conditions", "lastSuccess", "models", "problems"
-"""Data keys beside mirroring.ADDRESS."""
-MIRRORED, UNEQUAL, STARTING = "Mirrored", "ModelsUnequal", "Starting"
-"""Reasons of Ready beside the causes of errors.ServerFailed, RegistryFailed and AddressChanged."""
-REGISTRY_FAILED, ADDRESS_CHANGED = "RegistryFailed", "AddressChanged"
-NEEDS_SOMEBODY = frozenset({"Unauthorized", "Forbidden", "Empty", "Unreadable", ADDRESS_CHANGED, UNEQUAL})
-"""Reasons that time alone does not cure."""
+"""Data keys beside mirror_mark.ADDRESS."""
+NEEDS_PERSON = frozenset(
+    {
+        names.ServerFailure.UNAUTHORIZED,
+        names.ServerFailure.FORBIDDEN,
+        names.ServerFailure.EMPTY,
+        names.ServerFailure.UNREADABLE,
+        names.ADDRESS_CHANGED,
+        names.MODELS_UNEQUAL,
+    }
+)
+"""Reasons that waiting does not cure."""
 _SHOWN = 5
 _LISTED = 100
 _SENTENCE_LIMIT = 500
@@ -40,7 +46,7 @@ class State:
 def verdicts(state: State) -> list[conditions.Verdict]:
     """Ready, and Stalled if somebody has to act."""
     ready = _ready(state)
-    is_stalled = ready.reason in NEEDS_SOMEBODY
+    is_stalled = ready.reason in NEEDS_PERSON
     return [ready, conditions.Verdict(names.STALLED, is_stalled, ready.reason, ready.message)]
 
 
@@ -51,14 +57,19 @@ def _ready(state: State) -> conditions.Verdict:
             names.READY, False, cause, f"nothing is deleted, and the next pass goes on: {sentence}"
         )
     if state.models is None:
-        return conditions.Verdict(names.READY, None, STARTING, f"the first pass over {state.address} is not done yet")
+        return conditions.Verdict(
+            names.READY, None, names.MIRROR_STARTING, f"the first pass over {state.address} is not done yet"
+        )
     if state.problems:
         first = "; ".join(f"{name!r}: {state.problems[name]}" for name in sorted(state.problems)[:_SHOWN])
         more = f"; and {len(state.problems) - _SHOWN} more" if len(state.problems) > _SHOWN else ""
         return conditions.Verdict(
-            names.READY, False, UNEQUAL, f"{len(state.problems)} models differ from {state.address}: {first}{more}"
+            names.READY,
+            False,
+            names.MODELS_UNEQUAL,
+            f"{len(state.problems)} models differ from {state.address}: {first}{more}",
         )
-    return conditions.Verdict(names.READY, True, MIRRORED, f"{state.models} models are as on {state.address}")
+    return conditions.Verdict(names.READY, True, names.MIRRORED, f"{state.models} models are as on {state.address}")
 
 
 def data(state: State, before: Mapping[str, str], now: datetime.datetime) -> dict[str, str]:

@@ -5,20 +5,11 @@ import time
 import prometheus_client
 from prometheus_client import exposition
 
+from podium import names
+
 CONTENT_TYPE = exposition.CONTENT_TYPE_PLAIN_0_0_4
-CAUSES = (
-    "Unreachable",
-    "TimedOut",
-    "Unauthorized",
-    "Forbidden",
-    "RateLimited",
-    "ServerError",
-    "Unreadable",
-    "Inconsistent",
-    "Empty",
-    "RegistryFailed",
-)
-"""Values of the label `cause`: those of errors.ServerFailed, and the registry's own failures."""
+CAUSES = (*names.ServerFailure, names.REGISTRY_FAILED, names.ADDRESS_CHANGED)
+"""Values of the label `cause`: failures of the server, and two of the registry."""
 
 
 class Telemetry:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from podium import errors
+from podium import errors, names
 from podium.sync import follower, mirror, status, telemetry
 
 ADDRESS = "http://mlflow.example:5000"
@@ -176,7 +176,7 @@ async def test_a_registry_that_mirrors_another_server_is_not_touched() -> None:
     wall.refusals = [errors.Mirrored("a mirror of another")]
     loop, task = started(readings, 0.1, wall, leadership)
     await until(lambda: loop.state.failure)
-    assert (loop.state.failure, readings.read) == ((status.ADDRESS_CHANGED, "a mirror of another"), [])
+    assert (loop.state.failure, readings.read) == ((names.ADDRESS_CHANGED, "a mirror of another"), [])
     await until(lambda: "all" in readings.read)
     await loop.stop()
     await task
