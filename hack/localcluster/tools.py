@@ -25,7 +25,8 @@ class Tool(NamedTuple):
 
     def folder(self, places: layout.Layout) -> Path:
         """The cache folder, named by everything that decides what is built."""
-        pins = [(self.source / name).read_bytes() for name in ("go.mod", "go.sum", "tools.go")]
+        pins = [(self.source / name).read_bytes() for name in ("go.mod", "go.sum")]
+        pins += [path.read_bytes() for path in sorted(self.source.glob("*.go"))]
         digest = hashlib.sha256(b"\0".join([*pins, self.linker_flags.encode(), *(p.encode() for p in self.packages)]))
         return places.home / f"{self.name}-{digest.hexdigest()[:12]}"
 
@@ -39,7 +40,7 @@ KUBERNETES = Tool(
     # Without gitVersion, kubectl cannot parse the server's version.
     "-s -w -X k8s.io/component-base/version.gitVersion=v1.37.2",
 )
-COREDNS = Tool("coredns", ("github.com/coredns/coredns",), "two minutes on two cores, once")
+COREDNS = Tool("coredns", (".",), "a minute on two cores, once")
 HELM = Tool("helm", ("helm.sh/helm/v4/cmd/helm",), "two minutes on two cores, once")
 ALL = (KUBERNETES, COREDNS, HELM)
 
@@ -74,9 +75,8 @@ def _build(tool: Tool, folder: Path) -> None:
         return
     partial = folder.with_suffix(".partial")
     shutil.rmtree(partial, ignore_errors=True)
-    names = ", ".join(package.rpartition("/")[2] for package in tool.packages)
     command = ["go", "build", "-mod=readonly", "-trimpath", f"-ldflags={tool.linker_flags}", "-o", f"{partial}/"]
-    with shell.step(f"building {names}", tool.expectation):
+    with shell.step(f"building {tool.name} from source", tool.expectation):
         partial.mkdir(parents=True)
         shell.run([*command, *tool.packages], environment={"CGO_ENABLED": "0"}, folder=tool.source)
         partial.replace(folder)
