@@ -142,7 +142,7 @@ def alias_of(version: Manifest) -> str | None:
     """Name of the ModelAlias that a ModelVersion belongs to: its owner, or for an orphan the one on its label."""
     metadata = version["metadata"]
     if any(reference.get("controller") for reference in metadata.get("ownerReferences", [])):
-        return labels.controller(metadata, names.MODEL_ALIAS_KIND)
+        return labels.find_controller(metadata, names.MODEL_ALIAS_KIND)
     borne = metadata.get("labels", {})
     label: str | None = borne.get(names.MODEL_ALIAS_NAME_LABEL)
     is_made_here = borne.get(names.MANAGED_BY_LABEL) == names.MANAGED_BY

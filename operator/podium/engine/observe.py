@@ -24,7 +24,7 @@ from podium.rollout import lookup as alias_lookup
 from podium.rollout import world as worlds
 from podium.settings import Settings
 from podium.workload import children as builders
-from podium.workload import intent, lookup, pod, pods, replicas, version
+from podium.workload import intent, pod, pods, replicas, sources, version
 
 WorkKey = tuple[str, str, str]
 """Kind, namespace and name of an object to look at."""
@@ -232,7 +232,7 @@ class Observer:
             return None
         spec = model_version.ModelVersionSpec.model_validate(obj["spec"])
         registry = self.registry_namespace(spec.registry.namespace)
-        source = lookup.find_source(self.registries.get(registry), registry, spec)
+        source = sources.find_source(self.registries.get(registry), registry, spec)
         deployment = self._child(resources.DEPLOYMENTS, key)
         return version.World(
             metadata=obj["metadata"],
@@ -298,9 +298,9 @@ class Observer:
         return worlds.Service(found.content, found.resource_version, frozenset().union(*ready))
 
     def _frozen_template(
-        self, key: resources.Key, spec: model_version.ModelVersionSpec, source: version.Source | version.Problem
+        self, key: resources.Key, spec: model_version.ModelVersionSpec, source: sources.Source | sources.Problem
     ) -> Manifest | None:
-        if isinstance(source, version.Problem):
+        if isinstance(source, sources.Problem):
             return None
         name = builders.frozen_name(key[1], intent.intent_hash(spec, source.uri))
         found = self._child(resources.CONTROLLER_REVISIONS, (key[0], name))

@@ -11,7 +11,7 @@ Owner = tuple[str, str]
 def owner(metadata: Manifest) -> Owner | None:
     """The object of Podium's that controls an object, None if none does."""
     kinds = (names.MODEL_VERSION_KIND, names.MODEL_ALIAS_KIND)
-    return next(((kind, name) for kind in kinds if (name := labels.controller(metadata, kind))), None)
+    return next(((kind, name) for kind in kinds if (name := labels.find_controller(metadata, kind))), None)
 
 
 def stranger(manifest: Manifest, live: Manifest) -> str | None:

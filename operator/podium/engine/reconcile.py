@@ -11,7 +11,7 @@ from podium.engine import execute, observe
 from podium.kube import resources
 from podium.process import logs
 from podium.rollout import decide
-from podium.workload import version
+from podium.workload import sources, version
 
 REFUSALS = (
     errors.KubeInvalid,
@@ -40,7 +40,7 @@ class Reconciler:
 
     def __init__(self, observer: observe.Observer, executor: execute.Executor) -> None:
         self._observer, self._executor = observer, executor
-        self._refused: dict[resources.Key, tuple[int, version.Problem]] = {}
+        self._refused: dict[resources.Key, tuple[int, sources.Problem]] = {}
         """By ModelAlias, what was refused last, and of which generation: its status says so until a whole pass has
         gone through, or something else is asked for."""
 
@@ -112,7 +112,7 @@ class Reconciler:
             return 0.0
         return plan.again_after
 
-    async def _say_refused(self, key: resources.Key, problem: version.Problem) -> None:
+    async def _say_refused(self, key: resources.Key, problem: sources.Problem) -> None:
         """Write the refusal into the status as it is by now: the pass may have written it before it was refused."""
         if world := self._observer.alias_world(key):
             seen = dataclasses.replace(world, refused=problem)
@@ -134,10 +134,10 @@ async def _each(
         raise failures[0]
 
 
-def refusal(error: errors.PodiumError) -> version.Problem:
+def refusal(error: errors.PodiumError) -> sources.Problem:
     """What the API server or the registry said, as reason and sentence."""
     reason = next((reason for kind, reason in _REASONS.items() if isinstance(error, kind)), "Refused")
-    return version.Problem(reason, str(error))
+    return sources.Problem(reason, str(error))
 
 
 def describe(error: pydantic.ValidationError) -> str:

@@ -84,8 +84,8 @@ def _served(obj: Manifest) -> int | None:
 def url(obj: Manifest) -> str:
     """Where a deployment answers: at its ingress's host, else inside the cluster."""
     if ingress := obj["spec"].get("ingress"):
-        return children.url(common.Ingress.model_validate(ingress))
-    return f"{children.endpoint(obj['metadata']['namespace'], obj['metadata']['name'])}{INVOCATIONS}"
+        return children.build_url(common.Ingress.model_validate(ingress))
+    return f"{children.build_endpoint(obj['metadata']['namespace'], obj['metadata']['name'])}{INVOCATIONS}"
 
 
 def has_ingress(obj: Manifest) -> bool:

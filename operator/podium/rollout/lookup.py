@@ -10,7 +10,7 @@ from podium.registry import catalog as catalogs
 from podium.registry.model import entities
 from podium.rollout import gating
 from podium.rollout import world as worlds
-from podium.workload import lookup
+from podium.workload import sources
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,18 +32,18 @@ def ask(
     A claim or a pin that it holds under another name of its cluster counts as unknown, so that it is written anew.
     """
     if catalog is None:
-        return Answer(lookup.not_served(registry))
+        return Answer(sources.describe_unserved(registry))
     try:
         head = catalog.find(spec.model)
     except errors.RegistryError as error:
-        return Answer(lookup.problem(error, registry))
+        return Answer(sources.describe_problem(error, registry))
     claim, pin = head.serving.get(mine.uid), head.pins.get(spec.alias)
     known = frozenset(claim.versions) if claim and claim.cluster == mine.cluster else frozenset[int]()
     is_mine = pin is not None and pin.uid == mine.uid
     try:
         desire = _desire(catalog, head, mine.uid, spec, None if is_mine else pin)
     except errors.RegistryError as error:
-        desire = lookup.problem(error, registry)
+        desire = sources.describe_problem(error, registry)
     is_pin_known = is_mine and (spec.version is None or pin == mine)
     return Answer(desire, head.uid, known, head.aliases.get(spec.alias), is_pin_known)
 
@@ -65,7 +65,7 @@ def _desire(
     number = spec.version or catalog.designated(head, spec.alias)
     version = catalog.version(head, number)
     try:
-        source = lookup.locate(version)
+        source = sources.locate(version)
     except ValueError as error:
         return worlds.Problem(names.SOURCE_UNSUPPORTED, str(error))
     facts = None if spec.gates is None else _facts(catalog, head, uid, spec, version)

@@ -43,9 +43,9 @@ def build(world: worlds.World, wanted: Wanted, now: progress.Progress) -> model_
         failed=now.failed,
         rollout=now.transition,
         history=list(now.history),
-        url=children.url(world.spec.ingress)
+        url=children.build_url(world.spec.ingress)
         if world.spec.ingress
-        else children.endpoint(world.metadata["namespace"], world.metadata["name"]) + "/invocations",
+        else children.build_endpoint(world.metadata["namespace"], world.metadata["name"]) + "/invocations",
     )
 
 

@@ -8,7 +8,7 @@ from podium import names
 from podium.api import conditions, model_alias
 from podium.manifest import Manifest
 from podium.rollout import gating
-from podium.workload import replicas, version
+from podium.workload import replicas, sources
 
 MOVING = ("Overlapping", "Switching")
 """The phases of a transition that has begun to move traffic, in order."""
@@ -29,7 +29,7 @@ class Designation:
     """What gates ask for; None where spec has no gates."""
 
 
-Problem = version.Problem
+Problem = sources.Problem
 """Why nothing can be asked for, or why this ModelAlias may not act."""
 
 

@@ -5,7 +5,7 @@ import math
 from podium import names
 from podium.api import common, model_version
 from podium.manifest import Manifest
-from podium.workload import labels, pod
+from podium.workload import labels
 
 
 def _metadata(name: str, owner: Manifest, kind: str, annotations: dict[str, str] | None = None) -> Manifest:
@@ -95,9 +95,14 @@ def build_ingress(owner: Manifest, kind: str, ingress: common.Ingress) -> Manife
     }
 
 
+def digest_name(model_version: str) -> str:
+    """Name of the ConfigMap that holds the digest which every pull of this ModelVersion must bring."""
+    return f"{model_version}-digest"
+
+
 def build_digest(owner: Manifest, digest: str) -> Manifest:
     """The ConfigMap with the digest that every pull of this ModelVersion must bring."""
-    name = pod.digest_name(owner["name"])
+    name = digest_name(owner["name"])
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -106,13 +111,13 @@ def build_digest(owner: Manifest, digest: str) -> Manifest:
     }
 
 
-def url(ingress: common.Ingress) -> str:
+def build_url(ingress: common.Ingress) -> str:
     """Where clients send their requests: `http://model.example.com/invocations`."""
     scheme = "https" if ingress.tls else "http"
     path = ingress.path if ingress.path_type == "Exact" else ingress.path.rstrip("/") + "/invocations"
     return f"{scheme}://{ingress.host}{path}"
 
 
-def endpoint(namespace: str, name: str) -> str:
+def build_endpoint(namespace: str, name: str) -> str:
     """The address of a Service inside the cluster."""
     return f"http://{name}.{namespace}.svc"

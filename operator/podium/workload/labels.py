@@ -41,8 +41,8 @@ def owner_reference(kind: str, metadata: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def controller(metadata: dict[str, Any], kind: str) -> str | None:
-    """Name of the object of this kind of Podium's that controls another; a label of a user's making counts nothing."""
+def find_controller(metadata: dict[str, Any], kind: str) -> str | None:
+    """Name of the object of this kind of Podium's that controls another. Labels do not count: users may write them."""
     for reference in metadata.get("ownerReferences", []):
         is_ours = reference["apiVersion"].startswith(f"{names.GROUP}/") and reference["kind"] == kind
         if is_ours and reference.get("controller"):

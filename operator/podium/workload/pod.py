@@ -5,7 +5,7 @@ import dataclasses
 from podium import names
 from podium.api import common, model_version
 from podium.manifest import Manifest
-from podium.workload import labels
+from podium.workload import children, labels
 
 DRAIN_SECONDS = 5
 GRACE_SECONDS = 60
@@ -151,13 +151,8 @@ def _volumes(name: str, storage: common.Storage) -> list[Manifest]:
         {"name": "model", "emptyDir": {}},
         {"name": "tmp", "emptyDir": {}},
         # Made once the first pull has reported its digest; from then on every pull must bring the same bytes.
-        {"name": "digest", "configMap": {"name": digest_name(name), "optional": True}},
+        {"name": "digest", "configMap": {"name": children.digest_name(name), "optional": True}},
     ]
     if storage.ca_bundle:
         volumes.append({"name": "ca", "configMap": {"name": storage.ca_bundle.config_map_name}})
     return volumes
-
-
-def digest_name(model_version: str) -> str:
-    """Name of the ConfigMap that holds the digest which every pull of this ModelVersion must bring."""
-    return f"{model_version}-digest"

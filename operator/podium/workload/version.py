@@ -7,26 +7,11 @@ import datetime
 from podium import names
 from podium.api import conditions, model_version
 from podium.manifest import Manifest
-from podium.workload import children, intent, labels, pod, pods, replicas
+from podium.workload import children, intent, labels, pod, pods, replicas, sources
 
 Verdict = conditions.Verdict
-
-
-@dataclasses.dataclass(frozen=True)
-class Source:
-    """Where the artifact is, as the registry (or the spec) says; `model_uid` is "" where the registry is not asked."""
-
-    uri: str
-    model_uid: str = ""
-    run_id: str = ""
-
-
-@dataclasses.dataclass(frozen=True)
-class Problem:
-    """Why there is no Source: a documented reason, and a sentence with the nearest names."""
-
-    reason: str
-    message: str
+Source = sources.Source
+Problem = sources.Problem
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +53,7 @@ def news(world: World, outcome: Outcome) -> conditions.Verdict | None:
 
     Of a ModelAlias's revisions nothing: the ModelAlias tells.
     """
-    if labels.controller(world.metadata, names.MODEL_ALIAS_KIND):
+    if labels.find_controller(world.metadata, names.MODEL_ALIAS_KIND):
         return None
     for condition_type in (names.STALLED, names.READY):
         before = conditions.find(world.status, condition_type)
@@ -111,7 +96,7 @@ def _accepted_source(world: World) -> Source | Problem:
 def _children(world: World, source: Source) -> tuple[Manifest, ...]:
     owner, spec = world.metadata, world.spec
     wanted_intent = intent.intent_hash(spec, source.uri)
-    alias = labels.controller(owner, names.MODEL_ALIAS_KIND)
+    alias = labels.find_controller(owner, names.MODEL_ALIAS_KIND)
     template = world.frozen or pod.build_pod_template(owner["name"], alias, spec, source.uri, world.images)
     out = [
         children.build_frozen_template(owner, wanted_intent, template, owner["generation"]),
@@ -247,7 +232,7 @@ def _status(world: World, source: Source | Problem, template: Manifest | None) -
         "replicas": counts.total,
         "readyReplicas": counts.ready,
         "selector": ",".join(f"{k}={v}" for k, v in labels.selector(world.metadata["name"]).items()),
-        "endpoint": children.endpoint(world.metadata["namespace"], world.metadata["name"]),
+        "endpoint": children.build_endpoint(world.metadata["namespace"], world.metadata["name"]),
     }
     return status | _identity(world, known) | _artifact(world, known) | _image(world, template)
 

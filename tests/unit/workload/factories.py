@@ -6,10 +6,10 @@ from typing import Any
 from podium import names
 from podium.api import model_version
 from podium.manifest import Manifest
-from podium.workload import intent, pod, pods, replicas, version
+from podium.workload import intent, pod, pods, replicas, sources, version
 
 URI = "s3://artifacts/iris/1"
-SOURCE = version.Source(URI, model_uid="uid-of-iris", run_id="run-1")
+SOURCE = sources.Source(URI, model_uid="uid-of-iris", run_id="run-1")
 IMAGES = pod.Images(puller="podium-server:1", server="podium-server:1")
 NOW = datetime.datetime(2026, 11, 24, 10, 0, 0, tzinfo=datetime.UTC)
 DIGEST = "sha256:" + "0" * 64

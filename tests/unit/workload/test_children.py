@@ -81,7 +81,7 @@ def test_an_ingress_without_a_class_leaves_the_choice_to_the_cluster() -> None:
     ],
 )
 def test_the_url_is_where_a_client_posts_to(fields: dict[str, Any], url: str) -> None:
-    assert children.url(ingress(**fields)) == url
+    assert children.build_url(ingress(**fields)) == url
 
 
 def test_the_frozen_template_is_named_by_its_intent() -> None:
@@ -92,7 +92,7 @@ def test_the_frozen_template_is_named_by_its_intent() -> None:
 
 def test_only_the_controller_of_our_group_owns() -> None:
     ours = labels.owner_reference("ModelAlias", {"name": "iris", "uid": "u"})
-    assert labels.controller({"ownerReferences": [ours]}, "ModelAlias") == "iris"
-    assert labels.controller({"ownerReferences": [ours | {"controller": False}]}, "ModelAlias") is None
-    assert labels.controller({"ownerReferences": [ours | {"apiVersion": "other.dev/v1"}]}, "ModelAlias") is None
-    assert labels.controller({"labels": {names.MODEL_ALIAS_NAME_LABEL: "iris"}}, "ModelAlias") is None
+    assert labels.find_controller({"ownerReferences": [ours]}, "ModelAlias") == "iris"
+    assert labels.find_controller({"ownerReferences": [ours | {"controller": False}]}, "ModelAlias") is None
+    assert labels.find_controller({"ownerReferences": [ours | {"apiVersion": "other.dev/v1"}]}, "ModelAlias") is None
+    assert labels.find_controller({"labels": {names.MODEL_ALIAS_NAME_LABEL: "iris"}}, "ModelAlias") is None

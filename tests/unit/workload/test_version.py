@@ -7,10 +7,10 @@ import pytest
 
 from podium import names
 from podium.api import conditions, model_version
-from podium.workload import intent, pods, version
+from podium.workload import intent, pods, sources, version
 from tests.unit.workload import factories
 
-NOT_FOUND = version.Problem("VersionNotFound", "model 'iris' has no version 1; it has 2 and 3")
+NOT_FOUND = sources.Problem("VersionNotFound", "model 'iris' has no version 1; it has 2 and 3")
 DENIED = pods.Report(reason="AccessDenied", message="s3://artifacts/iris/1: AccessDenied: grant s3:ListBucket")
 
 
@@ -178,7 +178,7 @@ TROUBLES = [
         id="never healthy, and nobody says why",
     ),
     pytest.param(
-        {"refused": version.Problem("Refused", "Ingress iris-v1 is invalid: spec.rules[0].host")},
+        {"refused": sources.Problem("Refused", "Ingress iris-v1 is invalid: spec.rules[0].host")},
         ("Refused", "Ingress iris-v1 is invalid: spec.rules[0].host"),
         id="the API server refuses a child although the pods are Ready",
     ),
@@ -296,7 +296,7 @@ def test_ready_and_stalled_are_news_once_and_of_a_standalone_model_version_only(
     again = dataclasses.replace(ready, status=version.decide(ready).status)
     assert version.news(again, version.decide(again)) is None
 
-    lost = dataclasses.replace(again, source=version.Problem(names.MODEL_NOT_FOUND, "no such model"))
+    lost = dataclasses.replace(again, source=sources.Problem(names.MODEL_NOT_FOUND, "no such model"))
     told = version.news(lost, version.decide(lost))
     assert told is not None
     assert (told.type, told.reason) == (names.STALLED, names.MODEL_NOT_FOUND)

@@ -1,10 +1,14 @@
-"""What the registry says about one version: where its artifact is, or a sentence with the nearest names."""
+"""Where the artifact of a version is: as the spec or the registry says it, or the problem in words.
+
+A problem's sentence says what to do, and has the nearest names where a name was not found.
+"""
+
+import dataclasses
 
 from podium import errors, names
 from podium.api import model_version
 from podium.registry import catalog as catalogs
 from podium.registry.model import entities
-from podium.workload import version as versions
 
 _REASONS = {"model": names.MODEL_NOT_FOUND, "version": names.VERSION_NOT_FOUND, "alias": names.ALIAS_NOT_FOUND}
 _ADVICE = {
@@ -14,20 +18,37 @@ _ADVICE = {
 }
 
 
-def problem(error: errors.RegistryError, registry: str) -> versions.Problem:
-    """What a registry (the one of this namespace) says, as a documented reason and a sentence with what to do."""
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """Where the artifact is, as the registry (or the spec) says; `model_uid` is "" where the registry is not asked."""
+
+    uri: str
+    model_uid: str = ""
+    run_id: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Problem:
+    """What somebody must act on: a documented reason, and a sentence that says what to do."""
+
+    reason: str
+    message: str
+
+
+def describe_problem(error: errors.RegistryError, registry: str) -> Problem:
+    """The problem that an answer of the registry in this namespace is."""
     if isinstance(error, errors.NotFound):
-        return versions.Problem(_REASONS[error.what], f"{error}. {_ADVICE[error.what].format(registry=registry)}")
-    return versions.Problem(
+        return Problem(_REASONS[error.what], f"{error}. {_ADVICE[error.what].format(registry=registry)}")
+    return Problem(
         names.REGISTRY_CORRUPT,
         f"{error}. Correct it (kubectl edit configmap --field-manager={names.REPAIR_MANAGER} --namespace {registry}); "
         "until then this model stays as it is",
     )
 
 
-def not_served(namespace: str) -> versions.Problem:
-    """The registry of this namespace is none of the operator's."""
-    return versions.Problem(
+def describe_unserved(namespace: str) -> Problem:
+    """The problem that the operator does not serve the registry of this namespace."""
+    return Problem(
         names.REGISTRY_NOT_SERVED,
         f"this operator does not serve the registry of namespace {namespace!r}: add it to the chart's value "
         "registry.namespaces, or name another in spec.registry.namespace",
@@ -47,17 +68,17 @@ def locate(version: entities.Version) -> str:
 
 def find_source(
     catalog: catalogs.Catalog | None, registry: str, spec: model_version.ModelVersionSpec
-) -> versions.Source | versions.Problem:
+) -> Source | Problem:
     """The Source of a ModelVersion: as its spec says, else as its registry does."""
     if spec.source:
-        return versions.Source(spec.source)
+        return Source(spec.source)
     if catalog is None:
-        return not_served(registry)
+        return describe_unserved(registry)
     try:
         head = catalog.find(spec.model)
         version = catalog.version(head, spec.version)
-        return versions.Source(locate(version), head.uid, version.run_id or "")
+        return Source(locate(version), head.uid, version.run_id or "")
     except errors.RegistryError as error:
-        return problem(error, registry)
+        return describe_problem(error, registry)
     except ValueError as error:
-        return versions.Problem(names.SOURCE_UNSUPPORTED, f"{error}, or write its place on S3 as spec.source")
+        return Problem(names.SOURCE_UNSUPPORTED, f"{error}, or write its place on S3 as spec.source")
