@@ -6,12 +6,12 @@ from typing import Any, cast
 import kopf
 
 from podium import names
-from podium.engine import observe
+from podium.engine import watches
 from podium.kube import resources
 from podium.settings import Settings
 
 
-def build_registry(observer: observe.Observer) -> kopf.OperatorRegistry:
+def build_registry(observer: watches.Observer) -> kopf.OperatorRegistry:
     """Kopf's handlers: each event of one of the two kinds goes to the observer."""
     registry = kopf.OperatorRegistry()
 
@@ -42,7 +42,7 @@ def build_settings() -> kopf.OperatorSettings:
     return settings
 
 
-async def run(observer: observe.Observer, settings: Settings, stop: asyncio.Event, ready: asyncio.Event) -> None:
+async def run(observer: watches.Observer, settings: Settings, stop: asyncio.Event, ready: asyncio.Event) -> None:
     """Watch until `stop` is set; an end before that is an error of Kopf's, and it says so."""
     await kopf.operator(
         registry=build_registry(observer),

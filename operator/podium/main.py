@@ -10,7 +10,20 @@ import sys
 from typing import Any
 
 from podium import errors, kopf_adapter, settings
-from podium.engine import controller, execute, failpoints, http, observe, queue, reconcile, telemetry
+from podium.engine import (
+    caches,
+    controller,
+    execution,
+    failpoints,
+    http,
+    lists,
+    queue,
+    reconciliation,
+    telemetry,
+    wakeups,
+    watches,
+    worlds,
+)
 from podium.kube import client, events, lease
 from podium.kube.registry import configmaps
 from podium.process import logs
@@ -63,26 +76,34 @@ async def run(chosen: settings.Settings) -> None:
     """The operator. Raises a group of Stopped, LeaseLost or what a part died of."""
     metrics = telemetry.Telemetry()
     api = await client.Client.connect(metrics.answered)
-    work: queue.Queue[observe.WorkKey] = queue.Queue(metrics)
+    work: queue.Queue[wakeups.WorkKey] = queue.Queue(metrics)
     leadership = lease.Lease(api, chosen.namespace, chosen.lease_name, chosen.identity)
 
-    def wake(key: observe.WorkKey) -> None:
+    def wake(key: wakeups.WorkKey) -> None:
         if leadership.acquired.is_set():  # who becomes leader looks at everything; a standby's queue would only grow
             work.add(key)
 
-    observer = observe.Observer(api, chosen, wake)
+    seen = caches.build_caches(chosen)
+    observer = watches.Observer(api, chosen, seen, wakeups.Waker(seen, wake))
+    lister = lists.Lister(api, chosen, observer)
     registries = {name: store.Registry(configmaps.open_backend(name)) for name in chosen.registry_namespaces}
     recorder = events.Recorder(api)
     reached = failpoints.from_environment(os.environ)
-    executor = execute.Executor(api, observer, registries, recorder, leadership.is_leader, reached)
-    control = controller.Controller(work, observer, reconcile.Reconciler(observer, executor), metrics)
-    health = http.Server(chosen.http_port, metrics, observer.problems, observer.is_synced, observer.failures)
+    executor = execution.Executor(api, observer, registries, recorder, leadership.is_leader, reached)
+    reconciler = reconciliation.Reconciler(worlds.Gatherer(seen, chosen), executor, lister, seen.registries)
+    control = controller.Controller(work, seen.kinds, reconciler, metrics)
+    health = http.Server(
+        chosen.http_port,
+        metrics,
+        observer.problems,
+        observer.is_synced,
+        lambda: [*lister.failures(), *observer.failures()],
+    )
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(health.run(), name="http")
-            await _unless_told(observer.prime())
-            for each in observer.reflectors:
-                group.create_task(each.run(), name=f"watch {each.resource.plural}")
+            await _unless_told(lister.prime())
+            group.create_task(observer.run(), name="watches")
             group.create_task(leadership.run(), name="lease")
             group.create_task(_lead(chosen, observer, leadership, control, metrics), name="controller")
             group.create_task(_watch_kinds(observer, chosen, work, leadership), name="kopf")
@@ -107,13 +128,13 @@ async def _unless_told(work: collections.abc.Coroutine[Any, Any, None]) -> None:
 
 async def _lead(
     chosen: settings.Settings,
-    observer: observe.Observer,
+    observer: watches.Observer,
     leadership: lease.Lease,
     control: controller.Controller,
     metrics: telemetry.Telemetry,
 ) -> None:
     """Work from the moment that the Lease is ours and everything has been seen."""
-    await observer.synced()
+    await observer.wait_synced()
     await leadership.acquired.wait()
     _log.info("leading as %s", chosen.identity)
     metrics.leading(True)
@@ -124,9 +145,9 @@ async def _lead(
 
 
 async def _watch_kinds(
-    observer: observe.Observer,
+    observer: watches.Observer,
     chosen: settings.Settings,
-    work: queue.Queue[observe.WorkKey],
+    work: queue.Queue[wakeups.WorkKey],
     leadership: lease.Lease,
 ) -> None:
     """Kopf, and the orderly end: no new work, the Lease released, then Stopped."""

@@ -5,7 +5,7 @@ import logging
 import time
 
 from podium import errors
-from podium.engine import execute, observe, queue, reconcile, telemetry
+from podium.engine import execution, kinds, queue, reconciliation, telemetry, wakeups
 from podium.kube import resources
 from podium.process import logs
 
@@ -17,18 +17,18 @@ class Controller:
 
     def __init__(
         self,
-        work: queue.Queue[observe.WorkKey],
-        observer: observe.Observer,
-        reconciler: reconcile.Reconciler,
+        work: queue.Queue[wakeups.WorkKey],
+        known: kinds.Kinds,
+        reconciler: reconciliation.Reconciler,
         metrics: telemetry.Telemetry,
     ) -> None:
-        self._queue, self._observer = work, observer
+        self._queue, self._kinds = work, known
         self._reconciler, self._metrics = reconciler, metrics
 
     def look_at_everything(self) -> None:
         """Put the keys of all objects on the queue."""
         for kind in resources.OWN_KINDS:
-            for key in self._observer.kinds.keys(kind):
+            for key in self._kinds.keys(kind):
                 self._queue.add((kind, *key))
 
     async def work(self) -> None:
@@ -53,7 +53,7 @@ class Controller:
                 _log.exception("a fault of the operator's own while it tidied up; to be tried again")
             await asyncio.sleep(every)
 
-    async def _one(self, key: observe.WorkKey) -> bool:
+    async def _one(self, key: wakeups.WorkKey) -> bool:
         """Reconcile one key; whether it is to be tried again."""
         began, result = time.monotonic(), "success"
         with logs.bound(controller=key[0], namespace=key[1], name=key[2], reconcileID=logs.new_id()):
@@ -62,7 +62,7 @@ class Controller:
                 if again_after is not None:
                     self._queue.add_after(key, again_after)
                     result = "requeue_after"
-            except (errors.KubeConflict, execute.NotLeading) as error:
+            except (errors.KubeConflict, execution.NotLeading) as error:
                 _log.debug("to be looked at again: %s", error)
                 result = "requeue"
             except errors.PodiumError as error:

@@ -59,6 +59,10 @@ class Kinds:
         """The keys of one kind."""
         return list(self._objects[kind])
 
+    def objects(self, kind: str) -> list[Manifest]:
+        """The objects of one kind."""
+        return list(self._objects[kind].values())
+
     def observe(self, obj: Manifest) -> bool:
         """Take an object in unless this state of it is known, or a newer one, or its end; whether it was taken."""
         kind, key = obj["kind"], key_of(obj)

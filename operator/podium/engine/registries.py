@@ -15,21 +15,23 @@ from podium.registry import catalog
 from podium.registry.model import entities
 from podium.registry.storage import backend, policies
 from podium.rollout import lookup, projection
+from podium.settings import Settings
 
 
 class Registries:
     """One catalog for each registry namespace."""
 
-    def __init__(
-        self,
-        namespaces: collections.abc.Iterable[str],
-        known: kinds.Kinds,
-        watched: collections.abc.Collection[str],
-        cluster: str = "",
-    ) -> None:
-        """`watched`: the namespaces whose ModelAliases are ours to judge; none means all. `cluster`: our name."""
-        self._catalogs = {namespace: catalog.Catalog() for namespace in namespaces}
-        self._kinds, self._watched, self._cluster = known, watched, cluster
+    def __init__(self, settings: Settings, known: kinds.Kinds) -> None:
+        self._catalogs = {namespace: catalog.Catalog() for namespace in settings.registry_namespaces}
+        self._kinds, self._default, self._cluster = known, settings.default_registry, settings.cluster
+        self._watched = settings.watch_namespaces
+        """The namespaces whose ModelAliases are ours to judge; none means all."""
+        self._predecessors: set[resources.Key] = set()
+        """ModelAliases under whose name an earlier one may have left claims."""
+
+    def resolve(self, given: str | None) -> str:
+        """The namespace of a registry, the operator's default where an object names none."""
+        return given or self._default
 
     def get(self, namespace: str) -> catalog.Catalog | None:
         """The catalog of a registry; None where the operator does not serve it."""
@@ -58,6 +60,30 @@ class Registries:
         """The holders of one model whose ModelAlias is no more."""
         holders: list[entities.Holder] = [*head.serving.values(), *head.pins.values()]
         return list(filter(self._is_stale, holders))
+
+    def note_stale(self, heads: collections.abc.Iterable[entities.Head]) -> set[resources.Key]:
+        """The ModelAliases, no more, that still hold these models. A claim may be seen after its ModelAlias was seen to
+        go: then one that has its name has to release it."""
+        found = {(holder.namespace, holder.name) for head in heads for holder in self.stale(head)}
+        self._predecessors |= found
+        return found
+
+    def note_predecessor(self, alias: resources.Key) -> None:
+        """A ModelAlias was seen in the place of an earlier one of its name, which may have left claims."""
+        self._predecessors.add(alias)
+
+    def has_predecessor(self, alias: resources.Key) -> bool:
+        """Whether a ModelAlias of the same name, which is no more, has left claims."""
+        if alias not in self._predecessors:
+            return False
+        if alias in self._find_stale_keys():
+            return True
+        self._predecessors.discard(alias)
+        return False
+
+    def forget_settled_predecessors(self) -> None:
+        """Forget those whose claims have been released, so that the memory does not grow with them."""
+        self._predecessors &= self._find_stale_keys()
 
     def uid_of(self, namespace: str, model: str) -> str | None:
         """The uid of the model that has this name; None if there is none."""
@@ -91,6 +117,9 @@ class Registries:
         """The ModelAliases that a model's policy names and that are not known, as far as they are ours to judge."""
         known = self._catalogs[namespace].policy(model_uid)
         return [owner for owner, _ in known.gates.values() if self._is_stale(owner)] if known else []
+
+    def _find_stale_keys(self) -> set[resources.Key]:
+        return {(holder.namespace, holder.name) for _, _, holder in self.stale_claims()}
 
     def _acts(self, alias: Manifest) -> bool:
         """Whether no older ModelAlias of the same namespace has the alias, so that this one may act."""

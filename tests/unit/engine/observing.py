@@ -3,7 +3,7 @@
 import typing
 
 from podium import names, settings
-from podium.engine import observe
+from podium.engine import caches, lists, wakeups, watches, worlds
 from podium.kube import client, resources
 from podium.registry import store
 from podium.registry.model import entities
@@ -26,8 +26,14 @@ class Seen:
     ) -> None:
         """`records`: a registry of another one, which this operator shares."""
         chosen = settings.Settings(REGISTRY, "one", "puller", "server", (REGISTRY,), watched, cluster=cluster)
-        self.keys: list[observe.WorkKey] = []
-        self.observer = observe.Observer(typing.cast(client.Client, api), chosen, self.keys.append)
+        self.keys: list[wakeups.WorkKey] = []
+        self.caches = caches.build_caches(chosen)
+        self.registries = self.caches.registries
+        self.observer = watches.Observer(
+            typing.cast(client.Client, api), chosen, self.caches, wakeups.Waker(self.caches, self.keys.append)
+        )
+        self.gatherer = worlds.Gatherer(self.caches, chosen)
+        self.lister = lists.Lister(typing.cast(client.Client, api), chosen, self.observer)
         self.backend = memory.MemoryBackend() if records is None else records
         self.registry = store.Registry(self.backend)
         if records is None:
@@ -65,7 +71,7 @@ class Seen:
             metadata |= {"resourceVersion": record.resource_version}
             watch.observe({"kind": "ConfigMap", "metadata": metadata, "data": dict(record.data)})
         for name in self._shown - {record.name for record in records}:
-            self.observer.registries.change(REGISTRY, name, None)
+            self.registries.change(REGISTRY, name, None)
         self._shown = {record.name for record in records}
 
     def is_synced(self) -> None:
@@ -74,4 +80,4 @@ class Seen:
             watch.synced.set()
 
     def stale(self) -> list[str]:
-        return [holder.uid for _, _, holder in self.observer.registries.stale_claims()]
+        return [holder.uid for _, _, holder in self.registries.stale_claims()]

@@ -6,19 +6,17 @@ import typing
 import pytest
 
 from podium import errors, names
-from podium.engine import controller, kinds, observe, queue, reconcile, telemetry
+from podium.engine import controller, kinds, queue, reconciliation, telemetry, wakeups
 
 KEY = (names.MODEL_ALIAS_KIND, "models", "champion")
 
 
-class Known:
+def build_kinds() -> kinds.Kinds:
     """What is known: one ModelAlias."""
-
-    def __init__(self) -> None:
-        self.kinds = kinds.Kinds("registry")
-        metadata = {"name": KEY[2], "namespace": KEY[1], "uid": "uid", "resourceVersion": "1"}
-        spec = {"model": "iris", "alias": "champion"}
-        self.kinds.observe({"kind": KEY[0], "metadata": metadata, "spec": spec})
+    known = kinds.Kinds("registry")
+    metadata = {"name": KEY[2], "namespace": KEY[1], "uid": "uid", "resourceVersion": "1"}
+    known.observe({"kind": KEY[0], "metadata": metadata, "spec": {"model": "iris", "alias": "champion"}})
+    return known
 
 
 class Faulty:
@@ -28,7 +26,7 @@ class Faulty:
         self._error, self._left = error, {"reconcile": times, "tidy": times}
         self.calls = {"reconcile": 0, "tidy": 0}
 
-    async def reconcile(self, key: observe.WorkKey) -> float | None:
+    async def reconcile(self, key: wakeups.WorkKey) -> float | None:
         assert key == KEY
         return self._fail("reconcile")
 
@@ -49,10 +47,8 @@ class Faulty:
 )
 async def test_what_fails_is_tried_again_and_ends_neither_a_worker_nor_the_resync(error: Exception) -> None:
     metrics, faulty = telemetry.Telemetry(), Faulty(error, times=2)
-    work: queue.Queue[observe.WorkKey] = queue.Queue(metrics, backoff_seconds=0.01)
-    control = controller.Controller(
-        work, typing.cast(observe.Observer, Known()), typing.cast(reconcile.Reconciler, faulty), metrics
-    )
+    work: queue.Queue[wakeups.WorkKey] = queue.Queue(metrics, backoff_seconds=0.01)
+    control = controller.Controller(work, build_kinds(), typing.cast(reconciliation.Reconciler, faulty), metrics)
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(control.work()), group.create_task(control.resync(0.02))]
         async with asyncio.timeout(5):

@@ -6,7 +6,7 @@ import typing
 import pytest
 
 from podium import errors
-from podium.engine import execute, observe
+from podium.engine import execution, wakeups
 from podium.kube import client, events, resources
 from podium.registry.model import entities
 from podium.registry.storage import backend, codec, keys, memory
@@ -43,7 +43,7 @@ class Site:
         self.seen = Seen(watched, self.server, cluster, records)
         api = typing.cast(client.Client, self.server)
         registry = {REGISTRY: self.seen.registry}
-        self.executor = execute.Executor(
+        self.executor = execution.Executor(
             api, self.seen.observer, registry, events.Recorder(api), lambda: True, lambda _: None
         )
         self.cluster = cluster
@@ -65,7 +65,7 @@ class Site:
         """The ModelAlias is applied, and its rollout tells the registry that it serves version 1 and pins it."""
         self.apply(f"uid-{self.cluster}", version=1, **spec)
         self.seen.show_registry()
-        world = self.seen.observer.alias_world(KEY)
+        world = self.seen.gatherer.gather_alias(KEY)
         assert world is not None
         uid = self.seen.head.uid
         await self.executor.carry_out(
@@ -82,9 +82,9 @@ class Site:
     async def release_stale(self) -> None:
         """What reconciling does with holders that are no more."""
         self.seen.show_registry()
-        for registry, uid, holder in self.seen.observer.registries.stale_claims():
+        for registry, uid, holder in self.seen.registries.stale_claims():
             await self.executor.release(registry, uid, holder)
-        for registry, uid in self.seen.observer.registries.due_policies():
+        for registry, uid in self.seen.registries.due_policies():
             await self.executor.project(registry, uid)
         self.seen.show_registry()
 
@@ -97,7 +97,7 @@ class Site:
     def woken(self) -> bool:
         """Whether the policy's key was put on the queue since the last time."""
         keys_seen, self.seen.keys[:] = list(self.seen.keys), []
-        return (observe.POLICY, REGISTRY, self.seen.head.uid) in keys_seen
+        return (wakeups.POLICY, REGISTRY, self.seen.head.uid) in keys_seen
 
     async def settle(self) -> None:
         """The policy is looked at if its key is on the queue, and its watch shows what was written."""
@@ -123,7 +123,7 @@ async def test_gates_that_are_added_changed_and_removed_are_written_once_each(si
         await site.settle()
         assert site.policy() == policy
         written = site.seen.backend.list({})
-        assert site.seen.observer.registries.due_policies() == [], "its own write, seen by the watch, is not due again"
+        assert site.seen.registries.due_policies() == [], "its own write, seen by the watch, is not due again"
         await site.settle()
         assert site.seen.backend.list({}) == written
         site.apply("one", **spec)
@@ -147,7 +147,7 @@ async def test_gates_whose_modelalias_was_deleted_while_nobody_looked_are_found_
     gone = entities.Pin("gone", "models", "gone")
     site.seen.registry.put_policy(entities.Policy(site.seen.head.uid, {"champion": (gone, GATES)}))
     site.seen.show_registry()
-    assert site.seen.observer.registries.due_policies() == [(REGISTRY, site.seen.head.uid)]
+    assert site.seen.registries.due_policies() == [(REGISTRY, site.seen.head.uid)]
     await site.settle()
     assert site.policy() == {}
     assert site.server.gets == 1
@@ -162,7 +162,7 @@ async def test_gates_of_a_modelalias_that_the_watch_has_not_shown_yet_stay(site:
     assert site.woken()
     await site.executor.project(REGISTRY, site.seen.head.uid)
     assert site.policy() == {"champion": (KEY[1], GATES)}
-    assert site.seen.observer.registries.due_policies() == []
+    assert site.seen.registries.due_policies() == []
 
 
 async def test_gates_of_namespaces_that_are_not_watched_are_left_to_their_operator() -> None:
@@ -171,7 +171,7 @@ async def test_gates_of_namespaces_that_are_not_watched_are_left_to_their_operat
     site.seen.registry.put_policy(entities.Policy(site.seen.head.uid, {"champion": (theirs, GATES)}))
     site.seen.show_registry()
     await site.settle()
-    assert site.seen.observer.registries.due_policies() == []
+    assert site.seen.registries.due_policies() == []
     assert site.server.gets == 0
 
 
@@ -192,7 +192,7 @@ async def test_the_gates_of_a_model_that_is_registered_later_are_written_then(si
     assert not site.woken()
     head = site.seen.registry.create_model("later")
     site.seen.show_registry()
-    assert (observe.POLICY, REGISTRY, head.uid) in site.seen.keys
+    assert (wakeups.POLICY, REGISTRY, head.uid) in site.seen.keys
 
 
 async def test_a_modelalias_that_may_not_act_gates_nothing(site: Site) -> None:
@@ -250,7 +250,7 @@ async def test_what_a_cluster_holds_keeps_its_versions_and_aliases_and_its_name_
     assert west.seen.registry.history("iris")[-1].actor.user == "ModelAlias models/champion in cluster east"
     west.apply("uid-west", version=1)
     west.seen.show_registry()
-    world = west.seen.observer.alias_world(KEY)
+    world = west.seen.gatherer.gather_alias(KEY)
     assert isinstance(world and world.desire, worlds.Problem)
     assert "ModelAlias models/champion in cluster east pins alias 'champion'" in world.desire.message
 
@@ -263,7 +263,7 @@ async def test_a_cluster_that_gets_another_name_takes_over_what_its_modelaliases
     named.apply("uid-", version=1, gates=MANUAL)
     await named.release_stale()
     assert named.holders() == {"", "east"}, "the gates at once, the rest when the rollout is looked at"
-    world = named.seen.observer.alias_world(KEY)
+    world = named.seen.gatherer.gather_alias(KEY)
     assert world is not None
     assert (world.claimed, world.is_pin_known) == (frozenset(), False)
     uid = named.seen.head.uid

@@ -7,7 +7,7 @@ import logging
 
 from podium import errors, names
 from podium.api import conditions, model_alias
-from podium.engine import observe, ownership
+from podium.engine import ownership, watches
 from podium.kube import applier, client, events, resources
 from podium.manifest import Manifest
 from podium.registry import store as stores
@@ -16,7 +16,7 @@ from podium.rollout import actions
 from podium.rollout import world as worlds
 from podium.workload import version
 
-_log = logging.getLogger("podium.execute")
+_log = logging.getLogger("podium.execution")
 _CHILD_RESOURCES = {"Ingress": resources.INGRESSES, "ControllerRevision": resources.CONTROLLER_REVISIONS}
 
 
@@ -34,13 +34,13 @@ class Executor:
     def __init__(
         self,
         api: client.Client,
-        observer: observe.Observer,
+        observer: watches.Observer,
         registries: collections.abc.Mapping[str, stores.Registry],
         recorder: events.Recorder,
         is_leader: collections.abc.Callable[[], bool],
         reached: collections.abc.Callable[[str], None],
     ) -> None:
-        self._api, self._observer, self._registries = api, observer, registries
+        self._api, self._observer, self._seen, self._registries = api, observer, observer.seen, registries
         self._recorder, self._is_leader, self._reached = recorder, is_leader, reached
         self._applier = applier.Applier(api)
 
@@ -77,7 +77,7 @@ class Executor:
 
     async def write_unreadable(self, kind: str, key: resources.Key, problem: str) -> None:
         """Say in the status of an object that its spec cannot be read; what else the status says stays."""
-        obj = self._observer.kinds.get(kind, key)
+        obj = self._seen.kinds.get(kind, key)
         if obj is None:
             return
         status, metadata = obj.get("status", {}), obj["metadata"]
@@ -105,9 +105,9 @@ class Executor:
         Raises KubeError and RegistryError.
         """
         self._assert_leading()
-        for owner in self._observer.registries.lost_owners(registry, model_uid):
+        for owner in self._seen.registries.lost_owners(registry, model_uid):
             await self._is_there(owner)
-        policy = self._observer.registries.policy_due(registry, model_uid)
+        policy = self._seen.registries.policy_due(registry, model_uid)
         if policy is not None:
             await asyncio.to_thread(self._registries[registry].put_policy, policy)
             _log.info("registry %s: the policy of %s is written", registry, model_uid)
@@ -125,7 +125,7 @@ class Executor:
 
     def forget_missing(self) -> None:
         """Drop what is remembered of objects that are no more."""
-        self._applier.keep(self._observer.is_there)
+        self._applier.keep(self._seen.inventory.is_there)
 
     async def sweep(self) -> None:
         """Finish what died half-way in each of the registries."""
@@ -159,7 +159,7 @@ class Executor:
 
     async def _apply(self, manifest: Manifest, resource_version: str = "") -> None:
         self._assert_leading()
-        live = self._observer.fingerprint(manifest)
+        live = self._seen.inventory.find_fingerprint(manifest)
         await self._assert_ours(manifest, is_known=live is not None)
         answer = await self._applier.apply(manifest, live, resource_version=resource_version)
         if answer is not None:
@@ -170,7 +170,8 @@ class Executor:
         """Raise NameTaken if somebody else has the object; one that no watch shows may be there without our labels."""
         resource, metadata = resources.of(manifest), manifest["metadata"]
         if is_known:
-            taken, is_orphan = self._observer.stranger(manifest), self._observer.is_orphan(manifest)
+            inventory = self._seen.inventory
+            taken, is_orphan = inventory.find_stranger(manifest), inventory.is_orphan(manifest)
         else:
             try:
                 live = await self._api.get(resource, metadata["namespace"], metadata["name"])
@@ -209,8 +210,8 @@ class Executor:
     def _tell_registry(self, world: worlds.World, action: actions.Action) -> None:
         """Runs in a thread: the registry is synchronous."""
         self._assert_leading()
-        registry = self._registries[self._observer.registry_namespace(world.spec.registry.namespace)]
-        mine = self._observer.registries.pin_of(world.metadata)
+        registry = self._registries[self._seen.registries.resolve(world.spec.registry.namespace)]
+        mine = self._seen.registries.pin_of(world.metadata)
         by_us = entities.Actor(user=entities.describe_holder(mine), via="operator", verified=True)
         match action:
             case actions.RecordServing(model_uid=uid, versions=served):

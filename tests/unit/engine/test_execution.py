@@ -4,8 +4,8 @@ import typing
 
 import pytest
 
-from podium import names, settings
-from podium.engine import execute, observe
+from podium import names
+from podium.engine import execution
 from podium.kube import client, events
 from podium.manifest import Manifest
 from podium.registry.model import entities
@@ -43,16 +43,15 @@ def condition(kind: str, status: str) -> Manifest:
 async def test_an_object_that_cannot_be_read_says_so_once_and_still_says_that_it_serves(is_leader: bool) -> None:
     server = Server()
     api = typing.cast(client.Client, server)
-    chosen = settings.Settings("podium-system", "one", "puller", "server", ("podium-system",), ())
-    observer = observe.Observer(api, chosen, lambda _: None)
-    executor = execute.Executor(api, observer, {}, events.Recorder(api), lambda: is_leader, lambda _: None)
+    observer = observing.Seen(api=server).observer
+    executor = execution.Executor(api, observer, {}, events.Recorder(api), lambda: is_leader, lambda _: None)
     conditions = [condition("Ready", "True"), condition("Serving", "True"), condition("Reconciling", "True")]
     metadata = {"namespace": KEY[0], "name": KEY[1], "uid": "one", "generation": 2, "resourceVersion": "1"}
     spec = {"model": "iris", "alias": "champion"}
     kind = names.MODEL_ALIAS_KIND
     observer.observe({"kind": kind, "metadata": metadata, "spec": spec, "status": {"conditions": conditions}})
     if not is_leader:
-        with pytest.raises(execute.NotLeading):
+        with pytest.raises(execution.NotLeading):
             await executor.write_unreadable(kind, KEY, "rollout.strategy: no such thing")
         return
     for _ in range(3):
@@ -71,12 +70,12 @@ async def test_a_pin_is_recorded_with_what_its_gates_found(evidence: entities.Ev
     seen = observing.Seen(api=Server())
     seen.registry.create_version("iris", source="s3://bucket/iris/2")
     api = typing.cast(client.Client, Server())
-    executor = execute.Executor(
+    executor = execution.Executor(
         api, seen.observer, {observing.REGISTRY: seen.registry}, events.Recorder(api), lambda: True, lambda _: None
     )
     seen.observer.observe(seen.alias("one", version=2))
     seen.show_registry()
-    world = seen.observer.alias_world(KEY)
+    world = seen.gatherer.gather_alias(KEY)
     assert world is not None
     await executor.carry_out(world, actions.Plan((actions.WriteAlias(seen.head.uid, 2, evidence),)))
     [entry] = seen.registry.history("iris")

@@ -19,7 +19,7 @@ def test_the_claim_of_a_modelalias_that_is_there_is_not_stale(seen: Seen) -> Non
     seen.claim("one")
     seen.show_registry()
     assert seen.stale() == []
-    assert not seen.observer.has_predecessor(KEY)
+    assert not seen.registries.has_predecessor(KEY)
 
 
 def test_a_claim_that_is_seen_after_its_modelalias_has_gone_is_looked_at_again(seen: Seen) -> None:
@@ -39,11 +39,11 @@ def test_a_modelalias_that_was_created_again_before_its_deletion_was_seen_has_a_
     seen.claim("one")
     seen.show_registry()
     seen.observer.observe(seen.alias("two"))
-    assert seen.observer.has_predecessor(KEY)
+    assert seen.registries.has_predecessor(KEY)
     assert seen.stale() == ["one"]
     seen.registry.release(seen.head.uid, "one")
     seen.show_registry()
-    assert not seen.observer.has_predecessor(KEY)
+    assert not seen.registries.has_predecessor(KEY)
     assert seen.stale() == []
 
 
@@ -63,9 +63,9 @@ def test_what_is_there_is_known_by_kind_namespace_and_name(seen: Seen) -> None:
     seen.observer.observe(service | {"spec": {}})
     seen.observer.observe(seen.alias("one"))
     for key in (("Service", "b", "a"), (names.MODEL_ALIAS_KIND, *KEY)):
-        assert seen.observer.is_there(key)
+        assert seen.caches.inventory.is_there(key)
     for key in (("Ingress", "b", "a"), ("Service", "b", "c"), (names.MODEL_VERSION_KIND, *KEY)):
-        assert not seen.observer.is_there(key)
+        assert not seen.caches.inventory.is_there(key)
 
 
 def test_an_endpoint_slice_of_a_service_that_no_modelalias_has_wakes_nobody(seen: Seen) -> None:
@@ -106,12 +106,12 @@ async def test_what_the_watches_have_missed_is_found_by_a_list_and_nothing_else_
     for newer in (None, seen.alias("one"), seen.alias("two")):
         server.aliases = [newer] if newer else server.aliases
         seen.keys.clear()
-        await seen.observer.catch_up()
+        await seen.lister.catch_up()
         assert set(seen.keys) == {key}
-        assert seen.observer.kinds.get(names.MODEL_ALIAS_KIND, KEY) == server.aliases[0]
+        assert seen.caches.kinds.get(names.MODEL_ALIAS_KIND, KEY) == server.aliases[0]
     seen.keys.clear()
-    await seen.observer.catch_up()
+    await seen.lister.catch_up()
     assert (seen.keys, server.gets) == ([], 3)
     server.aliases.clear()
-    await seen.observer.catch_up()
-    assert seen.observer.kinds.keys(names.MODEL_ALIAS_KIND) == []
+    await seen.lister.catch_up()
+    assert seen.caches.kinds.keys(names.MODEL_ALIAS_KIND) == []

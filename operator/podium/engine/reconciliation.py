@@ -7,7 +7,7 @@ from typing import Any
 import pydantic
 
 from podium import errors, names
-from podium.engine import execute, observe
+from podium.engine import execution, lists, registries, wakeups, worlds
 from podium.kube import resources
 from podium.process import logs
 from podium.rollout import decide
@@ -38,16 +38,22 @@ _REASONS: dict[type[errors.PodiumError], str] = {
 class Reconciler:
     """Brings one object after the other to what is asked for."""
 
-    def __init__(self, observer: observe.Observer, executor: execute.Executor) -> None:
-        self._observer, self._executor = observer, executor
+    def __init__(
+        self,
+        gatherer: worlds.Gatherer,
+        executor: execution.Executor,
+        lister: lists.Lister,
+        known: registries.Registries,
+    ) -> None:
+        self._gatherer, self._executor, self._lister, self._registries = gatherer, executor, lister, known
         self._refused: dict[resources.Key, tuple[int, sources.Problem]] = {}
         """By ModelAlias, what was refused last, and of which generation: its status says so until a whole pass has
         gone through, or something else is asked for."""
 
-    async def reconcile(self, key: observe.WorkKey) -> float | None:
+    async def reconcile(self, key: wakeups.WorkKey) -> float | None:
         """One pass over one object; the seconds after which to look again. Raises PodiumError."""
         kind, *where = key
-        if kind == observe.POLICY:
+        if kind == wakeups.POLICY:
             await self._executor.project(where[0], where[1])
             return None
         one = {names.MODEL_VERSION_KIND: self._version, names.MODEL_ALIAS_KIND: self._alias}[kind]
@@ -59,21 +65,21 @@ class Reconciler:
 
     async def tidy(self) -> None:
         """See what the watches have missed, and clear away what deaths have left. Raises PodiumError."""
-        await self._observer.catch_up()
+        await self._lister.catch_up()
         self._executor.forget_missing()
-        await _each(self._executor.project, self._observer.registries.due_policies())
+        await _each(self._executor.project, self._registries.due_policies())
         await self._release_stale()
         await self._executor.sweep()
 
     async def _release_stale(self, key: resources.Key | None = None) -> None:
         """Release the claims of ModelAliases that are no more, of this key or of all; raises the first error last."""
-        stale = self._observer.registries.stale_claims()
+        stale = self._registries.stale_claims()
         await _each(
             self._executor.release, [each for each in stale if key in (None, (each[2].namespace, each[2].name))]
         )
 
     async def _version(self, key: resources.Key) -> float | None:
-        world = self._observer.version_world(key)
+        world = self._gatherer.gather_version(key)
         if world is None:
             return None
         logs.bind(generation=world.metadata["generation"])
@@ -86,12 +92,12 @@ class Reconciler:
         return None
 
     async def _alias(self, key: resources.Key) -> float | None:
-        world = self._observer.alias_world(key)
+        world = self._gatherer.gather_alias(key)
         if world is None:
             self._refused.pop(key, None)
             await self._release_stale(key)
             return None
-        if self._observer.has_predecessor(key):
+        if self._registries.has_predecessor(key):
             await self._release_stale(key)
         generation = world.metadata["generation"]
         logs.bind(generation=generation)
@@ -101,7 +107,7 @@ class Reconciler:
         plan = decide.decide(dataclasses.replace(world, refused=before if known == generation else None))
         try:
             if world.spec.gates and world.registered:
-                registry = self._observer.registry_namespace(world.spec.registry.namespace)
+                registry = self._registries.resolve(world.spec.registry.namespace)
                 await self._executor.project(registry, world.registered)
             await self._executor.carry_out(world, plan)
         except REFUSALS as error:
@@ -114,7 +120,7 @@ class Reconciler:
 
     async def _say_refused(self, key: resources.Key, problem: sources.Problem) -> None:
         """Write the refusal into the status as it is by now: the pass may have written it before it was refused."""
-        if world := self._observer.alias_world(key):
+        if world := self._gatherer.gather_alias(key):
             seen = dataclasses.replace(world, refused=problem)
             await self._executor.carry_out(seen, decide.refused(seen))
 

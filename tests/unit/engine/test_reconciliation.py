@@ -6,7 +6,7 @@ import logging
 import pytest
 
 from podium import errors, names
-from podium.engine import observe, reconcile
+from podium.engine import reconciliation, wakeups
 from podium.kube import resources
 from podium.process import logs
 from podium.registry.model import entities
@@ -18,7 +18,7 @@ KEY = ("models", "champion")
 
 
 class Cluster(simulator.Cluster):
-    """An observer and an executor in one, where some children are refused."""
+    """Gatherer, executor and registries in one, where some children are refused."""
 
     def __init__(self, **fields: object) -> None:
         super().__init__(**fields)
@@ -31,18 +31,14 @@ class Cluster(simulator.Cluster):
         self.projected: list[tuple[str, str]] = []
         self.forbidden_policy = False
 
-    def alias_world(self, key: resources.Key) -> worlds.World | None:
+    def gather_alias(self, key: resources.Key) -> worlds.World | None:
         if self.is_gone:
             return None
         self.pods_become_ready()
         self.endpoints_follow()
         return self.world()
 
-    @property
-    def registries(self) -> "Cluster":
-        return self
-
-    def registry_namespace(self, given: str | None) -> str:
+    def resolve(self, given: str | None) -> str:
         return given or "registry"
 
     async def project(self, registry: str, model_uid: str) -> None:
@@ -71,13 +67,13 @@ class Cluster(simulator.Cluster):
             self._do(action)
 
 
-def an_alias(**fields: object) -> tuple[Cluster, reconcile.Reconciler]:
+def an_alias(**fields: object) -> tuple[Cluster, reconciliation.Reconciler]:
     cluster = Cluster(template={"replicas": 1}, ingress={"host": "iris.example.com"}, **fields)
     cluster.designate(1)
-    return cluster, reconcile.Reconciler(cluster, cluster)  # type: ignore[arg-type] -- what the reconciler asks is there
+    return cluster, reconciliation.Reconciler(cluster, cluster, cluster, cluster)  # type: ignore[arg-type] -- it is all that is asked
 
 
-async def look(reconciler: reconcile.Reconciler, times: int = 6) -> list[str]:
+async def look(reconciler: reconciliation.Reconciler, times: int = 6) -> list[str]:
     """Look several times; what was raised."""
     raised = []
     for _ in range(times):
@@ -179,7 +175,7 @@ async def test_gates_are_in_the_registry_before_anything_is_done_by_them() -> No
 
 async def test_a_policy_is_looked_at_by_its_own_key() -> None:
     cluster, reconciler = an_alias()
-    await reconciler.reconcile((observe.POLICY, "registry", "model-uid"))
+    await reconciler.reconcile((wakeups.POLICY, "registry", "model-uid"))
     assert cluster.projected == [("registry", "model-uid")]
 
 

@@ -1,0 +1,147 @@
+"""The watches: every one that the operator needs but Kopf's own, built, run and looked after here.
+
+What a watch shows is taken in by the caches, and the waker turns it into keys. So are the answers of our own writes,
+which are shown here too, so that no decision is made on less than what we have written.
+"""
+
+import asyncio
+import collections.abc
+import functools
+from typing import Any
+
+from podium import names
+from podium.engine import caches, extracts, kinds, wakeups
+from podium.kube import client, reflector, resources
+from podium.kube.registry import configmaps
+from podium.manifest import Manifest
+from podium.registry.storage import backend
+from podium.settings import Settings
+from podium.workload import pods
+
+_MANAGED = f"{names.MANAGED_BY_LABEL}={names.MANAGED_BY}"
+
+
+class Observer:
+    """Runs the watches: keeps `seen` current, and tells the waker what has changed."""
+
+    def __init__(self, api: client.Client, settings: Settings, seen: caches.Caches, waker: wakeups.Waker) -> None:
+        self.seen = seen
+        self._api, self._settings, self._waker = api, settings, waker
+        self._namespaces: tuple[str | None, ...] = settings.watch_namespaces or (None,)
+        self._children = {
+            resource: [self._build_child_watch(resource, where) for where in self._namespaces]
+            for resource in extracts.EXTRACTORS
+        }
+        self.reflectors: list[reflector.Reflector[Any]] = [
+            *(each for several in self._children.values() for each in several),
+            *map(self._build_pod_watch, self._namespaces),
+            *map(self._build_slice_watch, self._namespaces),
+            *map(self._build_registry_watch, settings.registry_namespaces),
+        ]
+
+    async def run(self) -> None:
+        """Run every watch; never ends by itself."""
+        async with asyncio.TaskGroup() as group:
+            for each in self.reflectors:
+                group.create_task(each.run(), name=str(each))
+
+    def is_synced(self) -> bool:
+        """Whether every watch has its first list."""
+        return all(each.synced.is_set() for each in self.reflectors)
+
+    async def wait_synced(self) -> None:
+        """Wait until every watch has its first list."""
+        await asyncio.gather(*(each.synced.wait() for each in self.reflectors))
+
+    def problems(self) -> list[str]:
+        """Which watches hang, in words: what a restart would mend."""
+        return [problem for each in self.reflectors if (problem := each.stuck())]
+
+    def failures(self) -> list[str]:
+        """What the API server refuses to the watches, in its words: what an administrator has to mend."""
+        return [each.failure for each in self.reflectors if each.failure]
+
+    def observe(self, obj: Manifest) -> None:
+        """Take in an object as Kopf's watch shows it, or as a write of our own was answered."""
+        if obj["kind"] not in resources.OWN_KINDS:
+            for each in self._find_watches(resources.of(obj), obj["metadata"]["namespace"]):
+                each.observe(obj)
+            return
+        key = kinds.key_of(obj)
+        before = self.seen.kinds.get(obj["kind"], key)
+        if self.seen.kinds.observe(obj):
+            if before and before["metadata"]["uid"] != obj["metadata"]["uid"]:
+                self.seen.registries.note_predecessor(key)
+            self._waker.wake_object(before, obj)
+
+    def forget(self, obj: Manifest) -> None:
+        """Take out an object of the two kinds that was deleted."""
+        self.seen.kinds.forget(obj)
+        self._waker.wake_object(obj)
+
+    def _build_child_watch(
+        self, resource: resources.Resource, where: str | None
+    ) -> reflector.Reflector[extracts.Child]:
+        take, extract = functools.partial(self._take_child, resource), extracts.EXTRACTORS[resource]
+        return reflector.Reflector(
+            self._api, resource, namespace=where, labels=_MANAGED, extract=extract, on_change=take
+        )
+
+    def _build_pod_watch(self, where: str | None) -> reflector.Reflector[pods.Pod]:
+        return reflector.Reflector(
+            self._api,
+            resources.PODS,
+            namespace=where,
+            labels=_MANAGED,
+            extract=pods.extract,
+            on_change=self._take_pod,
+        )
+
+    def _build_slice_watch(self, where: str | None) -> reflector.Reflector[extracts.Slice]:
+        return reflector.Reflector(
+            self._api,
+            resources.ENDPOINT_SLICES,
+            namespace=where,
+            labels=_MANAGED,
+            extract=extracts.endpoint_slice,
+            on_change=self._take_slice,
+        )
+
+    def _build_registry_watch(self, namespace: str) -> reflector.Reflector[backend.Record]:
+        return reflector.Reflector(
+            self._api,
+            resources.CONFIG_MAPS,
+            namespace=namespace,
+            labels=names.REGISTRY_KIND_LABEL,
+            extract=configmaps.record_of,
+            on_change=functools.partial(self._take_record, namespace),
+        )
+
+    def _find_watches(
+        self, resource: resources.Resource, namespace: str
+    ) -> collections.abc.Sequence[reflector.Reflector[extracts.Child]]:
+        several, watched = self._children[resource], self._settings.watch_namespaces
+        if not watched:
+            return several
+        return [several[watched.index(namespace)]] if namespace in watched else []
+
+    def _take_child(self, resource: resources.Resource, change: reflector.Change[extracts.Child]) -> None:
+        self.seen.inventory.change(resource, change)
+        if resource == resources.CONTROLLER_REVISIONS:
+            self.seen.frozen.change(change)
+        self._waker.wake_owners(change)
+
+    def _take_pod(self, change: reflector.Change[pods.Pod]) -> None:
+        self.seen.pods.change(change)
+        self._waker.wake_for_pod(change)
+
+    def _take_slice(self, change: reflector.Change[extracts.Slice]) -> None:
+        self.seen.slices.change(change)
+        self._waker.wake_for_slice(change)
+
+    def _take_record(self, namespace: str, change: reflector.Change[backend.Record]) -> None:
+        heads, touched = self.seen.registries.change(namespace, change.key[1], change.new)
+        for key in self.seen.registries.note_stale(heads):
+            self._waker.wake_alias(key)
+        if self.is_synced():  # nobody works before, and who begins to looks at everything
+            self._waker.wake_for_models(namespace, heads, touched)

@@ -1,0 +1,101 @@
+"""Gathers from the caches, without a call, all that one decision looks at."""
+
+import datetime
+
+from podium import names
+from podium.api import model_alias, model_version
+from podium.engine import caches, kinds
+from podium.kube import resources
+from podium.manifest import Manifest
+from podium.rollout import bluegreen, lookup, world
+from podium.settings import Settings
+from podium.workload import children as builders
+from podium.workload import intent, pod, replicas, sources, version
+
+
+class Gatherer:
+    """Answers with one World for each object. Reads only."""
+
+    def __init__(self, seen: caches.Caches, settings: Settings) -> None:
+        self._seen = seen
+        self._images = pod.Images(puller=settings.puller_image, server=settings.server_image)
+
+    def gather_version(self, key: resources.Key) -> version.World | None:
+        """All that the decision about a ModelVersion looks at; None if it is gone. Raises pydantic.ValidationError."""
+        obj = self._seen.kinds.get(names.MODEL_VERSION_KIND, key)
+        if obj is None or "deletionTimestamp" in obj["metadata"]:
+            return None
+        spec = model_version.ModelVersionSpec.model_validate(obj["spec"])
+        registry = self._seen.registries.resolve(spec.registry.namespace)
+        source = sources.find_source(self._seen.registries.get(registry), registry, spec)
+        deployment = self._seen.inventory.find_child(resources.DEPLOYMENTS, key)
+        return version.World(
+            metadata=obj["metadata"],
+            spec=spec,
+            replicas=replicas.of_template(spec),
+            status=obj.get("status", {}),
+            source=source,
+            frozen=self._find_frozen_template(key, spec, source),
+            deployment=deployment.content if deployment else None,
+            pods=[extract for _, extract in sorted(self._seen.pods.get(key).items())],
+            images=self._images,
+            now=_read_clock(),
+            has_ingress=self._has_ingress(names.MODEL_VERSION_KIND, key),
+            frozen_names=frozenset(self._seen.frozen.get(key)),
+        )
+
+    def gather_alias(self, key: resources.Key) -> world.World | None:
+        """All that the decision about a ModelAlias looks at; None if it is gone. Raises pydantic.ValidationError."""
+        obj = self._seen.kinds.get(names.MODEL_ALIAS_KIND, key)
+        if obj is None or "deletionTimestamp" in obj["metadata"]:
+            return None
+        spec = model_alias.ModelAliasSpec.model_validate(obj["spec"])
+        registry = self._seen.registries.resolve(spec.registry.namespace)
+        mine = self._seen.registries.pin_of(obj["metadata"])
+        answer = lookup.ask(self._seen.registries.get(registry), registry, mine, spec)
+        return world.World(
+            metadata=obj["metadata"],
+            spec=spec,
+            replicas=replicas.of_template(spec.template),
+            status=model_alias.ModelAliasStatus.model_validate(obj.get("status", {})),
+            desire=answer.desire,
+            conflict=lookup.conflict(obj, self._seen.kinds.rivals(obj)),
+            revisions={r.ref.name: r for r in map(self._gather_revision, self._seen.kinds.revisions(key))},
+            service=self._gather_service(key),
+            now=_read_clock(),
+            has_ingress=self._has_ingress(names.MODEL_ALIAS_KIND, key),
+            registered=answer.registered,
+            claimed=answer.claimed,
+            designated=answer.designated,
+            is_pin_known=answer.is_pin_known,
+        )
+
+    def _gather_revision(self, obj: Manifest) -> world.Revision:
+        key, name = kinds.key_of(obj), obj["metadata"]["name"]
+        ref = model_alias.RevisionReference(version=obj["spec"]["version"], revision=name.rpartition("-")[2], name=name)
+        ready = [pod for pod in self._seen.pods.get(key).values() if pod.ready and not pod.terminating]
+        return world.Revision(ref, obj, frozenset(pod.name for pod in ready), bluegreen.steady_at(ready))
+
+    def _gather_service(self, key: resources.Key) -> world.Service | None:
+        found = self._seen.inventory.find_child(resources.SERVICES, key)
+        if found is None or found.owner not in (None, (names.MODEL_ALIAS_KIND, key[1])):
+            return None
+        ready = (each.ready for each in self._seen.slices.get(key).values())
+        return world.Service(found.content, found.resource_version, frozenset().union(*ready))
+
+    def _find_frozen_template(
+        self, key: resources.Key, spec: model_version.ModelVersionSpec, source: sources.Source | sources.Problem
+    ) -> Manifest | None:
+        if isinstance(source, sources.Problem):
+            return None
+        name = builders.frozen_name(key[1], intent.intent_hash(spec, source.uri))
+        found = self._seen.inventory.find_child(resources.CONTROLLER_REVISIONS, (key[0], name))
+        return found.content if found and found.owner == (names.MODEL_VERSION_KIND, key[1]) else None
+
+    def _has_ingress(self, kind: str, key: resources.Key) -> bool:
+        found = self._seen.inventory.find_child(resources.INGRESSES, key)
+        return found is not None and found.owner == (kind, key[1])
+
+
+def _read_clock() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)
