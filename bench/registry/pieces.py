@@ -21,7 +21,7 @@ def of_calls(api: session.Session, namespace: str) -> list[tuple[str, float]]:
     records = configmaps.ConfigMapBackend(api, namespace)
     registry = store.Registry(records)
     name = load.model_name(1)
-    head = registry.get_model(name)
+    head = registry.models.fresh(name)
     number = head.aliases["champion"]
     names = [head.uid, keys.version_name(head.uid, number)]
     pair = records.get_many(names)
@@ -41,8 +41,8 @@ def of_calls(api: session.Session, namespace: str) -> list[tuple[str, float]]:
         ("decode a head", lambda: codec.decode_head(head_record)),
         ("decode a version", lambda: codec.decode_version(version_record)),
         (
-            "that read without a watch, Registry.get_version_by_alias",
-            lambda: registry.get_version_by_alias(name, "champion"),
+            "that read without a watch, Registry.aliases.fresh",
+            lambda: registry.aliases.fresh(name, "champion"),
         ),
         ("one PUT of a version, encoded before", put),
     ]

@@ -94,13 +94,13 @@ def filled(site: Site) -> store.Registry:
     """The first registry, with a model of many versions and one of a hostile name."""
     registry = site.registry(site.name)
     for name in ("iris", " e\u0301\u202e\n"):
-        registry.create_model(name, "of flowers", {"team": "a"})
+        registry.models.create(name, "of flowers", {"team": "a"})
     for number in range(1, VERSIONS + 1):
-        registry.create_version("iris", source=f"s3://models/iris/{number}", tags={"size": "x" * number})
-    registry.create_version(" e\u0301\u202e\n", source="s3://models/e/1")
+        registry.versions.create("iris", source=f"s3://models/iris/{number}", tags={"size": "x" * number})
+    registry.versions.create(" e\u0301\u202e\n", source="s3://models/e/1")
     for number in (1, 2, 3):
-        registry.set_alias("iris", "champion", number, JOE, why=f"number {number}")
-    registry.delete_version("iris", 7)
+        registry.aliases.set("iris", "champion", number, JOE, why=f"number {number}")
+    registry.versions.delete("iris", 7)
     return registry
 
 
@@ -119,7 +119,7 @@ def test_history_and_decisions_are_read_and_written_as_the_user_of_the_cluster(
     me = whoami.of_context()
     _, said = site.run("approve", "iris", "3", "--why", "meets the target", "-n", site.name)
     assert said == f"version 3 of 'iris' is approved by {me.user} (kubernetes)\n"
-    [made] = filled.get_version("iris", 3).approvals
+    [made] = filled.versions.fresh("iris", 3).approvals
     assert (made.actor, made.why) == (me, "meets the target")
     shown, _ = site.run("-n", site.name, "history", "iris")
     lines = shown.splitlines()
@@ -155,8 +155,8 @@ def test_any_registry_comes_back_to_the_byte(site: Site, found: list[convergence
     for registry, brought in ((first, found), (second, found)):
         site.clear(site.other)
         for image in brought:
-            registry.converge(image, actor=factories.JOE, reason="restored")
-        written.append(list(jsonlines.encode((registry.image(head.name) for head in registry.list_models()), 0)))
+            registry.images.converge(image, actor=factories.JOE, reason="restored")
+        written.append(list(jsonlines.encode((registry.images.fresh(head.name) for head in registry.models.list()), 0)))
         found = list(jsonlines.decode(line.encode() for line in written[-1]))
     assert written[0] == written[1]
 
@@ -204,12 +204,12 @@ def test_an_import_from_mlflow_that_is_killed_is_finished_by_the_same_command(
     assert 5 <= site.objects(other) < VERSIONS
     site.run(*bring)
     registry = site.registry(other)
-    head = registry.get_model("iris")
+    head = registry.models.fresh("iris")
     assert (head.description, head.tags, head.aliases, head.last_version) == (
         "of flowers", {"team": "a"}, {"champion": 3}, VERSIONS,
     )  # fmt: skip
-    assert [each.number for each in registry.list_versions("iris")] == [n for n in range(VERSIONS, 0, -1) if n != 7]
-    assert [(move.to_version, move.reason) for move in registry.history("iris")] == [(3, "restored")]
+    assert [each.number for each in registry.versions.list("iris")] == [n for n in range(VERSIONS, 0, -1) if n != 7]
+    assert [(move.to_version, move.reason) for move in registry.aliases.history("iris")] == [(3, "restored")]
 
 
 def test_a_user_without_a_right_is_told_which_verb_is_missing(
@@ -236,7 +236,7 @@ def test_a_user_without_a_right_is_told_which_verb_is_missing(
     )
     _, said = site.run("-n", site.name, "approve", "iris", "1", "--why", "x", code=1, kubeconfig=kubeconfig)
     assert f"grant the verb 'update' on resource 'configmaps' in namespace '{site.name}'" in said
-    assert filled.get_version("iris", 1).approvals == ()
+    assert filled.versions.fresh("iris", 1).approvals == ()
 
 
 def test_no_cluster_no_context_and_no_model_are_one_sentence_each(site: Site, filled: store.Registry) -> None:

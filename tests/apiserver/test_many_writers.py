@@ -25,11 +25,11 @@ ROOT = pathlib.Path(__file__).parents[2]
 @pytest.fixture(scope="module")
 def registry(target: context.Target, namespace: str) -> store.Registry:
     found = cluster.registry(target, namespace)
-    found.create_model(writers.SHARED)
-    found.create_model(writers.RENAMED[0])
+    found.models.create(writers.SHARED)
+    found.models.create(writers.RENAMED[0])
     for number in (1, 2, 3):
-        found.create_version(writers.SHARED, source=f"s3://b/first-{number}")
-        found.create_version(writers.RENAMED[0], source=f"s3://b/first-{number}")
+        found.versions.create(writers.SHARED, source=f"s3://b/first-{number}")
+        found.versions.create(writers.RENAMED[0], source=f"s3://b/first-{number}")
     return found
 
 
@@ -72,9 +72,9 @@ def test_no_number_is_given_twice_and_every_version_is_there(
 ) -> None:
     created, deleted = done(reports, "created"), done(reports, "deleted")
     assert len({*created, *deleted}) == len(created) + len(deleted) == PROCESSES * ROUNDS
-    found = {version.number: version for version in registry.list_versions(writers.SHARED)}
+    found = {version.number: version for version in registry.versions.list(writers.SHARED)}
     assert set(found) == {1, 2, 3, *created}
-    assert registry.get_model(writers.SHARED).last_version == 3 + PROCESSES * ROUNDS
+    assert registry.models.fresh(writers.SHARED).last_version == 3 + PROCESSES * ROUNDS
     sources = [version.source for version in found.values()]
     assert len(set(sources)) == len(sources)
 
@@ -82,7 +82,7 @@ def test_no_number_is_given_twice_and_every_version_is_there(
 def test_each_move_of_the_alias_is_in_the_history_once_and_they_follow_one_another(
     registry: store.Registry, reports: list[dict[str, Any]]
 ) -> None:
-    history = registry.history(writers.SHARED)
+    history = registry.aliases.history(writers.SHARED)
     assert [entry.sequence for entry in history] == list(range(1, len(history) + 1))
     for before, after in itertools.pairwise(history):
         assert after.from_version == before.to_version
@@ -90,24 +90,24 @@ def test_each_move_of_the_alias_is_in_the_history_once_and_they_follow_one_anoth
     recorded = [entry.why for entry in history]
     assert len(set(recorded)) == len(recorded)
     assert set(recorded) <= set(done(reports, "moved"))  # the others found it where they wanted it
-    assert registry.get_model(writers.SHARED).aliases == {"champion": history[-1].to_version}
+    assert registry.models.fresh(writers.SHARED).aliases == {"champion": history[-1].to_version}
 
 
 def test_no_tag_is_lost(registry: store.Registry, reports: list[dict[str, Any]]) -> None:
     expected = {tag: tag for tag in done(reports, "tagged")}
     assert len(expected) == PROCESSES * ROUNDS
-    assert registry.get_model(writers.SHARED).tags == expected
-    assert registry.get_version(writers.SHARED, 1).tags == expected
+    assert registry.models.fresh(writers.SHARED).tags == expected
+    assert registry.versions.fresh(writers.SHARED, 1).tags == expected
 
 
 def test_a_model_that_many_rename_has_one_name_and_all_its_versions(
     registry: store.Registry, reports: list[dict[str, Any]]
 ) -> None:
     assert done(reports, "renamed")
-    [name] = [head.name for head in registry.list_models() if head.name in writers.RENAMED]
-    assert [version.number for version in registry.list_versions(name)] == [3, 2, 1]
+    [name] = [head.name for head in registry.models.list() if head.name in writers.RENAMED]
+    assert [version.number for version in registry.versions.list(name)] == [3, 2, 1]
 
 
 def test_nothing_is_left_behind(registry: store.Registry, reports: list[dict[str, Any]]) -> None:
     assert reports
-    assert repairs.check(registry._backend, time.time_ns() // 1_000_000 + 3_600_000) == []
+    assert repairs.check(registry.records, time.time_ns() // 1_000_000 + 3_600_000) == []

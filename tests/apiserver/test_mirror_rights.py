@@ -100,11 +100,11 @@ def test_the_charts_rights_suffice_for_all_that_a_mirror_does(
     client.delete_registered_model("doomed")
 
     def is_equal() -> bool:
-        heads = registry.list_models()
+        heads = registry.models.list()
         return [(head.name, head.aliases, head.last_version) for head in heads] == [("flowers", {"champion": 2}, 2)]
 
     cluster.wait_for("all of it here", is_equal, 30)
-    assert [version.number for version in registry.list_versions("flowers")] == [2]
+    assert [version.number for version in registry.versions.list("flowers")] == [2]
     assert is_ready(site)
     path = f"/apis/events.k8s.io/v1/namespaces/{site.namespace}/events"
     reasons = [each["reason"] for each in site.session("").request("GET", path)["items"]]
@@ -112,7 +112,7 @@ def test_the_charts_rights_suffice_for_all_that_a_mirror_does(
 
 
 def test_nobody_takes_the_mark_off_a_mirrored_model(process: subprocess.Popen[bytes], site: access.Site) -> None:
-    [head] = site.registry("").list_models()
+    [head] = site.registry("").models.list()
     with pytest.raises(errors.KubeForbidden, match="may not write to the model registry"):
         site.write("stranger", head.uid, lambda data: data.pop("mirror"))
 

@@ -306,7 +306,7 @@ def test_a_watch_that_falls_silent_hides_what_others_wrote_no_longer_than_is_pro
     site: Site, record_property: collections.abc.Callable[[str, object], None]
 ) -> None:
     site.through.silence()
-    site.direct.create_model("hidden")
+    site.direct.models.create("hidden")
     begun = time.monotonic()
     for worker in site.workers:
         cluster.wait_for("the model that another server made", functools.partial(found, worker, "hidden"), 40)
@@ -325,13 +325,13 @@ def test_a_watch_whose_resource_version_has_expired_begins_anew_and_searches_mis
     if is_event:
         streams = site.streams()
         site.through.silence()
-        site.direct.create_model(name)
+        site.direct.models.create(name)
         for stream in streams:
             asyncio.run_coroutine_threadsafe(stream.say("ERROR", expired), site.through.loop).result(10)
     else:
         site.proxy.rule(apiproxy.is_watch, faults.refused(410, "Expired", "too old"), times=faultyserver.WORKERS)
         site.through.call(site.proxy.cut)
-        site.direct.create_model(name)
+        site.direct.models.create(name)
     begun = time.monotonic()
     for worker in site.workers:
         cluster.wait_for("the model", functools.partial(found, worker, name), 20)

@@ -64,42 +64,42 @@ def wait_until_in_force(site: Site) -> None:
 def head(site: Site) -> entities.Head:
     """A model of the publisher's with a deleted version, a history and another version to be attacked."""
     registry = site.registry("publisher")
-    registry.create_model("iris")
+    registry.models.create("iris")
     for number in (1, 2, 3):
-        registry.create_version("iris", source=f"s3://models/{number}")
+        registry.versions.create("iris", source=f"s3://models/{number}")
     for number in (1, 2, 3):
-        registry.set_alias("iris", "champion", number, JOE)
-    registry.delete_version("iris", 1, JOE)
-    return registry.get_model("iris")
+        registry.aliases.set("iris", "champion", number, JOE)
+    registry.versions.delete("iris", 1, JOE)
+    return registry.models.fresh("iris")
 
 
 def test_a_publisher_registers_moves_and_deletes(site: Site) -> None:
     registry = site.registry("publisher")
-    registry.create_model("mine")
-    registry.create_version("mine", source="s3://models/mine")
-    registry.set_alias("mine", "champion", 1, JOE)
-    registry.delete_version("mine", 1, JOE)
-    registry.delete_model("mine")
+    registry.models.create("mine")
+    registry.versions.create("mine", source="s3://models/mine")
+    registry.aliases.set("mine", "champion", 1, JOE)
+    registry.versions.delete("mine", 1, JOE)
+    registry.models.delete("mine")
     with pytest.raises(errors.NotFound):
-        registry.get_model("mine")
+        registry.models.fresh("mine")
 
 
 def test_a_publisher_moves_an_alias_so_often_that_the_history_is_archived(site: Site) -> None:
     registry = site.registry("publisher")
-    registry.create_model("busy")
+    registry.models.create("busy")
     for number in (1, 2):
-        registry.create_version("busy", source=f"s3://models/{number}")
+        registry.versions.create("busy", source=f"s3://models/{number}")
     for move in range(200):
-        registry.set_alias("busy", "champion", move % 2 + 1, JOE)
-    assert registry.get_model("busy").archives
-    assert [entry.sequence for entry in registry.history("busy")] == list(range(1, 201))
+        registry.aliases.set("busy", "champion", move % 2 + 1, JOE)
+    assert registry.models.fresh("busy").archives
+    assert [entry.sequence for entry in registry.aliases.history("busy")] == list(range(1, 201))
 
 
 def test_a_viewer_reads_and_writes_nothing(site: Site, head: entities.Head) -> None:
     registry = site.registry("viewer")
-    assert registry.get_model("iris").aliases == head.aliases
+    assert registry.models.fresh("iris").aliases == head.aliases
     with pytest.raises(errors.Forbidden, match="grant the verb 'create'"):
-        registry.create_version("iris", source="s3://models/4")
+        registry.versions.create("iris", source="s3://models/4")
 
 
 @pytest.mark.parametrize("manager", [names.REGISTRY_MANAGER, "kubectl-edit", names.REPAIR_MANAGER])
@@ -113,9 +113,9 @@ def test_who_may_write_configmaps_only_may_not_write_the_registrys(
 
 def test_who_may_write_configmaps_only_may_not_create_or_delete_the_registrys(site: Site, head: entities.Head) -> None:
     with pytest.raises(errors.Forbidden, match="may not write to the model registry"):
-        site.registry("stranger").create_model("foreign")
+        site.registry("stranger").models.create("foreign")
     with pytest.raises(errors.Forbidden, match="may not write to the model registry"):
-        site.registry("stranger").delete_model("iris")
+        site.registry("stranger").models.delete("iris")
     with pytest.raises(errors.KubeError, match="may not write to the model registry"):
         site.session("stranger").request("DELETE", site.path(head.uid))
 
@@ -208,9 +208,9 @@ def test_a_deleted_version_does_not_come_back(site: Site, head: entities.Head) -
 
 def test_an_archive_never_changes(site: Site) -> None:
     registry = site.registry("publisher")
-    registry.create_model("archived")
-    registry.create_version("archived", source="s3://models/1")
-    archive = entities.Archive(registry.get_model("archived").uid, 1, (entry(),))
+    registry.models.create("archived")
+    registry.versions.create("archived", source="s3://models/1")
+    archive = entities.Archive(registry.models.fresh("archived").uid, 1, (entry(),))
     site.create("publisher", codec.encode_archive(archive))
     name = keys.archive_name(archive.model_uid, 1)
     for user, manager in (("publisher", names.REGISTRY_MANAGER), ("repairer", names.REPAIR_MANAGER)):
@@ -244,7 +244,7 @@ def test_a_decision_is_an_approvers_and_stays(site: Site, head: entities.Head) -
     site.write("approver", name, approve)
     with pytest.raises(errors.KubeError, match="no decision is ever taken out"):
         site.write("approver", name, lambda data: data.pop("approvals"))
-    site.registry("publisher").set_version_tag("iris", 3, "k", "v")
+    site.registry("publisher").versions.set_tag("iris", 3, "k", "v")
 
 
 def test_a_version_is_not_born_approved(site: Site, head: entities.Head) -> None:
@@ -288,10 +288,10 @@ def test_only_who_may_mirror_says_that_a_registry_is_one(target: context.Target,
 
 def test_a_repair_by_hand_is_a_right_of_its_own_and_leaves_the_history(site: Site) -> None:
     registry = site.registry("publisher")
-    registry.create_model("broken")
-    registry.create_version("broken", source="s3://models/1")
-    registry.set_alias("broken", "champion", 1, JOE)
-    uid = registry.get_model("broken").uid
+    registry.models.create("broken")
+    registry.versions.create("broken", source="s3://models/1")
+    registry.aliases.set("broken", "champion", 1, JOE)
+    uid = registry.models.fresh("broken").uid
     with pytest.raises(errors.KubeError, match="add --field-manager=podium-repair"):
         site.write("publisher", uid, lambda data: data.update(description='"x"'), names.REPAIR_MANAGER)
     site.write("repairer", uid, lambda data: data.update(lastVersion="0"), names.REPAIR_MANAGER)
@@ -313,7 +313,7 @@ def test_a_registrys_namespace_can_be_deleted(target: context.Target, api: clust
     ending = Site(target, api, name)
     grant(target, name, "stranger", everything())
     wait_until_in_force(ending)
-    ending.registry("").create_model("iris")
+    ending.registry("").models.create("iris")
     api.delete("Namespace", "", name)
     try:
         cluster.wait_for("the namespace to go", lambda: api.get("Namespace", "", name) is None, 60)
@@ -324,29 +324,29 @@ def test_a_registrys_namespace_can_be_deleted(target: context.Target, api: clust
 def exported() -> convergence.ModelImage:
     """A model of another registry, with a decision, a deleted version and a past that fills archives."""
     registry = store.Registry(memory.MemoryBackend())
-    registry.create_model("brought", "of flowers", {"team": "a"})
+    registry.models.create("brought", "of flowers", {"team": "a"})
     for number in (1, 2, 3):
-        registry.create_version("brought", source=f"s3://models/{number}")
+        registry.versions.create("brought", source=f"s3://models/{number}")
     for move in range(60):
-        registry.set_alias("brought", "champion", 1 + move % 2, JOE, why="because " * 40)
-    registry.decide("brought", 1, entities.Approval("approved", 1_000, JOE, "fine"))
-    registry.delete_version("brought", 3, JOE)
-    assert registry.get_model("brought").archives
-    return registry.image("brought")
+        registry.aliases.set("brought", "champion", 1 + move % 2, JOE, why="because " * 40)
+    registry.versions.decide("brought", 1, entities.Approval("approved", 1_000, JOE, "fine"))
+    registry.versions.delete("brought", 3, JOE)
+    assert registry.models.fresh("brought").archives
+    return registry.images.fresh("brought")
 
 
 def test_an_export_with_decisions_is_restored_by_an_approver_and_by_no_publisher(site: Site) -> None:
     image = exported()
     publisher, approver = site.registry("publisher"), site.registry("approver")
     with pytest.raises(errors.Forbidden, match="a version is not born approved"):
-        publisher.converge(image, actor=JOE, reason="restored")
-    approver.converge(image, actor=JOE, reason="restored")
-    assert approver.image("brought") == image
-    publisher.set_version_tag("brought", 1, "changed", "since")
-    publisher.set_alias("brought", "champion", 1, JOE)
-    publisher.converge(image, actor=JOE, reason="restored")
-    found = publisher.image("brought")
+        publisher.images.converge(image, actor=JOE, reason="restored")
+    approver.images.converge(image, actor=JOE, reason="restored")
+    assert approver.images.fresh("brought") == image
+    publisher.versions.set_tag("brought", 1, "changed", "since")
+    publisher.aliases.set("brought", "champion", 1, JOE)
+    publisher.images.converge(image, actor=JOE, reason="restored")
+    found = publisher.images.fresh("brought")
     assert (found.versions, found.aliases) == (image.versions, image.aliases)
     assert found.history[: len(image.history)] == image.history  # and the moves since are told too
-    approver.decide("brought", 1, entities.Approval("rejected", 2_000, JOE))
-    assert not publisher.converge(image, actor=JOE, reason="restored")  # no decision is taken out
+    approver.versions.decide("brought", 1, entities.Approval("rejected", 2_000, JOE))
+    assert not publisher.images.converge(image, actor=JOE, reason="restored")  # no decision is taken out

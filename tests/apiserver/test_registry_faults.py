@@ -42,7 +42,7 @@ class Site:
         self.through.proxy.rule(matches, act, times)
 
     def problems(self) -> list[repairs.Finding]:
-        return repairs.check(self.direct._backend, time.time_ns() // 1_000_000 + 3_600_000)
+        return repairs.check(self.direct.records, time.time_ns() // 1_000_000 + 3_600_000)
 
 
 @pytest.fixture
@@ -51,16 +51,16 @@ def site(target: context.Target, api: cluster.Api) -> collections.abc.Iterator[S
     api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     chosen = cluster.administrator(target)
     direct = store.Registry(configmaps.ConfigMapBackend(session.Session(chosen), name))
-    direct.create_model("iris")
+    direct.models.create("iris")
     for number in (1, 2, 3):
-        direct.create_version("iris", source=f"s3://b/{number}")
-    direct.set_alias("iris", "champion", 1, JOE)
+        direct.versions.create("iris", source=f"s3://b/{number}")
+    direct.aliases.set("iris", "champion", 1, JOE)
     with apiproxy.in_a_thread(chosen) as through:
         proxied = configurations.Configuration()
         proxied.host = through.url
         records = configmaps.ConfigMapBackend(session.Session(proxied), name, deadline_seconds=DEADLINE_SECONDS)
         faulty = store.Registry(records, deadline_seconds=DEADLINE_SECONDS)
-        faulty.get_model("iris")
+        faulty.models.fresh("iris")
         yield Site(name, through, faulty, direct)
     api.delete("Namespace", "", name)
 
@@ -82,32 +82,33 @@ class Call:
 
 
 CALLS = {
-    "get model": Call(lambda r: r.get_model("iris")),
-    "get version": Call(lambda r: r.get_version("iris", 2)),
-    "get by alias": Call(lambda r: r.get_version_by_alias("iris", "champion")),
-    "list": Call(lambda r: r.list_all_versions()),
+    "get model": Call(lambda r: r.models.fresh("iris")),
+    "get version": Call(lambda r: r.versions.fresh("iris", 2)),
+    "get by alias": Call(lambda r: r.aliases.fresh("iris", "champion")),
+    "list": Call(lambda r: r.versions.list_all()),
     "create model": Call(
-        lambda r: r.create_model("wine"), lambda r: [h.name for h in r.list_models()] == ["iris", "wine"]
+        lambda r: r.models.create("wine"), lambda r: [h.name for h in r.models.list()] == ["iris", "wine"]
     ),
     "create version": Call(
-        lambda r: r.create_version("iris", source="s3://b/new", operation_id="once"),
-        lambda r: [v.source for v in r.list_versions("iris")].count("s3://b/new") == 1,
+        lambda r: r.versions.create("iris", source="s3://b/new", operation_id="once"),
+        lambda r: [v.source for v in r.versions.list("iris")].count("s3://b/new") == 1,
     ),
     "set alias": Call(
-        lambda r: r.set_alias("iris", "champion", 2, JOE), lambda r: [e.to_version for e in r.history("iris")] == [1, 2]
+        lambda r: r.aliases.set("iris", "champion", 2, JOE),
+        lambda r: [e.to_version for e in r.aliases.history("iris")] == [1, 2],
     ),
     "delete alias": Call(
-        lambda r: r.delete_alias("iris", "champion", JOE),
-        lambda r: [e.to_version for e in r.history("iris")] == [1, None],
+        lambda r: r.aliases.delete("iris", "champion", JOE),
+        lambda r: [e.to_version for e in r.aliases.history("iris")] == [1, None],
     ),
     "tag": Call(
-        lambda r: r.set_version_tag("iris", 1, "a", "b"), lambda r: r.get_version("iris", 1).tags == {"a": "b"}
+        lambda r: r.versions.set_tag("iris", 1, "a", "b"), lambda r: r.versions.fresh("iris", 1).tags == {"a": "b"}
     ),
-    "rename": Call(lambda r: r.rename_model("iris", "wine"), lambda r: [h.name for h in r.list_models()] == ["wine"]),
+    "rename": Call(lambda r: r.models.rename("iris", "wine"), lambda r: [h.name for h in r.models.list()] == ["wine"]),
     "delete version": Call(
-        lambda r: r.delete_version("iris", 3), lambda r: [v.number for v in r.list_versions("iris")] == [2, 1]
+        lambda r: r.versions.delete("iris", 3), lambda r: [v.number for v in r.versions.list("iris")] == [2, 1]
     ),
-    "delete model": Call(lambda r: r.delete_model("iris"), lambda r: r.list_models() == []),
+    "delete model": Call(lambda r: r.models.delete("iris"), lambda r: r.models.list() == []),
 }
 BUSY = mlflowfaults.refused(429, "TooManyRequests", "too many requests", **{"Retry-After": "1"})
 FAULTS = ("429 with Retry-After", "500", "503", "half an answer", "the answer of a write is lost", "slow")
@@ -147,12 +148,12 @@ def test_a_fault_that_passes_is_not_noticed_and_nothing_happens_twice(site: Site
 def _begin_anew(site: Site) -> None:
     """The registry as the fixture made it."""
     site.through.proxy.rules.clear()
-    for head in site.direct.list_models():
-        site.direct.delete_model(head.name)
-    site.direct.create_model("iris")
+    for head in site.direct.models.list():
+        site.direct.models.delete(head.name)
+    site.direct.models.create("iris")
     for number in (1, 2, 3):
-        site.direct.create_version("iris", source=f"s3://b/{number}")
-    site.direct.set_alias("iris", "champion", 1, JOE)
+        site.direct.versions.create("iris", source=f"s3://b/{number}")
+    site.direct.aliases.set("iris", "champion", 1, JOE)
 
 
 @pytest.mark.parametrize("what", CALLS)
@@ -189,15 +190,15 @@ def test_writers_who_are_always_faster_are_told_as_a_conflict(site: Site) -> Non
     site.fault(lambda request: request.method == "PUT", conflict)
     begun = time.monotonic()
     with pytest.raises(errors.Conflict, match="too many writers") as caught:
-        site.faulty.set_alias("iris", "champion", 2, JOE)
+        site.faulty.aliases.set("iris", "champion", 2, JOE)
     assert time.monotonic() - begun < 2 * DEADLINE_SECONDS
     assert translate.exception(caught.value).get_http_status_code() not in REPEATED
-    assert site.direct.get_model("iris").aliases == {"champion": 1}
+    assert site.direct.models.fresh("iris").aliases == {"champion": 1}
 
 
 def test_an_api_server_that_does_not_answer_holds_up_a_call_no_longer_than_its_deadline(site: Site) -> None:
     site.fault(apiproxy.is_any, site.through.proxy.hang)
     begun = time.monotonic()
     with pytest.raises(errors.Unavailable, match="within 3 seconds"):
-        site.faulty.get_version_by_alias("iris", "champion")
+        site.faulty.aliases.fresh("iris", "champion")
     assert time.monotonic() - begun < 2 * DEADLINE_SECONDS

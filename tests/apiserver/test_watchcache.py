@@ -84,65 +84,65 @@ def site(target: context.Target, api: cluster.Api, tmp_path: pathlib.Path) -> co
 
 def test_what_a_worker_was_answered_is_in_the_next_list_of_every_worker(site: Site) -> None:
     writer, reader = site.worker(), site.worker()
-    writer.registry.create_model("iris")
+    writer.registry.models.create("iris")
     for worker in (writer, reader):
-        assert [head.name for head in worker.registry.list_models()] == ["iris"]
+        assert [head.name for head in worker.registry.models.list()] == ["iris"]
     asked = site.lists()
     stale = 0
     for attempt in range(TRIES):
         match attempt % 3:
             case 0:
-                number = writer.registry.create_version("iris", source=f"s3://b/{attempt}").number
-                stale += [version.number for version in reader.registry.list_versions("iris")][:1] != [number]
+                number = writer.registry.versions.create("iris", source=f"s3://b/{attempt}").number
+                stale += [version.number for version in reader.registry.versions.list("iris")][:1] != [number]
             case 1:
-                writer.registry.set_version_tag("iris", number, "try", str(attempt))
-                [[(_, newest), *_]] = reader.registry.list_all_versions()
+                writer.registry.versions.set_tag("iris", number, "try", str(attempt))
+                [[(_, newest), *_]] = reader.registry.versions.list_all()
                 stale += newest.tags.get("try") != str(attempt)
             case _:
-                writer.registry.set_alias("iris", "champion", number)
-                [head] = reader.registry.list_models()
+                writer.registry.aliases.set("iris", "champion", number)
+                [head] = reader.registry.models.list()
                 stale += head.aliases != {"champion": number}
     assert stale == 0
     assert site.lists() - asked <= TRIES // 50  # by the watch, but for what a busy machine holds up
-    writer.registry.delete_version("iris", number)
-    assert number not in [version.number for version in reader.registry.list_versions("iris")]
-    writer.registry.delete_model("iris")
-    assert reader.registry.list_models() == []
+    writer.registry.versions.delete("iris", number)
+    assert number not in [version.number for version in reader.registry.versions.list("iris")]
+    writer.registry.models.delete("iris")
+    assert reader.registry.models.list() == []
 
 
 def test_what_a_point_read_has_shown_is_in_the_next_list(site: Site) -> None:
     worker = site.worker()
-    site.direct.create_model("iris")
-    worker.registry.list_models()
+    site.direct.models.create("iris")
+    worker.registry.models.list()
     for attempt in range(50):
-        site.direct.set_model_tag("iris", "try", str(attempt))
-        assert worker.registry.get_model("iris").tags == {"try": str(attempt)}
-        assert worker.registry.list_models()[0].tags == {"try": str(attempt)}
+        site.direct.models.set_tag("iris", "try", str(attempt))
+        assert worker.registry.models.fresh("iris").tags == {"try": str(attempt)}
+        assert worker.registry.models.list()[0].tags == {"try": str(attempt)}
 
 
 CALLS: dict[str, tuple[collections.abc.Callable[[store.Registry], object], list[str]]] = {
-    "read a model": (lambda r: r.get_model("iris"), ["GET"]),
-    "read by number": (lambda r: r.get_version("iris", 1), ["GET"]),
-    "read by alias": (lambda r: r.get_version_by_alias("iris", "champion"), ["GET"]),
-    "move an alias": (lambda r: r.set_alias("iris", "champion", 2), ["PUT"]),
-    "delete an alias": (lambda r: r.delete_alias("iris", "other"), ["PUT"]),
-    "tag a version": (lambda r: r.set_version_tag("iris", 1, "a", "b"), ["PUT"]),
-    "tag a model": (lambda r: r.set_model_tag("iris", "a", "b"), ["PUT"]),
-    "create a version": (lambda r: r.create_version("iris", source="s3://b/3"), ["POST", "PUT"]),
+    "read a model": (lambda r: r.models.fresh("iris"), ["GET"]),
+    "read by number": (lambda r: r.versions.fresh("iris", 1), ["GET"]),
+    "read by alias": (lambda r: r.aliases.fresh("iris", "champion"), ["GET"]),
+    "move an alias": (lambda r: r.aliases.set("iris", "champion", 2), ["PUT"]),
+    "delete an alias": (lambda r: r.aliases.delete("iris", "other"), ["PUT"]),
+    "tag a version": (lambda r: r.versions.set_tag("iris", 1, "a", "b"), ["PUT"]),
+    "tag a model": (lambda r: r.models.set_tag("iris", "a", "b"), ["PUT"]),
+    "create a version": (lambda r: r.versions.create("iris", source="s3://b/3"), ["POST", "PUT"]),
 }
 
 
 def test_a_worker_reads_by_one_get_and_writes_by_one_swap(site: Site) -> None:
-    site.direct.create_model("iris")
+    site.direct.models.create("iris")
     for number in (1, 2):
-        site.direct.create_version("iris", source=f"s3://b/{number}")
+        site.direct.versions.create("iris", source=f"s3://b/{number}")
     for alias in ("champion", "other"):
-        site.direct.set_alias("iris", alias, 1)
+        site.direct.aliases.set("iris", alias, 1)
     worker = site.worker()
     asked = {}
     for name, (call, _) in CALLS.items():
-        assert worker.cache.caught_up()
-        assert settled(lambda: worker.registry.list_models() == site.direct.list_models())
+        assert worker.cache.cached_all()
+        assert settled(lambda: worker.registry.models.list() == site.direct.models.list())
         before = len(site.through.proxy.seen)
         call(worker.registry)
         calls = [request for request in site.through.proxy.seen[before:] if not apiproxy.is_watch(request)]
@@ -160,75 +160,75 @@ class Overtaken:
 
     @property
     def moves(self) -> list[tuple[int | None, int | None]]:
-        return [(entry.from_version, entry.to_version) for entry in self.direct.history(self.name)]
+        return [(entry.from_version, entry.to_version) for entry in self.direct.aliases.history(self.name)]
 
 
 def a_version_is_deleted(site: Overtaken) -> None:
-    site.direct.delete_version(site.name, 2)
+    site.direct.versions.delete(site.name, 2)
     with pytest.raises(errors.NotFound):
-        site.behind.set_alias(site.name, "champion", 2)
+        site.behind.aliases.set(site.name, "champion", 2)
     with pytest.raises(errors.NotFound):
-        site.behind.get_version(site.name, 2)
+        site.behind.versions.fresh(site.name, 2)
     assert site.moves == [(None, 1)]
 
 
 def a_gate_has_come(site: Overtaken) -> None:
     gates = {"champion": (entities.Pin("uid", "ns", "gate"), entities.Gates(approval="Manual"))}
-    site.direct.put_policy(entities.Policy(site.direct.get_model(site.name).uid, gates))
+    site.direct.serving.put_policy(entities.Policy(site.direct.models.fresh(site.name).uid, gates))
 
     def guard(head: entities.Head, _: entities.Version) -> entities.Evidence:
-        if "champion" in site.behind.policy(head).gates:
+        if "champion" in site.behind.serving.fresh_policy(head).gates:
             raise errors.GateRefused("approval is missing")
         return entities.Evidence()
 
     with pytest.raises(errors.GateRefused):
-        site.behind.set_alias(site.name, "champion", 2, guard=guard)
+        site.behind.aliases.set(site.name, "champion", 2, guard=guard)
     with pytest.raises(errors.InUse):
-        site.behind.delete_alias(site.name, "champion")
+        site.behind.aliases.delete(site.name, "champion")
     assert site.moves == [(None, 1)]
 
 
 def the_model_is_renamed(site: Overtaken) -> None:
     old, site.name = site.name, f"new-{site.name}"
-    site.direct.rename_model(old, site.name)
+    site.direct.models.rename(old, site.name)
     for call in (
-        lambda: site.behind.set_alias(old, "champion", 2),
-        lambda: site.behind.create_version(old, source="s3://b/x"),
-        lambda: site.behind.get_version_by_alias(old, "champion"),
+        lambda: site.behind.aliases.set(old, "champion", 2),
+        lambda: site.behind.versions.create(old, source="s3://b/x"),
+        lambda: site.behind.aliases.fresh(old, "champion"),
     ):
         with pytest.raises(errors.NotFound):
             call()
     assert site.moves == [(None, 1)]
-    assert site.behind.get_version_by_alias(site.name, "champion").number == 1
+    assert site.behind.aliases.fresh(site.name, "champion").number == 1
 
 
 def the_alias_is_moved_away(site: Overtaken) -> None:
-    site.direct.set_alias(site.name, "champion", 2)
-    assert site.behind.get_version_by_alias(site.name, "champion").number == 2
-    site.behind.set_alias(site.name, "champion", 1)  # which the watch takes it to be on
+    site.direct.aliases.set(site.name, "champion", 2)
+    assert site.behind.aliases.fresh(site.name, "champion").number == 2
+    site.behind.aliases.set(site.name, "champion", 1)  # which the watch takes it to be on
     assert site.moves == [(None, 1), (1, 2), (2, 1)]
 
 
 def a_version_is_tagged(site: Overtaken) -> None:
-    site.direct.set_version_tag(site.name, 1, "theirs", "x")
-    site.behind.set_version_tag(site.name, 1, "ours", "x")
-    assert site.direct.get_version(site.name, 1).tags == {"theirs": "x", "ours": "x"}
+    site.direct.versions.set_tag(site.name, 1, "theirs", "x")
+    site.behind.versions.set_tag(site.name, 1, "ours", "x")
+    assert site.direct.versions.fresh(site.name, 1).tags == {"theirs": "x", "ours": "x"}
 
 
 def a_version_is_made(site: Overtaken) -> None:
-    assert site.direct.create_version(site.name, source="s3://b/theirs").number == 3
-    assert site.behind.create_version(site.name, source="s3://b/ours").number == 4
-    assert site.behind.get_version(site.name, 3).source == "s3://b/theirs"
+    assert site.direct.versions.create(site.name, source="s3://b/theirs").number == 3
+    assert site.behind.versions.create(site.name, source="s3://b/ours").number == 4
+    assert site.behind.versions.fresh(site.name, 3).source == "s3://b/theirs"
 
 
 def another_model_has_the_name(site: Overtaken) -> None:
-    site.direct.delete_model(site.name)
-    site.direct.create_model(site.name)
-    assert site.behind.create_version(site.name, source="s3://b/first").number == 1
+    site.direct.models.delete(site.name)
+    site.direct.models.create(site.name)
+    assert site.behind.versions.create(site.name, source="s3://b/first").number == 1
     with pytest.raises(errors.NotFound):
-        site.behind.set_alias(site.name, "champion", 2)
+        site.behind.aliases.set(site.name, "champion", 2)
     with pytest.raises(errors.NotFound):
-        site.behind.set_version_tag(site.name, 2, "a", "b")
+        site.behind.versions.set_tag(site.name, 2, "a", "b")
     assert site.moves == []
 
 
@@ -238,12 +238,12 @@ def test_what_another_server_did_is_neither_undone_nor_overlooked_by_a_worker_wh
         a_version_is_tagged, a_version_is_made, another_model_has_the_name,
     ]  # fmt: skip
     for case in cases:
-        site.direct.create_model(case.__name__)
+        site.direct.models.create(case.__name__)
         for number in (1, 2):
-            site.direct.create_version(case.__name__, source=f"s3://b/{number}")
-        site.direct.set_alias(case.__name__, "champion", 1)
+            site.direct.versions.create(case.__name__, source=f"s3://b/{number}")
+        site.direct.aliases.set(case.__name__, "champion", 1)
     worker = site.worker(silence_seconds=3600)
-    assert settled(lambda: sum(map(len, worker.registry.list_all_versions())) == 2 * len(cases))
+    assert settled(lambda: sum(map(len, worker.registry.versions.list_all())) == 2 * len(cases))
     assert settled(lambda: len(site.through.proxy.streams) == 1)
     site.through.silence()
     for case in cases:
@@ -252,62 +252,62 @@ def test_what_another_server_did_is_neither_undone_nor_overlooked_by_a_worker_wh
 
 def test_the_first_list_comes_in_pages_and_is_the_same_as_a_consistent_one(site: Site) -> None:
     for name in ("iris", "wine"):
-        site.direct.create_model(name)
+        site.direct.models.create(name)
         for number in range(4):
-            site.direct.create_version(name, source=f"s3://b/{number}")
+            site.direct.versions.create(name, source=f"s3://b/{number}")
     worker = site.worker(page_size=3)
-    assert worker.registry.list_all_versions() == site.direct.list_all_versions()
+    assert worker.registry.versions.list_all() == site.direct.versions.list_all()
     assert site.through.proxy.count(lambda request: bool(request.query.get("continue"))) == 3
 
 
 def test_a_watch_that_is_cut_goes_on_and_nothing_is_missed(site: Site) -> None:
     worker = site.worker()
-    worker.registry.create_model("iris")
-    worker.registry.list_models()
+    worker.registry.models.create("iris")
+    worker.registry.models.list()
     for number in range(1, 6):
         site.through.call(site.through.proxy.cut)
-        worker.registry.create_version("iris", source="s3://b/x")
-        assert [version.number for version in worker.registry.list_versions("iris")][:1] == [number]
+        worker.registry.versions.create("iris", source="s3://b/x")
+        assert [version.number for version in worker.registry.versions.list("iris")][:1] == [number]
 
 
 def test_own_writes_are_listed_and_those_of_others_soon_though_a_watch_died_silently(site: Site) -> None:
     worker = site.worker()
-    worker.registry.create_model("iris")
-    worker.registry.list_models()
+    worker.registry.models.create("iris")
+    worker.registry.models.list()
     assert settled(lambda: len(site.through.proxy.streams) == 1)
     site.through.silence()
-    worker.registry.create_version("iris", source="s3://b/own")
+    worker.registry.versions.create("iris", source="s3://b/own")
     begun = time.monotonic()
-    assert len(worker.registry.list_versions("iris")) == 1  # a consistent list, after a while
+    assert len(worker.registry.versions.list("iris")) == 1  # a consistent list, after a while
     assert time.monotonic() - begun < 2 * watchcache.CATCH_UP_SECONDS
-    site.direct.set_model_tag("iris", "by", "another")
+    site.direct.models.set_tag("iris", "by", "another")
     begun = time.monotonic()
-    assert settled(lambda: worker.registry.list_models()[0].tags == {"by": "another"})
+    assert settled(lambda: worker.registry.models.list()[0].tags == {"by": "another"})
     assert time.monotonic() - begun < 2 * SILENCE_SECONDS
 
 
 def test_in_a_registry_at_rest_lists_still_come_from_the_watch(site: Site) -> None:
     worker = site.worker()
-    worker.registry.create_model("iris")
-    worker.registry.list_models()
+    worker.registry.models.create("iris")
+    worker.registry.models.list()
     asked, end = site.lists(), time.monotonic() + 4 * SILENCE_SECONDS
     while time.monotonic() < end:
-        assert [head.name for head in worker.registry.list_models()] == ["iris"]
+        assert [head.name for head in worker.registry.models.list()] == ["iris"]
         time.sleep(0.1)
     assert site.lists() == asked
 
 
 def test_an_expired_resource_version_is_followed_by_a_new_list(site: Site) -> None:
     worker = site.worker()
-    worker.registry.create_model("iris")
-    worker.registry.list_models()
+    worker.registry.models.create("iris")
+    worker.registry.models.list()
     gone = site.through.proxy.refuse(410, "Expired", "too old resource version")
     site.through.proxy.rule(apiproxy.is_watch, gone, times=2)
     site.through.call(site.through.proxy.cut)
     asked = site.lists()
     assert settled(lambda: site.lists() > asked)
-    worker.registry.create_version("iris", source="s3://b/1")
-    assert len(worker.registry.list_versions("iris")) == 1
+    worker.registry.versions.create("iris", source="s3://b/1")
+    assert len(worker.registry.versions.list("iris")) == 1
 
 
 def test_without_the_right_to_watch_lists_are_consistent_ones_and_the_log_says_why(
@@ -317,12 +317,12 @@ def test_without_the_right_to_watch_lists_are_consistent_ones_and_the_log_says_w
     site.through.proxy.rule(apiproxy.is_watch, forbidden)
     worker = site.worker()
     with caplog.at_level(logging.WARNING):
-        worker.registry.create_model("iris")
-        worker.registry.list_models()
+        worker.registry.models.create("iris")
+        worker.registry.models.list()
         for number in range(1, 4):
-            worker.registry.create_version("iris", source="s3://b/x")
+            worker.registry.versions.create("iris", source="s3://b/x")
             begun = time.monotonic()
-            assert len(worker.registry.list_versions("iris")) == number
+            assert len(worker.registry.versions.list("iris")) == number
             assert time.monotonic() - begun < watchcache.CATCH_UP_SECONDS  # it is known that waiting is in vain
     assert "User cannot watch resource configmaps" in caplog.text
 
@@ -331,14 +331,14 @@ def test_a_mark_from_before_a_restore_holds_nobody_up(site: Site) -> None:
     shared = mark.Mark(site.mark)
     shared.raise_to(2**62)
     worker = site.worker()
-    worker.registry.create_model("iris")
-    assert len(worker.registry.list_models()) == 1
+    worker.registry.models.create("iris")
+    assert len(worker.registry.models.list()) == 1
     assert shared.value < 2**62
-    worker.registry.set_model_tag("iris", "a", "b")
+    worker.registry.models.set_tag("iris", "a", "b")
 
     def is_told_by_the_watch() -> bool:
         asked = site.lists()
-        assert worker.registry.list_models()[0].tags == {"a": "b"}
+        assert worker.registry.models.list()[0].tags == {"a": "b"}
         return site.lists() == asked
 
     assert settled(is_told_by_the_watch)
@@ -348,10 +348,10 @@ def test_a_configmap_that_does_not_parse_is_left_out_with_a_warning(
     site: Site, api: cluster.Api, caplog: pytest.LogCaptureFixture
 ) -> None:
     worker = site.worker()
-    broken = worker.registry.create_model("broken")
-    worker.registry.create_model("whole")
-    worker.registry.list_models()
+    broken = worker.registry.models.create("broken")
+    worker.registry.models.create("whole")
+    worker.registry.models.list()
     with caplog.at_level(logging.WARNING):
         api.patch("ConfigMap", site.namespace, broken.uid, {"data": {"lastVersion": "many"}})
-        assert settled(lambda: [head.name for head in worker.registry.list_models()] == ["whole"])
+        assert settled(lambda: [head.name for head in worker.registry.models.list()] == ["whole"])
     assert f"left out of lists: registry ConfigMap {broken.uid}" in caplog.text

@@ -57,5 +57,5 @@ def test_an_mlflow_client_that_writes_itself_is_recorded_by_its_name_in_the_clus
     plugin.create_registered_model("iris")
     plugin.create_model_version("iris", "s3://models/iris/1")
     plugin.set_registered_model_alias("iris", "champion", 1)
-    [move] = plugin._registry.history("iris")
+    [move] = plugin._registry.aliases.history("iris")
     assert move.actor == whoami.of_context(target.context)

@@ -93,4 +93,4 @@ def test_a_model_alias_and_a_model_version_of_one_name_do_not_fight_over_its_obj
 )
 def test_a_name_beyond_the_limits_is_refused_with_the_limit(registry: store.Registry, name: str, words: str) -> None:
     with pytest.raises(errors.InvalidInput, match=re.escape(words)):
-        registry.create_model(name)
+        registry.models.create(name)

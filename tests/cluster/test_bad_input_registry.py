@@ -38,7 +38,7 @@ def test_a_missing_alias_tears_nothing_down_and_heals_when_it_is_set_again(
     site.serve("iris", served, served.add())
     served.set_alias("champoin", 1)
     with site.undisturbed("iris", 1):
-        served.registry.delete_alias(served.name, "champion")
+        served.registry.aliases.delete(served.name, "champion")
         message = site.stalled("iris", names.ALIAS_NOT_FOUND)
         assert f"no alias 'champion' in registered model '{served.name}'; the nearest: 'champoin'" in message
         assert "set_registered_model_alias" in message
@@ -60,7 +60,7 @@ def test_a_pinned_version_that_does_not_exist_is_told_and_served_as_soon_as_it_d
         assert f"version 2 of '{served.name}' does not exist; the nearest that are there: 1" in message
     served.add()
     site.wait_answers("iris", 2)
-    assert served.registry.get_version_by_alias(served.name, "champion").number == 2
+    assert served.registry.aliases.fresh(served.name, "champion").number == 2
 
 
 def test_a_model_version_that_stands_alone_waits_for_its_version(site: sites.Site, model: models.NewModel) -> None:
@@ -79,12 +79,12 @@ def test_deleting_a_version_that_is_served_is_refused_with_the_model_alias_that_
     site.serve("iris", served, served.add())
     who = f"served by ModelAlias {site.namespace.name}/iris"
     with pytest.raises(errors.InUse, match=f"version 1 of '{served.name}' is {who}: move its alias"):
-        served.registry.delete_version(served.name, 1)
+        served.registry.versions.delete(served.name, 1)
     with pytest.raises(errors.InUse, match=f"is {who}: delete the ModelAlias first"):
-        served.registry.delete_model(served.name)
+        served.registry.models.delete(served.name)
     site.namespace.delete("ModelAlias", "iris")
-    support.wait_for("the version to be released", lambda: not served.registry.get_model(served.name).serving)
-    served.registry.delete_version(served.name, 1)
+    support.wait_for("the version to be released", lambda: not served.registry.models.fresh(served.name).serving)
+    served.registry.versions.delete(served.name, 1)
 
 
 @pytest.mark.parametrize("tombstone", [False, True], ids=["its ConfigMap is deleted", "it is made a tombstone"])
@@ -127,7 +127,7 @@ def test_a_model_created_again_under_its_name_is_another_model_and_served_only_w
     site.wait_answers("iris", 1)
     assert support.wait_answers(site.url, site.host("iris"), 1).json() == {"predictions": ["another"]}
     support.wait_for(
-        "the claim", lambda: [c.versions for c in again.registry.get_model(again.name).serving.values()] == [(1,)]
+        "the claim", lambda: [c.versions for c in again.registry.models.fresh(again.name).serving.values()] == [(1,)]
     )
 
 
@@ -198,4 +198,4 @@ def restarts(configmaps: support.Namespace, podium: installed.Podium) -> int:
 
 def test_the_registry_itself_refuses_a_name_beyond_its_limit(registry: store.Registry) -> None:
     with pytest.raises(errors.InvalidInput, match="3001 characters; a registry takes at most 3000"):
-        registry.create_model("x" * 3001)
+        registry.models.create("x" * 3001)

@@ -38,7 +38,7 @@ def trained(podium: installed.Podium, registry: store.Registry, api: support.Api
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     yield Trained(model, int(done.stdout.split()[-1]))
-    uid = registry.get_model(model).uid
+    uid = registry.models.fresh(model).uid
     byhand.delete_model(api, podium.registry_namespace, uid)
 
 
@@ -51,8 +51,8 @@ def example(name: str, trained: Trained, host: str) -> support.Manifest:
 
 
 def test_train_registers_a_version_with_its_run_and_moves_the_alias(trained: Trained, registry: store.Registry) -> None:
-    version = registry.get_version(trained.model, trained.version)
-    assert registry.get_version_by_alias(trained.model, "champion").number == trained.version == 1
+    version = registry.versions.fresh(trained.model, trained.version)
+    assert registry.aliases.fresh(trained.model, "champion").number == trained.version == 1
     assert version.run_id
     assert version.artifact_uri.startswith("s3://")
 
@@ -76,7 +76,7 @@ def test_the_example_answers_through_the_ingress(
     answer = support.wait_answers(cluster.invocations, host, trained.version)
     assert answer.json() == {"predictions": [0]}
     if alias := manifest["spec"].get("alias"):
-        assert registry.get_version_by_alias(trained.model, alias).number == trained.version
+        assert registry.aliases.fresh(trained.model, alias).number == trained.version
 
 
 def test_the_gated_example_takes_a_version_when_it_has_the_tag_and_answers(
@@ -90,8 +90,8 @@ def test_the_gated_example_takes_a_version_when_it_has_the_tag_and_answers(
     manifest = example("modelalias-gates.yaml", trained, host)
     alias, name = manifest["spec"]["alias"], manifest["metadata"]["name"]
     namespace.apply(manifest)
-    head = registry.get_model(trained.model)
-    support.wait_for("its gates in the registry", lambda: alias in registry.policy(head).gates)
+    head = registry.models.fresh(trained.model)
+    support.wait_for("its gates in the registry", lambda: alias in registry.serving.fresh_policy(head).gates)
     client = mlflow.MlflowClient(podium.tracking_uri)
     with pytest.raises(exceptions.MlflowException, match="tag approval_status = approved: found missing"):
         client.set_registered_model_alias(trained.model, alias, str(trained.version))

@@ -30,7 +30,7 @@ class Lab:
 
     def add(self, **metrics: float) -> int:
         """Logs a run, and registers a light version of it, through the tracking server."""
-        number = self.model.registry.get_model(self.model.name).last_version + 1
+        number = self.model.registry.models.fresh(self.model.name).last_version + 1
         source = self.model.bucket.upload(f"{self.model.prefix}/{number}", models.light(answer=[number]))
         run = self.client.create_run("0").info.run_id
         for name, value in metrics.items():
@@ -45,7 +45,7 @@ class Lab:
 
     def write_past_the_store(self, version: int) -> None:
         """Somebody edits the head by hand."""
-        head = self.model.registry.get_model(self.model.name)
+        head = self.model.registry.models.fresh(self.model.name)
         aliases = {**head.aliases, "champion": version}
         text = "".join(f"{alias}={number}\n" for alias, number in sorted(aliases.items()))
         byhand.edit(self.site.namespace.api, installed.Podium.registry_namespace, self.model.uid, {"aliases": text})
@@ -63,7 +63,7 @@ class Lab:
     def gates(self) -> Mapping[str, tuple[entities.Pin, entities.Gates]]:
         """The policy in the registry."""
         registry = self.model.registry
-        return registry.policy(registry.get_model(self.model.name)).gates
+        return registry.serving.fresh_policy(registry.models.fresh(self.model.name)).gates
 
     def refused(self, reason: str, ready: str = "False") -> str:
         """Waits until the version that is asked for does not pass, for this reason; what the condition says."""
@@ -115,7 +115,7 @@ def test_a_version_below_the_bound_is_refused_in_the_users_call_and_not_served_w
     with lab.site.undisturbed("iris", 1):
         with denied("accuracy >= 0.9", "0.8", f"ModelAlias {lab.site.namespace.name}/iris"):
             lab.move(bad)
-        assert lab.model.registry.get_model(lab.model.name).aliases == {"champion": 1}
+        assert lab.model.registry.models.fresh(lab.model.name).aliases == {"champion": 1}
         lab.write_past_the_store(bad)
         message = lab.refused(names.GATES_NOT_PASSED)
         assert "accuracy >= 0.9: found not recorded when the alias moved" in message
@@ -151,7 +151,9 @@ def test_what_awaits_approval_is_not_stalled_and_moves_when_it_is_given(lab: Lab
     found = lab.site.namespace.get("ModelAlias", "iris")
     assert not {"Stalled", "Reconciling"} & support.conditions(found).keys()
     assert len(lab.events(names.AWAITING_APPROVAL)) == 1
-    lab.model.registry.decide(lab.model.name, two, entities.Approval("approved", 0, JOE, "good on the holdout"))
+    lab.model.registry.versions.decide(
+        lab.model.name, two, entities.Approval("approved", 0, JOE, "good on the holdout")
+    )
     found = lab.site.wait_answers("iris", two)
     said = support.conditions(found)[names.GATES_PASSED]["message"]
     assert said == f"version {two} passes: approval Manual (found approved by joe: good on the holdout)"
@@ -181,10 +183,10 @@ def test_a_pin_waits_for_its_gates_and_leaves_the_alias_alone_until_then(lab: La
     two = lab.add()
     lab.apply(version=two, gates={"tags": {"stage": "qa"}})
     lab.site.stalled("iris", names.GATES_NOT_PASSED)
-    assert lab.model.registry.get_model(lab.model.name).aliases == {"champion": 1}
+    assert lab.model.registry.models.fresh(lab.model.name).aliases == {"champion": 1}
     lab.client.set_model_version_tag(lab.model.name, str(two), "stage", "qa")
     lab.site.wait_answers("iris", two)
-    [*_, entry] = lab.model.registry.history(lab.model.name)
+    [*_, entry] = lab.model.registry.aliases.history(lab.model.name)
     assert (entry.to_version, entry.reason) == (two, "pinned")
     assert entry.evidence.gates == (entities.GateResult("tag stage = qa", True, "qa"),)
 
@@ -196,4 +198,4 @@ def test_the_gates_of_a_deleted_modelalias_leave_the_registry_with_it(lab: Lab, 
     lab.site.namespace.delete("ModelAlias", "iris")
     support.wait_for("the gates to go", lambda: not lab.gates())
     lab.move(2)
-    assert registry.get_version_by_alias(lab.model.name, "champion").number == 2
+    assert registry.aliases.fresh(lab.model.name, "champion").number == 2

@@ -95,7 +95,7 @@ def groups(api: support.Api) -> list[support.Manifest]:
 
 def version_is_released(model: models.Model, version: int) -> bool:
     try:
-        model.registry.delete_version(model.name, version)
+        model.registry.versions.delete(model.name, version)
     except errors.InUse:
         return False
     return True
@@ -110,7 +110,7 @@ def test_deleting_a_modelalias_leaves_no_object_and_releases_the_registrys_claim
     assert served_by <= kinds
     assert "HorizontalPodAutoscaler" not in kinds
     with pytest.raises(errors.InUse, match=f"{endpoint.namespace.name}/iris"):
-        endpoint.model.registry.delete_version(endpoint.model.name, 2)
+        endpoint.model.registry.versions.delete(endpoint.model.name, 2)
 
     endpoint.namespace.delete("ModelAlias", "iris", propagation)
 
@@ -125,7 +125,7 @@ def test_deleting_a_modelalias_by_orphaning_keeps_serving_and_creating_it_again_
     endpoint.namespace.delete("ModelAlias", "iris", "Orphan")
     support.wait_for("the alias to be gone", lambda: endpoint.namespace.get("ModelAlias", "iris") is None)
     support.wait_for(
-        "the old claim to be released", lambda: not registry.get_model(endpoint.model.name).serving, timeout=10
+        "the old claim to be released", lambda: not registry.models.fresh(endpoint.model.name).serving, timeout=10
     )
     support.wait_answers(endpoint.url, endpoint.host, 2)
     assert endpoint.pods() == before
@@ -140,7 +140,7 @@ def test_deleting_a_modelalias_by_orphaning_keeps_serving_and_creating_it_again_
     )
     support.wait_for(
         "the new claim",
-        lambda: set(registry.get_model(endpoint.model.name).serving) == {again["metadata"]["uid"]},
+        lambda: set(registry.models.fresh(endpoint.model.name).serving) == {again["metadata"]["uid"]},
         timeout=10,
     )
     endpoint.namespace.delete("ModelAlias", "iris")
@@ -166,7 +166,7 @@ def test_an_alias_that_is_deleted_and_created_at_once_serves_again_and_claims_on
     support.wait_answers(endpoint.url, endpoint.host, 2)
     support.wait_for(
         "one claim",
-        lambda: set(registry.get_model(endpoint.model.name).serving) == {again["metadata"]["uid"]},
+        lambda: set(registry.models.fresh(endpoint.model.name).serving) == {again["metadata"]["uid"]},
         timeout=10,
     )
 
@@ -185,7 +185,7 @@ def test_deleting_a_namespace_with_a_modelalias_and_a_modelversion_never_hangs(
         describe=lambda: str((namespace.api.get("Namespace", "", namespace.name) or {}).get("status")),
     )
     support.wait_for(
-        "the claim to be released", lambda: not registry.get_model(endpoint.model.name).serving, timeout=10
+        "the claim to be released", lambda: not registry.models.fresh(endpoint.model.name).serving, timeout=10
     )
 
 

@@ -94,8 +94,8 @@ class Mirror:
     def shown(self) -> dict[str, tuple[list[int], dict[str, int]]]:
         """The versions and aliases of every model here."""
         return {
-            head.name: ([each.number for each in self.registry.list_versions(head.name)], dict(head.aliases))
-            for head in self.registry.list_models()
+            head.name: ([each.number for each in self.registry.versions.list(head.name)], dict(head.aliases))
+            for head in self.registry.models.list()
         }
 
     def is_shown(self, name: str, versions: list[int], aliases: dict[str, int]) -> bool:
@@ -286,7 +286,7 @@ def test_a_model_alias_on_a_mirrored_model_serves_and_follows_a_move_made_on_the
             "figure", f"a move on the mirrored server, its new pod included: {time.monotonic() - begun:.1f} s"
         )
         assert answer.json() == {"predictions": [2]}
-        [*_, last] = hooked.registry.history(name)
+        [*_, last] = hooked.registry.aliases.history(name)
         assert (last.reason, last.from_version, last.to_version) == ("mirrored", 1, 2)
     finally:
         hooked.namespace.delete("ModelAlias", "iris", "Foreground")

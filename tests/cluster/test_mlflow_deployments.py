@@ -105,7 +105,7 @@ def test_a_deployment_is_made_asked_changed_listed_and_deleted_by_the_command(
     changed = user.run("update", "--name", "iris", "-m", f"models:/{served.name}/2", "-C", "rollout.overlap=0s")
     assert "Deployment iris is updated" in changed
     assert client.predict("iris", ROWS) == {"predictions": [2]}
-    assert registry.get_version_by_alias(served.name, "champion").number == 2  # a pin moves the alias too
+    assert registry.aliases.fresh(served.name, "champion").number == 2  # a pin moves the alias too
 
     shown = user.get("iris")
     assert (shown["served_version"], shown["pinned_version"], shown["ready"]) == ("2", "2", "True")
@@ -217,7 +217,7 @@ def test_gates_hold_a_deployment_back_and_nobody_waits_for_what_a_person_has_to_
         assert time.monotonic() - begun < 30
         assert client.get_deployment(name)["served_version"] is None
         if name == "tagged":
-            registry.set_version_tag(served.name, 1, "approval_status", "approved")
+            registry.versions.set_tag(served.name, 1, "approval_status", "approved")
             site.namespace.wait_served(name, 1)
 
 

@@ -63,7 +63,7 @@ def versions(model: models.NewModel) -> models.Model:
     made = model(f"ui {uuid.uuid4().hex[:8]}")
     for _ in range(2):
         made.add()
-    made.registry.set_model_tag(made.name, "team", made.uid)
+    made.registry.models.set_tag(made.name, "team", made.uid)
     made.set_alias("champion", 1)
     return made
 
@@ -82,8 +82,8 @@ async def test_models_are_searched_shown_and_an_alias_is_moved_by_clicks(
         await ui.add_alias("champion")
         await ui.page.wait("!document.querySelector('[role=dialog]')", "the dialog to close")
         await ui.page.wait_text("@ champion")
-    assert registry.get_version_by_alias(versions.name, "champion").number == 2
-    last = registry.history(versions.name)[-1]
+    assert registry.aliases.fresh(versions.name, "champion").number == 2
+    last = registry.aliases.history(versions.name)[-1]
     assert (last.alias, last.from_version, last.to_version) == ("champion", 1, 2)
 
 
@@ -92,13 +92,13 @@ async def test_a_move_that_a_gate_forbids_is_refused_in_the_dialog_with_its_sent
 ) -> None:
     gated = models.model_alias("iris", versions.name, gates={"tags": {"approval_status": "approved"}})
     namespace.apply(gated | {"spec": gated["spec"] | {"template": {"replicas": 0}}})
-    head = registry.get_model(versions.name)
-    support.wait_for("the gates to be known to the registry", lambda: registry.policy(head).gates)
+    head = registry.models.fresh(versions.name)
+    support.wait_for("the gates to be known to the registry", lambda: registry.serving.fresh_policy(head).gates)
     async with opened(podium, refused="/registered-models/alias") as ui:
         await ui.show(f"models/{versions.name}/versions/2", "Registered At")
         await ui.add_alias("champion")
         await ui.page.wait_text("tag approval_status = approved: found missing")
-    assert registry.get_version_by_alias(versions.name, "champion").number == 1
+    assert registry.aliases.fresh(versions.name, "champion").number == 1
 
 
 async def test_prompts_are_shown_with_their_versions_and_aliases(
@@ -115,4 +115,4 @@ async def test_prompts_are_shown_with_their_versions_and_aliases(
             await ui.page.wait_text("@ production")
     finally:
         with contextlib.suppress(errors.NotFound):
-            registry.delete_model(prompt)
+            registry.models.delete(prompt)

@@ -37,7 +37,7 @@ def name(registry: store.Registry) -> collections.abc.Iterator[Name]:
     yield give
     for each in given:
         with contextlib.suppress(errors.NotFound):
-            registry.delete_model(each)
+            registry.models.delete(each)
 
 
 def test_the_best_of_two_runs_is_registered_described_and_tagged(
@@ -66,7 +66,7 @@ def test_the_best_of_two_runs_is_registered_described_and_tagged(
     shown = client.get_registered_model(model_name)
     assert (shown.description, shown.tags) == ("tells flowers apart", {"task": "classification"})
     assert [each.version for each in shown.latest_versions] == [made.version]
-    assert registry.get_version(model_name, 1).artifact_uri.startswith("s3://")
+    assert registry.versions.fresh(model_name, 1).artifact_uri.startswith("s3://")
 
 
 def test_a_challenger_that_is_better_becomes_champion(client: typing.Any, name: Name, registry: store.Registry) -> None:
@@ -90,7 +90,7 @@ def test_a_challenger_that_is_better_becomes_champion(client: typing.Any, name: 
     assert client.get_model_version(model_name, "2").aliases == ["champion"]
     with pytest.raises(exceptions.MlflowException, match="challenger"):
         client.get_model_version_by_alias(model_name, "challenger")
-    moves = [(each.alias, each.from_version, each.to_version) for each in registry.history(model_name)]
+    moves = [(each.alias, each.from_version, each.to_version) for each in registry.aliases.history(model_name)]
     assert sorted(moves, key=str) == sorted(
         [("champion", None, 1), ("challenger", None, 2), ("champion", 1, 2), ("challenger", 2, None)], key=str
     )

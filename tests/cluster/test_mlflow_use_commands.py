@@ -40,7 +40,7 @@ def registered(podium: installed.Podium, registry: store.Registry) -> collection
     mlflow.MlflowClient().set_registered_model_alias(name, "champion", 1)
     mlflow.set_tracking_uri(before)
     yield Registered(name, commands.environment(podium.mlflow_environment))
-    registry.delete_model(name)
+    registry.models.delete(name)
 
 
 @contextlib.contextmanager

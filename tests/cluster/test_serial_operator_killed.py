@@ -72,7 +72,7 @@ def test_a_move_completes_after_kill_9_of_the_operator_at_each_of_ten_instants(
             assert history(namespace) == moves, instant
             support.wait_for(
                 "the claim of what is served alone",
-                lambda: [c.versions for c in registry.get_model(served.name).serving.values()] == [(version,)],  # noqa: B023 -- asked at once
+                lambda: [c.versions for c in registry.models.fresh(served.name).serving.values()] == [(version,)],  # noqa: B023 -- asked at once
                 timeout=10,
             )
             successor.process.kill()
@@ -81,7 +81,7 @@ def test_a_move_completes_after_kill_9_of_the_operator_at_each_of_ten_instants(
     record_property("figure", f"{len(turns)} kills: {sent.result.sent} requests sent, {sent.result.failed} failed")
     assert len(turns) == 10
     assert sent.result.failed == 0, sent.result.describe_failures()
-    assert [(entry.from_version, entry.to_version) for entry in registry.history(served.name)] == moves
+    assert [(entry.from_version, entry.to_version) for entry in registry.aliases.history(served.name)] == moves
 
 
 def history(namespace: support.Namespace) -> list[tuple[int | None, int]]:

@@ -36,16 +36,16 @@ class Lossy:
 def test_lost_answers_repeat_nothing(api: session.Session, namespace: str) -> None:
     lossy: Any = Lossy(api)
     registry = store.Registry(configmaps.ConfigMapBackend(lossy, namespace))
-    registry.create_model("lossy")
+    registry.models.create("lossy")
     for number in (1, 2, 3):
-        assert registry.create_version("lossy", source=f"s3://m/{number}").number == number
+        assert registry.versions.create("lossy", source=f"s3://m/{number}").number == number
     for number in (1, 2, 3, 1, 2):
-        registry.set_alias("lossy", "champion", number, JOE)
-    assert [move.to_version for move in registry.history("lossy")] == [1, 2, 3, 1, 2]
-    registry.delete_version("lossy", 1)
-    registry.delete_model("lossy")
+        registry.aliases.set("lossy", "champion", number, JOE)
+    assert [move.to_version for move in registry.aliases.history("lossy")] == [1, 2, 3, 1, 2]
+    registry.versions.delete("lossy", 1)
+    registry.models.delete("lossy")
     assert lossy.lost >= 10
-    assert "lossy" not in [head.name for head in registry.list_models()]
+    assert "lossy" not in [head.name for head in registry.models.list()]
 
 
 def test_a_user_without_rights_is_told_what_to_grant(api: session.Session, namespace: str) -> None:
@@ -59,27 +59,27 @@ def test_a_user_without_rights_is_told_what_to_grant(api: session.Session, names
     with pytest.raises(
         errors.Forbidden, match=f"grant the verb 'get' on resource 'configmaps' in namespace '{namespace}'"
     ):
-        registry.get_model("iris")
+        registry.models.fresh("iris")
     with pytest.raises(errors.Forbidden, match="grant the verb 'list'"):
-        registry.list_models()
+        registry.models.list()
 
 
 def test_a_namespace_that_is_missing_is_named(api: session.Session) -> None:
     registry = store.Registry(configmaps.ConfigMapBackend(api, "no-such-namespace"))
     with pytest.raises(errors.InvalidInput, match="kubectl create namespace no-such-namespace"):
-        registry.create_model("iris")
+        registry.models.create("iris")
 
 
 def test_annotations_and_labels_of_others_survive_a_write(api: session.Session, namespace: str) -> None:
     registry = store.Registry(configmaps.ConfigMapBackend(api, namespace))
-    head = registry.create_model("annotated")
+    head = registry.models.create("annotated")
     path = f"/api/v1/namespaces/{namespace}/configmaps/{head.uid}"
     manifest = api.request("GET", path)
     manifest["metadata"].setdefault("annotations", {})["example.com/owner"] = "team-a"
     manifest["metadata"]["labels"]["example.com/cost-center"] = "7"
     manifest["metadata"]["finalizers"] = ["example.com/keep"]
     api.request("PUT", path, body=manifest)
-    registry.set_model_tag("annotated", "a", "b")
+    registry.models.set_tag("annotated", "a", "b")
     metadata = api.request("GET", path)["metadata"]
     assert metadata["annotations"] == {"example.com/owner": "team-a"}
     assert metadata["labels"]["example.com/cost-center"] == "7"
@@ -92,17 +92,17 @@ def test_annotations_and_labels_of_others_survive_a_write(api: session.Session, 
 def test_a_configmap_edited_into_nonsense_stops_its_own_model_only(api: session.Session, namespace: str) -> None:
     records = configmaps.ConfigMapBackend(api, namespace)
     registry = store.Registry(records)
-    broken, whole = registry.create_model("broken"), registry.create_model("whole")
+    broken, whole = registry.models.create("broken"), registry.models.create("whole")
     record = records.get(broken.uid)
     assert record
     records.replace(dataclasses.replace(record, data={**record.data, "lastVersion": "many"}))
     with pytest.raises(errors.CorruptRegistry) as caught:
-        registry.get_model("broken")
+        registry.models.fresh("broken")
     assert (caught.value.object_name, caught.value.key) == (broken.uid, "lastVersion")
-    names = [head.name for head in registry.list_models()]
+    names = [head.name for head in registry.models.list()]
     assert "whole" in names
     assert "broken" not in names
-    assert registry.get_model("whole") == whole
+    assert registry.models.fresh("whole") == whole
 
 
 def test_the_factory_connects_by_the_kubeconfig_in_force(
@@ -123,18 +123,18 @@ def test_searches_come_from_a_watch_in_a_tracking_server_alone(
 ) -> None:
     monkeypatch.setenv("KUBECONFIG", str(target.kubeconfig))
     opener = opening.Opener(uri.parse(f"configmap://{namespace}?context={target.context}"))
-    head = store.Registry(configmaps.open_backend(namespace, target.context)).create_model("watched")
-    assert opener()._watch.caught_up() is None
+    head = store.Registry(configmaps.open_backend(namespace, target.context)).models.create("watched")
+    assert opener().reader._watch.cached_all() is None
     monkeypatch.setenv(server.BACKEND_STORE, "sqlite://")
-    watched = opener()._watch.caught_up()
+    watched = opener().reader._watch.cached_all()
     assert watched
     assert head in watched.models()
 
 
 def test_a_swap_leaves_no_record_of_who_manages_which_field(api: session.Session, namespace: str) -> None:
     registry = store.Registry(configmaps.ConfigMapBackend(api, namespace))
-    uid = registry.create_model("lean").uid
-    registry.set_alias("lean", "champion", registry.create_version("lean", source="s3://m/1").number)
+    uid = registry.models.create("lean").uid
+    registry.aliases.set("lean", "champion", registry.versions.create("lean", source="s3://m/1").number)
     found = api.request("GET", f"{configmaps.path_of(namespace)}/{uid}")
     assert "champion" in found["data"]["aliases"]
     assert "managedFields" not in found["metadata"]

@@ -150,20 +150,20 @@ def model(mirror: Mirror, versions: int = 2) -> str:
     mirror.client.create_registered_model(name)
     for number in range(versions):
         mirror.client.create_model_version(name, f"s3://models/{number}", await_creation_for=0)
-    wait_for(lambda: mirror.registry.get_model(name).last_version == versions, name)
+    wait_for(lambda: mirror.registry.models.fresh(name).last_version == versions, name)
     return name
 
 
 def is_registered(mirror: Mirror, name: str, number: int) -> bool:
-    return mirror.registry.get_model(name).last_version == number
+    return mirror.registry.models.fresh(name).last_version == number
 
 
 def is_champion(mirror: Mirror, name: str, number: int) -> bool:
-    return mirror.registry.get_model(name).aliases.get("champion") == number
+    return mirror.registry.models.fresh(name).aliases.get("champion") == number
 
 
 def is_tagged(mirror: Mirror, name: str, number: int) -> bool:
-    return mirror.registry.get_version(name, number).tags == {"k": "v"}
+    return mirror.registry.versions.fresh(name, number).tags == {"k": "v"}
 
 
 def test_polling_shows_every_change(mirror: Mirror, record_property: models.Record) -> None:
@@ -175,10 +175,10 @@ def test_polling_shows_every_change(mirror: Mirror, record_property: models.Reco
         found.append(wait_for(functools.partial(is_champion, mirror, name, number), "the alias"))
     record_property("figure", f"polling each {INTERVAL_SECONDS} s: {figures(found)}")
     mirror.client.rename_registered_model(name, f"{name}-renamed")
-    wait_for(lambda: mirror.registry.get_model(f"{name}-renamed").aliases == {"champion": 2}, "the new name")
-    assert len(mirror.registry.history(f"{name}-renamed")) == 10
+    wait_for(lambda: mirror.registry.models.fresh(f"{name}-renamed").aliases == {"champion": 2}, "the new name")
+    assert len(mirror.registry.aliases.history(f"{name}-renamed")) == 10
     mirror.client.delete_registered_model(f"{name}-renamed")
-    wait_for(lambda: name not in "".join(head.name for head in mirror.registry.list_models()), "the deletion")
+    wait_for(lambda: name not in "".join(head.name for head in mirror.registry.models.list()), "the deletion")
 
 
 def test_webhooks_show_each_change_without_the_interval(
@@ -206,7 +206,7 @@ def test_webhooks_show_each_change_without_the_interval(
         for kind, seconds in found.items():
             record_property("figure", f"by webhook, {kind}: {figures(seconds)}")
         mirror.client.delete_registered_model_alias(name, "champion")
-        wait_for(lambda: not mirror.registry.get_model(name).aliases, "the alias is gone", 2)
+        wait_for(lambda: not mirror.registry.models.fresh(name).aliases, "the alias is gone", 2)
         mirror.client.delete_webhook(hook.webhook_id)
         mirror.client.delete_registered_model(name)
 
@@ -241,14 +241,14 @@ def test_a_server_that_fails_shows_in_condition_metric_and_event_and_nothing_is_
         assert "nothing is deleted" in mirror.condition()["message"]
         assert bool(mirror.condition("Stalled")) == (cause == "Unauthorized")
         assert mirror.metric(f'podium_mirror_errors_total{{cause="{cause}"}}') >= 1
-        assert mirror.registry.get_model(doomed).name == doomed
+        assert mirror.registry.models.fresh(doomed).name == doomed
         assert httpx.get(f"http://127.0.0.1:{mirror.port}/healthz").status_code == 200
         wait_for(lambda: cause in mirror.events(), "the Event")
     finally:
         mirror.proxy.fault = faultproxy.passed
     wait_for(lambda: mirror.condition().get("status") == "True", "Ready again")
-    assert mirror.registry.get_model(name).aliases == {"champion": 1}
-    assert doomed not in [head.name for head in mirror.registry.list_models()]
+    assert mirror.registry.models.fresh(name).aliases == {"champion": 1}
+    assert doomed not in [head.name for head in mirror.registry.models.list()]
     wait_for(lambda: mirror.metric("podium_mirror_last_success_age_seconds") < 2 * INTERVAL_SECONDS, "the age", 5)
 
 

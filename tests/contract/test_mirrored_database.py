@@ -69,11 +69,11 @@ class Bench:
 
     def equals(self, *names: str) -> bool:
         """Whether exactly these models are here, each as it is there."""
-        found = {head.name: head for head in self.registry.list_models()}
+        found = {head.name: head for head in self.registry.models.list()}
         if sorted(found) != sorted(names):
             return False
         for name in names:
-            there, here = self.source.image(name), self.registry.image(name)
+            there, here = self.source.image(name), self.registry.images.fresh(name)
             live = tuple(version for version in here.versions if not version.deleted)
             if (there.aliases, there.tags, there.versions) != (here.aliases, here.tags, live):
                 return False
@@ -133,59 +133,59 @@ def test_new_models_and_prompts_appear(client: mlflow.MlflowClient, bench: Bench
 def test_a_renamed_model_keeps_its_identity_and_history(
     client: mlflow.MlflowClient, bench: Bench, is_hint: bool
 ) -> None:
-    uid = bench.registry.get_model("iris").uid
+    uid = bench.registry.models.fresh("iris").uid
     client.rename_registered_model("iris", "flowers")
     if is_hint:
         assert bench.mirror.follow("flowers")
     else:
         bench.mirror.follow_all()
     assert bench.equals("flowers")
-    assert bench.registry.get_model("flowers").uid == uid
-    assert len(bench.registry.history("flowers")) == 1
+    assert bench.registry.models.fresh("flowers").uid == uid
+    assert len(bench.registry.aliases.history("flowers")) == 1
 
 
 def test_a_renamed_model_that_is_served_appears_beside_the_old_one_until_that_is_let_go(
     client: mlflow.MlflowClient, bench: Bench
 ) -> None:
-    uid = bench.registry.get_model("iris").uid
-    bench.registry.record_serving(uid, CLAIM)
+    uid = bench.registry.models.fresh("iris").uid
+    bench.registry.serving.record(uid, CLAIM)
     client.rename_registered_model("iris", "flowers")
     bench.mirror.follow_all()
-    assert [head.name for head in bench.registry.list_models()] == ["flowers", "iris"]
+    assert [head.name for head in bench.registry.models.list()] == ["flowers", "iris"]
     assert (
         "has no 'iris' any more, but it stays here: 'iris' is served by ModelAlias prod/iris"
         in (bench.mirror.problems["iris"])
     )
-    bench.registry.release(uid, "u1")
+    bench.registry.serving.release(uid, "u1")
     bench.mirror.follow_all()
     assert bench.equals("flowers")
     assert bench.mirror.problems == {}
 
 
 def test_a_model_that_was_deleted_and_created_again_is_another_one(client: mlflow.MlflowClient, bench: Bench) -> None:
-    uid = bench.registry.get_model("iris").uid
+    uid = bench.registry.models.fresh("iris").uid
     client.delete_registered_model("iris")
     client.create_registered_model("iris")
     client.create_model_version("iris", "s3://models/new")
     bench.mirror.follow_all()
     assert bench.equals("iris")
-    assert bench.registry.get_model("iris").uid != uid
+    assert bench.registry.models.fresh("iris").uid != uid
 
 
 def test_a_served_model_that_was_created_again_stays_and_is_told(client: mlflow.MlflowClient, bench: Bench) -> None:
-    head = bench.registry.get_model("iris")
-    bench.registry.record_serving(head.uid, CLAIM)
+    head = bench.registry.models.fresh("iris")
+    bench.registry.serving.record(head.uid, CLAIM)
     client.delete_registered_model("iris")
     client.create_registered_model("iris")
     bench.mirror.follow_all()
-    assert bench.registry.get_version("iris", 1).source == "s3://models/1"
+    assert bench.registry.versions.fresh("iris", 1).source == "s3://models/1"
     assert "served by ModelAlias prod/iris" in bench.mirror.problems["iris"]
 
 
 def test_a_deleted_model_goes_by_a_pass_and_never_by_a_hint_alone(client: mlflow.MlflowClient, bench: Bench) -> None:
     client.delete_registered_model("iris")
     assert not bench.mirror.follow("iris")
-    assert bench.registry.get_model("iris").last_version == 2
+    assert bench.registry.models.fresh("iris").last_version == 2
     bench.mirror.follow_all()
     assert bench.equals()
 
@@ -209,9 +209,9 @@ def test_a_server_that_lost_everything_at_once_is_not_believed(client: mlflow.Ml
     ) as info:
         bench.mirror.follow_all()
     assert info.value.cause == "Empty"
-    assert len(bench.registry.list_models()) == 2
+    assert len(bench.registry.models.list()) == 2
     mirror.Mirror(bench.registry, bench.source, ADDRESS, trusts_empty=True).follow_all()
-    assert bench.registry.list_models() == []
+    assert bench.registry.models.list() == []
 
 
 @pytest.mark.parametrize("failing", ["snapshot", "iris", "other"])
@@ -230,7 +230,7 @@ def test_a_server_that_fails_at_any_call_deletes_nothing_and_the_next_pass_goes_
     bench.source.fault = fault
     with pytest.raises(errors.ServerFailed):
         bench.mirror.follow_all()
-    assert bench.registry.get_model("other").name == "other"
+    assert bench.registry.models.fresh("other").name == "other"
     bench.source.fault = lambda call: None
     bench.mirror.follow_all()
     assert bench.equals("iris")
@@ -238,7 +238,7 @@ def test_a_server_that_fails_at_any_call_deletes_nothing_and_the_next_pass_goes_
 
 def test_a_model_that_cannot_be_mirrored_stops_no_other(client: mlflow.MlflowClient, bench: Bench) -> None:
     own = store.Registry(bench.backend)
-    own.create_model("own")
+    own.models.create("own")
     client.create_registered_model("own")
     client.create_registered_model("forbidden")
     client.create_registered_model("zebra")
@@ -251,19 +251,19 @@ def test_a_model_that_cannot_be_mirrored_stops_no_other(client: mlflow.MlflowCli
     bench.mirror.follow_all()
     assert "was made in this registry and is no mirror" in bench.mirror.problems["own"]
     assert bench.mirror.problems["forbidden"] == "403"
-    assert bench.registry.get_model("zebra").mirror == ADDRESS
-    assert own.get_model("own").mirror == ""
+    assert bench.registry.models.fresh("zebra").mirror == ADDRESS
+    assert own.models.fresh("own").mirror == ""
     client.delete_registered_model("own")
     bench.source.fault = lambda call: None
     bench.mirror.follow_all()
     assert bench.mirror.problems == {}
-    assert own.get_model("own").name == "own"
+    assert own.models.fresh("own").name == "own"
 
 
 def test_what_somebody_edits_behind_the_registry_is_put_right_after_some_passes(
     client: mlflow.MlflowClient, bench: Bench
 ) -> None:
-    bench.registry.set_version_tag("iris", 1, "edited", "yes")
+    bench.registry.versions.set_tag("iris", 1, "edited", "yes")
     for _ in range(mirror.VERIFY_EVERY):
         bench.mirror.follow_all()
     assert bench.equals("iris")
@@ -280,7 +280,7 @@ def test_a_mirror_that_dies_at_any_write_is_finished_by_another(client: mlflow.M
                 mirror.Mirror(registry, bench.source, ADDRESS).follow_all()
             bench.mirror.follow_all()
             assert bench.equals("iris")
-            assert {e.alias for e in bench.registry.history("iris")} == {"champion", "other"}
+            assert {e.alias for e in bench.registry.aliases.history("iris")} == {"champion", "other"}
 
 
 def test_what_was_done_is_counted(client: mlflow.MlflowClient, bench: Bench) -> None:
@@ -319,7 +319,7 @@ def test_what_a_move_rests_on_is_recorded_even_if_its_gates_fail(client: mlflow.
     gated = Gated(bench)
     client.set_registered_model_alias("iris", "champion", "2")
     gated.mirror.follow("iris")
-    head = bench.registry.get_model("iris")
+    head = bench.registry.models.fresh("iris")
     assert gated.asked == [(head.uid, "champion", 2)]
     assert (head.aliases, head.history[-1].evidence.metrics) == ({"champion": 2}, {"accuracy": 0.5})
 
@@ -330,9 +330,9 @@ def test_an_alias_whose_metrics_cannot_be_read_moves_once_they_can(client: mlflo
     client.set_registered_model_alias("iris", "champion", "2")
     client.create_registered_model("zebra")
     gated.mirror.follow_all()
-    assert bench.registry.get_model("iris").aliases == {"champion": 1}
+    assert bench.registry.models.fresh("iris").aliases == {"champion": 1}
     assert gated.mirror.problems == {"iris": "the tracking server does not answer"}
-    assert bench.registry.get_model("zebra").mirror == ADDRESS
+    assert bench.registry.models.fresh("zebra").mirror == ADDRESS
     gated.failure = None
     gated.mirror.follow_all()
     assert bench.equals("iris", "zebra")
@@ -343,11 +343,11 @@ def test_gates_that_come_later_get_their_metrics_once_and_these_stay(client: mlf
     gated = Gated(bench)
     gated.is_gated = False
     gated.mirror.follow("iris")
-    assert len(bench.registry.history("iris")) == 1
+    assert len(bench.registry.aliases.history("iris")) == 1
     gated.is_gated = True
     for _ in range(3):
         gated.mirror.follow("iris")
-    entries = bench.registry.history("iris")
+    entries = bench.registry.aliases.history("iris")
     assert [(e.from_version, e.to_version, dict(e.evidence.metrics)) for e in entries] == [
         (None, 1, {}),
         (1, 1, {"accuracy": 0.5}),

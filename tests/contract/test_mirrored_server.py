@@ -64,8 +64,8 @@ class Bench:
     def shown(self) -> dict[str, Any]:
         """What is here, as the server would show it."""
         found = {}
-        for head in self.registry.list_models():
-            image = self.registry.image(head.name)
+        for head in self.registry.models.list():
+            image = self.registry.images.fresh(head.name)
             live = tuple(version for version in image.versions if not version.deleted)
             found[head.name] = (image.description, image.tags, image.aliases, image.created_ms, image.updated_ms, live)
         return found
@@ -102,10 +102,10 @@ def test_everything_that_a_server_tells_is_mirrored_and_nothing_is_written_twice
     client.rename_registered_model(name, "flowers")
     client.create_registered_model("new", description="")
     client.set_prompt_alias("greeting", "live", 1)
-    uid = bench.registry.get_model(name).uid
+    uid = bench.registry.models.fresh(name).uid
     bench.mirror.follow_all()
     assert bench.shown() == bench.expected()
-    assert bench.registry.get_model("flowers").uid == uid
+    assert bench.registry.models.fresh("flowers").uid == uid
     changes = bench.mirror.changes.copy()
     bench.mirror.follow_all()
     assert bench.mirror.changes == changes

@@ -98,8 +98,8 @@ def version(client: Any, model: str, metrics: dict[str, float]) -> str:
 
 def demand(tracking: Tracking, model: str, **gates: entities.Gates) -> None:
     """Gates by alias, as the operator projects them."""
-    uid = tracking.registry.get_model(model).uid
-    tracking.registry.put_policy(entities.Policy(uid, {alias: (OWNER, each) for alias, each in gates.items()}))
+    uid = tracking.registry.models.fresh(model).uid
+    tracking.registry.serving.put_policy(entities.Policy(uid, {alias: (OWNER, each) for alias, each in gates.items()}))
 
 
 def quality(*metrics: entities.MetricGate, **others: Any) -> entities.Gates:
@@ -111,13 +111,13 @@ def quality(*metrics: entities.MetricGate, **others: Any) -> entities.Gates:
 @contextlib.contextmanager
 def refused(tracking: Tracking, model: str) -> collections.abc.Iterator[list[str]]:
     """A call that PERMISSION_DENIED ends at once, with nothing moved; afterwards the list holds its message."""
-    before, begun, told = tracking.registry.get_model(model), time.monotonic(), list[str]()
+    before, begun, told = tracking.registry.models.fresh(model), time.monotonic(), list[str]()
     with pytest.raises(exceptions.MlflowException) as caught:
         yield told
     told.append(str(caught.value))
     assert time.monotonic() - begun < AT_ONCE
     assert caught.value.error_code == "PERMISSION_DENIED"
-    after = tracking.registry.get_model(model)
+    after = tracking.registry.models.fresh(model)
     assert (after.aliases, after.history) == (before.aliases, before.history)
 
 
@@ -135,7 +135,7 @@ def test_an_approval_workflow_runs_as_it_is(
         "rejected",
     ]
     assert client.get_model_version_by_alias(model, "staging").version == good
-    [entry] = tracking.registry.history(model)
+    [entry] = tracking.registry.aliases.history(model)
     assert entry.evidence.metrics == (GOOD if gated else {})
     assert [result.passed for result in entry.evidence.gates] == ([True, True, True] if gated else [])
 
@@ -213,7 +213,7 @@ def test_a_run_and_its_logged_model_that_contradict_are_refused_until_they_agree
     assert f"run {run.info.run_id} says 0.99, logged model {logged.model_id} says 0.95" in told[0]
     client.log_metric(run.info.run_id, "accuracy", 0.99, step=2, model_id=logged.model_id)
     client.set_registered_model_alias(model, "champion", number)
-    assert tracking.registry.history(model)[-1].evidence.metrics == {**GOOD, "accuracy": 0.99}
+    assert tracking.registry.aliases.history(model)[-1].evidence.metrics == {**GOOD, "accuracy": 0.99}
 
 
 def test_metrics_logged_after_the_registration_count_and_those_logged_after_the_move_do_not(
@@ -228,7 +228,7 @@ def test_metrics_logged_after_the_registration_count_and_those_logged_after_the_
         client.log_metric(run, name, value)
     client.set_registered_model_alias(model, "champion", number)
     client.log_metric(run, "accuracy", 0.1, step=1)
-    assert tracking.registry.history(model)[-1].evidence == entities.Evidence(
+    assert tracking.registry.aliases.history(model)[-1].evidence == entities.Evidence(
         (entities.GateResult("accuracy >= 0.9", True, "0.95"), entities.GateResult("f1_macro >= 0.85", True, "0.91")),
         GOOD,
     )
@@ -243,7 +243,10 @@ def test_a_version_is_held_against_the_one_that_it_is_to_replace(tracking: Track
         client.set_registered_model_alias(model, "champion", worse)
     assert "accuracy not worse than champion by more than 0.01: found 0.93; champion has 0.95" in told[0]
     client.set_registered_model_alias(model, "champion", close)
-    assert tracking.registry.history(model)[-1].evidence.metrics == {"accuracy": 0.94, "accuracy@champion": 0.95}
+    assert tracking.registry.aliases.history(model)[-1].evidence.metrics == {
+        "accuracy": 0.94,
+        "accuracy@champion": 0.95,
+    }
 
 
 def test_a_person_approves_and_another_rejects(tracking: Tracking, client: Any, model: str) -> None:
@@ -251,12 +254,12 @@ def test_a_person_approves_and_another_rejects(tracking: Tracking, client: Any, 
     number = version(client, model, GOOD)
     with refused(tracking, model):
         client.set_registered_model_alias(model, "champion", number)
-    tracking.registry.decide(model, int(number), entities.Approval("approved", 1, ANN, "checked by hand"))
+    tracking.registry.versions.decide(model, int(number), entities.Approval("approved", 1, ANN, "checked by hand"))
     client.set_registered_model_alias(model, "champion", number)
-    [result] = tracking.registry.history(model)[-1].evidence.gates
+    [result] = tracking.registry.aliases.history(model)[-1].evidence.gates
     assert result.value == "approved by ann: checked by hand"
     other = version(client, model, GOOD)
-    tracking.registry.decide(model, int(other), entities.Approval("rejected", 1, ANN, "too slow"))
+    tracking.registry.versions.decide(model, int(other), entities.Approval("rejected", 1, ANN, "too slow"))
     with refused(tracking, model) as told:
         client.set_registered_model_alias(model, "champion", other)
     assert "approval Manual: found rejected by ann: too slow" in told[0]
@@ -298,7 +301,7 @@ def test_a_client_that_writes_the_registry_itself_is_refused_the_same_way(
         direct.set_registered_model_alias(model, "champion", poor)
     assert "f1_macro >= 0.85: found 0.8" in told[0]
     direct.set_registered_model_alias(model, "champion", good)
-    assert tracking.registry.history(model)[-1].evidence.metrics == GOOD
+    assert tracking.registry.aliases.history(model)[-1].evidence.metrics == GOOD
 
 
 def test_the_user_whom_the_trusted_proxy_names_is_recorded_as_verified(
@@ -313,7 +316,7 @@ def test_the_user_whom_the_trusted_proxy_names_is_recorded_as_verified(
         body = {"name": model, "alias": alias, "version": number}
         url = f"{tracking.url}/api/2.0/mlflow/registered-models/alias"
         httpx.post(url, json=body, headers=headers, timeout=30).raise_for_status()
-    assert [entry.actor for entry in tracking.registry.history(model)] == [
+    assert [entry.actor for entry in tracking.registry.aliases.history(model)] == [
         entities.Actor("ann", "trusted-proxy", verified=True),
         entities.Actor("", "mlflow-server"),
         entities.Actor("ann,mallory", "trusted-proxy"),

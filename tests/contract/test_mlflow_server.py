@@ -103,7 +103,7 @@ def test_a_model_is_logged_registered_aliased_and_loaded_by_unmodified_calls(tra
     loaded = mlflow.pyfunc.load_model("models:/iris classifier@champion")
     assert list(loaded.predict(ROWS)) == CLASSES
 
-    version = tracking.registry.get_version("iris classifier", 1)
+    version = tracking.registry.versions.fresh("iris classifier", 1)
     assert version.source.startswith("models:/m-")
     assert version.artifact_uri.startswith(f"s3://{BUCKET}/podium/")
     key = version.artifact_uri.removeprefix(f"s3://{BUCKET}/") + "/MLmodel"
@@ -122,8 +122,8 @@ def test_a_model_of_a_run_can_be_registered_by_the_runs_uri_and_loaded(tracking:
     client.create_registered_model("second")
     client.create_model_version("second", f"runs:/{run_id}/model", run_id)
     assert (
-        tracking.registry.get_version("second", 1).artifact_uri
-        == tracking.registry.get_version("first", 1).artifact_uri
+        tracking.registry.versions.fresh("second", 1).artifact_uri
+        == tracking.registry.versions.fresh("first", 1).artifact_uri
     )
     assert list(mlflow.pyfunc.load_model("models:/second/1").predict(ROWS)) == CLASSES
 
@@ -138,9 +138,9 @@ def test_a_client_can_use_the_registry_directly_beside_the_tracking_server(
     direct.set_registered_model_alias("direct", "champion", 1)
     assert list(mlflow.pyfunc.load_model("models:/direct@champion").predict(ROWS)) == CLASSES
     assert client.get_model_version_by_alias("direct", "champion").version == "1"  # the server sees the same
-    [move] = tracking.registry.history("direct")
+    [move] = tracking.registry.aliases.history("direct")
     assert (move.actor.via, move.actor.verified) == ("kubernetes", True)  # and not the operating system's user
-    location = tracking.registry.get_version("direct", 1).artifact_uri
+    location = tracking.registry.versions.fresh("direct", 1).artifact_uri
     assert location.startswith(f"mlflow-artifacts://127.0.0.1:{tracking.port}/")
 
 
@@ -202,7 +202,7 @@ def test_a_read_through_another_worker_right_after_a_write_is_never_stale(
     tracking: Tracking, record_property: collections.abc.Callable[[str, object], None]
 ) -> None:
     name = "written by all"
-    tracking.registry.create_model(name)
+    tracking.registry.models.create(name)
     connections = workers.connect_to_each(tracking.port, tracking.pid, WORKERS)
     begun = time.monotonic()
     stale = []

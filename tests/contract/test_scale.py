@@ -14,14 +14,14 @@ def test_a_thousand_moves_are_all_told_and_the_head_stays_small(
     records: backend.Backend, record_property: collections.abc.Callable[[str, object], None]
 ) -> None:
     registry = store.Registry(records)
-    head = registry.create_model("iris")
+    head = registry.models.create("iris")
     for number in (1, 2):
-        registry.create_version("iris", source=f"s3://b/{number}")
+        registry.versions.create("iris", source=f"s3://b/{number}")
     largest = 0
     for move in range(MOVES):
-        head = registry.set_alias("iris", "champion", 1 + move % 2, JOE, why=f"move {move} of the pipeline")
+        head = registry.aliases.set("iris", "champion", 1 + move % 2, JOE, why=f"move {move} of the pipeline")
         largest = max(largest, limits.size(codec.encode_head(head)))
-    history = registry.history("iris")
+    history = registry.aliases.history("iris")
     assert [entry.sequence for entry in history] == list(range(1, MOVES + 1))
     assert [entry.why for entry in history] == [f"move {move} of the pipeline" for move in range(MOVES)]
     assert largest <= limits.HEAD_BYTES

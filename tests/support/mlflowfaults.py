@@ -131,10 +131,10 @@ class Subject:
 def subject(registry: store.Registry, what: str) -> Subject:
     """Makes the model that a call is about."""
     name = f"model-{uuid.uuid4().hex[:12]}"
-    uid = registry.create_model(name).uid
+    uid = registry.models.create(name).uid
     for number in (1, 2):
-        registry.create_version(name, source=f"s3://b/{number}")
-    registry.set_alias(name, "champion", 1, JOE)
+        registry.versions.create(name, source=f"s3://b/{number}")
+    registry.aliases.set(name, "champion", 1, JOE)
     return Subject(what, name, uid)
 
 
@@ -143,11 +143,11 @@ def state(registry: store.Registry, name: str) -> State:
     found: State = {}
     for end in ("", NEW):
         try:
-            head = registry.get_model(name + end)
+            head = registry.models.fresh(name + end)
         except errors.NotFound:
             continue
-        versions = [(each.number, each.source, dict(each.tags)) for each in registry.list_versions(name + end)]
-        found[end] = dict(head.aliases), versions, len(registry.history(name + end))
+        versions = [(each.number, each.source, dict(each.tags)) for each in registry.versions.list(name + end)]
+        found[end] = dict(head.aliases), versions, len(registry.aliases.history(name + end))
     return found
 
 

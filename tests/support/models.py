@@ -99,18 +99,18 @@ class Model:
     def __init__(self, registry: store.Registry, bucket: Bucket, name: str, prefix: str) -> None:
         self.registry, self.bucket, self.name = registry, bucket, name
         self.prefix = prefix
-        self.uid = registry.create_model(name).uid
+        self.uid = registry.models.create(name).uid
 
     def add(self, files: Files | None = None, *, source: str = "") -> int:
         """Registers a further version, from an artifact (a light one unless given) or from any source."""
-        number = self.registry.get_model(self.name).last_version + 1
+        number = self.registry.models.fresh(self.name).last_version + 1
         if not source:
             source = self.bucket.upload(f"{self.prefix}/{number}", light(answer=[number]) if files is None else files)
-        return self.registry.create_version(self.name, source=source).number
+        return self.registry.versions.create(self.name, source=source).number
 
     def set_alias(self, alias: str, version: int) -> None:
         """Moves an alias, as MLflow's clients do."""
-        self.registry.set_alias(self.name, alias, version)
+        self.registry.aliases.set(self.name, alias, version)
 
 
 def template(image: str | None = None, **fields: Any) -> Manifest:

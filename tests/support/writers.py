@@ -62,26 +62,26 @@ class Writer:
             self.attempt("renamed", self.rename)
 
     def create(self, mine: str) -> int:
-        return self.registry.create_version(SHARED, source=f"s3://b/{mine}", operation_id=mine).number
+        return self.registry.versions.create(SHARED, source=f"s3://b/{mine}", operation_id=mine).number
 
     def move(self, mine: str) -> str:
         target = self.random.choice((1, 2, 3))
-        self.registry.set_alias(SHARED, "champion", target, entities.Actor(mine, "test", True), why=mine)
+        self.registry.aliases.set(SHARED, "champion", target, entities.Actor(mine, "test", True), why=mine)
         return mine
 
     def tag(self, mine: str) -> str:
-        self.registry.set_model_tag(SHARED, mine, mine)
-        self.registry.set_version_tag(SHARED, 1, mine, mine)
+        self.registry.models.set_tag(SHARED, mine, mine)
+        self.registry.versions.set_tag(SHARED, 1, mine, mine)
         return mine
 
     def delete(self) -> int:
         number: int = self.done["created"].pop(0)
-        self.registry.delete_version(SHARED, number)
+        self.registry.versions.delete(SHARED, number)
         return number
 
     def rename(self) -> str:
         old, new = self.random.sample(RENAMED, 2)
-        self.registry.rename_model(old, new)
+        self.registry.models.rename(old, new)
         return new
 
 

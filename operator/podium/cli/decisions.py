@@ -58,8 +58,8 @@ def _decide(work: options.Work, model: str, number: int, decision: Literal["appr
     head = opened.model(model)
     actor = opened.identify()
     approval = entities.Approval(decision, opened.clock(), actor, why)
-    version = opened.registry.decide(model, number, approval)
-    found = prospects(opened.registry.policy(head), head, version, opened.registry.history(model))
+    version = opened.registry.versions.decide(model, number, approval)
+    found = prospects(opened.registry.serving.fresh_policy(head), head, version, opened.registry.aliases.history(model))
     if work.is_json:
         aliases = [_to_json(prospect) for prospect in found]
         decided = {"model": model, "version": number, **jsonlines.decision(approval)}

@@ -42,7 +42,7 @@ def export(work: options.Work, file: str, leave_out_damaged: bool) -> None:
             "names them), or export the rest with --leave-out-damaged: "
             + "; ".join(str(error) for error in found[:_SHOWN])
         )
-    heads = opened.registry.list_models()
+    heads = opened.registry.models.list()
     progress = output.Progress("exporting", len(heads))
     counts = collections.Counter[str]()
     lines = jsonlines.encode(_images(opened, heads, progress, counts), opened.clock())
@@ -99,9 +99,9 @@ def _images(
 def image_of(opened: place.Opened, head: entities.Head) -> convergence.ModelImage | None:
     """The model in full; None when it was deleted meanwhile."""
     try:
-        return opened.registry.image(head.name)
+        return opened.registry.images.fresh(head.name)
     except errors.NotFound:
-        renamed = [each.name for each in opened.registry.list_models() if each.uid == head.uid]
+        renamed = [each.name for each in opened.registry.models.list() if each.uid == head.uid]
         if renamed:
             raise errors.Conflict(
                 f"{texts.shorten(head.name)!r} was renamed to {texts.shorten(renamed[0])!r} during the export: "

@@ -36,9 +36,9 @@ def history(work: options.Work, model: str, alias: str | None, limit: int | None
     """
     opened = work.open()
     head = opened.model(model)
-    moves = [move for move in opened.registry.history(model) if alias in (None, move.alias)]
+    moves = [move for move in opened.registry.aliases.history(model) if alias in (None, move.alias)]
     if alias is not None and not moves and alias not in head.aliases:
-        near = place.nearest(alias, {*head.aliases, *(move.alias for move in opened.registry.history(model))})
+        near = place.nearest(alias, {*head.aliases, *(move.alias for move in opened.registry.aliases.history(model))})
         hint = f"; did you mean {near}?" if near else ""
         raise errors.NotFound(f"{texts.shorten(model)!r} never had an alias {texts.shorten(alias)!r}{hint}", "alias")
     events = sorted([*moves, *(_decisions(opened, model) if alias is None else ())], key=_time)
@@ -52,7 +52,7 @@ def history(work: options.Work, model: str, alias: str | None, limit: int | None
 
 
 def _decisions(opened: place.Opened, model: str) -> list[Decision]:
-    versions = opened.registry.list_versions(model)
+    versions = opened.registry.versions.list(model)
     return [Decision(version.number, approval) for version in versions for approval in version.approvals]
 
 

@@ -65,7 +65,7 @@ def carry_out(opened: place.Opened, images: Images, steps: Collection[Step]) -> 
     try:
         for image in images():
             if step := wanted.get(image.name):
-                changes = opened.registry.converge(image, actor=actor, reason="restored")
+                changes = opened.registry.images.converge(image, actor=actor, reason="restored")
                 done[image.name] = dataclasses.replace(step, changes=changes)
                 count += 1
                 progress.step()
@@ -78,12 +78,12 @@ def carry_out(opened: place.Opened, images: Images, steps: Collection[Step]) -> 
 
 def _planned(opened: place.Opened, image: convergence.ModelImage, is_overwriting: bool) -> Step:
     try:
-        changes = opened.registry.converge(image, actor=opened.identify(), reason="restored", is_dry=True)
+        changes = opened.registry.images.converge(image, actor=opened.identify(), reason="restored", is_dry=True)
         if not changes:
             return Step(image.name, "none", changes)
         if changes.is_new:
             return Step(image.name, "create", changes)
-        if is_begun(opened.registry.image(image.name), image):
+        if is_begun(opened.registry.images.fresh(image.name), image):
             return Step(image.name, "finish", changes)
     except _UNFIT as error:
         return Step(image.name, "refuse", problem=str(error))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 from podium import errors, names, texts
-from podium.registry import access, store
+from podium.registry import store
 from podium.registry.images import convergence
 from podium.registry.model import entities
 from podium.registry.storage import backend
@@ -28,18 +28,18 @@ class Opened:
     registry: store.Registry
     identify: Callable[[], entities.Actor]
     """Who runs the command, as the registry's history will have it."""
-    clock: Callable[[], int] = access.wall_clock_ms
+    clock: Callable[[], int] = store.wall_clock_ms
 
     def model(self, name: str) -> entities.Head:
         """The model with this name. Raises NotFound with the names that are nearest to it."""
         try:
-            return self.registry.get_model(name)
+            return self.registry.models.fresh(name)
         except errors.NotFound as error:
             raise self.missing(name) from error
 
     def missing(self, name: str) -> errors.NotFound:
         """The error for a name that no model has."""
-        there = [head.name for head in self.registry.list_models()]
+        there = [head.name for head in self.registry.models.list()]
         if not there:
             hint = "it holds no model at all: choose another namespace with -n"
         elif near := nearest(name, there):

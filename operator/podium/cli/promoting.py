@@ -20,9 +20,9 @@ def promote(work: options.Work, dry_run: bool) -> None:
     opened = work.open()
     address = mirror_mark.address(opened.records)
     if dry_run:
-        names = sorted(head.name for head in opened.registry.list_models() if head.mirror)
+        names = sorted(head.name for head in opened.registry.models.list() if head.mirror)
     else:
-        names = opened.registry.promote()
+        names = opened.registry.images.promote()
     if work.is_json:
         output.show_json(names)
         return

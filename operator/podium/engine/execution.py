@@ -97,7 +97,7 @@ class Executor:
         """Drop the claim and the pins of a ModelAlias object, unless the API server still has it. Raises KubeError."""
         self._assert_leading()
         if not await self._is_there(holder):
-            await asyncio.to_thread(self._registries[registry].release, model_uid, holder.uid)
+            await asyncio.to_thread(self._registries[registry].serving.release, model_uid, holder.uid)
 
     async def project(self, registry: str, model_uid: str) -> None:
         """Make a model's policy what its ModelAliases ask for; gates go only if the API server has their owner no more.
@@ -109,7 +109,7 @@ class Executor:
             await self._is_there(owner)
         policy = self._seen.registries.policy_due(registry, model_uid)
         if policy is not None:
-            await asyncio.to_thread(self._registries[registry].put_policy, policy)
+            await asyncio.to_thread(self._registries[registry].serving.put_policy, policy)
             _log.info("registry %s: the policy of %s is written", registry, model_uid)
 
     async def _is_there(self, holder: entities.Holder) -> bool:
@@ -216,12 +216,12 @@ class Executor:
         match action:
             case actions.RecordServing(model_uid=uid, versions=served):
                 claim = entities.ServingClaim(mine.uid, mine.namespace, mine.name, served, mine.cluster)
-                registry.record_serving(uid, claim)
+                registry.serving.record(uid, claim)
             case actions.WriteAlias(model_uid=uid, version=number, evidence=evidence):
                 guard = None if evidence is None else lambda *_: evidence
-                registry.pin_alias(uid, world.spec.alias, number, mine, by_us, guard=guard)
+                registry.serving.pin(uid, world.spec.alias, number, mine, by_us, guard=guard)
             case actions.ReleasePin(model_uid=uid):
-                registry.unpin_alias(uid, world.spec.alias, mine.uid)
+                registry.serving.unpin(uid, world.spec.alias, mine.uid)
 
     def _assert_leading(self) -> None:
         if not self._is_leader():

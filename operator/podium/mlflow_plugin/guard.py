@@ -10,8 +10,9 @@ from typing import TypeAlias
 from podium import errors
 from podium.gates import evaluate, sentences
 from podium.mlflow_plugin import metrics
-from podium.registry import access, store
+from podium.registry import store
 from podium.registry.model import entities
+from podium.registry.protocol import aliases
 
 Measure: TypeAlias = Callable[[entities.Version, tuple[str, ...]], metrics.Reading]
 """These metrics of a version."""
@@ -23,8 +24,8 @@ class Guards:
     def __init__(self, registry: store.Registry, measured: metrics.Metrics) -> None:
         self._registry, self._measured = registry, measured
 
-    def of(self, alias: str) -> access.Guard:
-        """For one call of Registry.set_alias; raises GateRefused with each gate that fails."""
+    def of(self, alias: str) -> aliases.Guard:
+        """For one call of Aliases.set; raises GateRefused with each gate that fails."""
         measure = self._remembered()
 
         def check(head: entities.Head, version: entities.Version) -> entities.Evidence:
@@ -46,7 +47,7 @@ class Guards:
 
     def _demand(self, head: entities.Head, alias: str) -> tuple[entities.Pin, entities.Gates] | None:
         """The ModelAlias that gates this alias, and its gates."""
-        return self._registry.policy(head).gates.get(alias) if head.policy else None
+        return self._registry.serving.fresh_policy(head).gates.get(alias) if head.policy else None
 
     def _remembered(self) -> Measure:
         known: dict[tuple[int, tuple[str, ...]], metrics.Reading] = {}
@@ -82,7 +83,7 @@ class Guards:
         if other == alias and number == version.number:
             number = self._before(head, alias)
         try:
-            return None if number is None else self._registry.version_of(head, number)
+            return None if number is None else self._registry.versions.fresh_of(head, number)
         except errors.NotFound:  # deleted since
             return None
 
@@ -97,7 +98,7 @@ class Guards:
         """The moves in the head, and only then, some of them again, those in archives."""
         yield from reversed(head.history)
         if head.archives:
-            yield from reversed(self._registry.history(head.name))
+            yield from reversed(self._registry.aliases.history(head.name))
 
 
 def _by_alias(gates: entities.Gates) -> dict[str | None, tuple[str, ...]]:

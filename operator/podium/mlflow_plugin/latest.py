@@ -31,7 +31,7 @@ def read(registry: store.Registry, name: str) -> tuple[entities.Head, list[entit
         return head.last_version
 
     try:
-        head, version = registry.read(name, only)
+        head, version = registry.versions.cached_with_fresh_model(name, only)
     except errors.NotFound as error:
         if error.what != "version":
             raise
@@ -45,9 +45,9 @@ def of_model(registry: store.Registry, head: entities.Head) -> list[entities.Ver
         return []
     with contextlib.suppress(errors.NotFound):  # deleted
         if not head.uses_stages:
-            return [registry.version_beside(head, head.last_version)]
+            return [registry.versions.cached_of(head, head.last_version)]
     with contextlib.suppress(errors.NotFound):  # the model was deleted meanwhile
-        return by_stage(registry.list_versions(head.name))
+        return by_stage(registry.versions.list(head.name))
     return []
 
 
@@ -55,5 +55,5 @@ def of_models(registry: store.Registry, heads: Sequence[entities.Head]) -> list[
     """The same for each of many models."""
     if len(heads) <= _FEW_MODELS:
         return [of_model(registry, head) for head in heads]
-    versions = {each[0][0].uid: each for each in registry.list_all_versions() if each}
+    versions = {each[0][0].uid: each for each in registry.versions.list_all() if each}
     return [by_stage(version for _, version in versions.get(head.uid, ())) for head in heads]

@@ -73,7 +73,7 @@ class Sources:
             return Resolved(self._real(logged.artifact_location), logged.source_run_id, parsed.model_id)
         if parsed.version is None:
             raise errors.InvalidInput(f"source {source!r} names no version: write models:/<name>/<version>")
-        origin = self._registry.get_version(parsed.name, int(parsed.version))
+        origin = self._registry.versions.fresh(parsed.name, int(parsed.version))
         return Resolved(origin.artifact_uri, model_id=model_id_of(origin))
 
     def _in_run(self, source: str) -> tuple[str, str | None]:

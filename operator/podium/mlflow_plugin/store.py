@@ -113,9 +113,9 @@ class RegistryStore(webhooks.WebhookMethods, abstract_store.AbstractStore):  # t
         validation._validate_model_name(name)
         given = arguments.tags(tags, validation._validate_registered_model_tag)
         try:
-            head = self._registry.create_model(name, description, given)
+            head = self._registry.models.create(name, description, given)
         except errors.AlreadyExists:
-            existing = self._registry.get_model(name)
+            existing = self._registry.models.fresh(name)
             prompt_tags = [registry_utils.has_prompt_tag(dict(each)) for each in (existing.tags, given)]
             registry_utils.handle_resource_already_exist_error(name, *prompt_tags)
             raise
@@ -132,20 +132,20 @@ class RegistryStore(webhooks.WebhookMethods, abstract_store.AbstractStore):  # t
         """Another description; the RegisteredModel."""
         arguments.check_no_deployment_job(deployment_job_id)
         validation._validate_model_name(name)
-        return self._model(self._registry.update_model(name, description))
+        return self._model(self._registry.models.describe(name, description))
 
     @translate.translated_once
     def rename_registered_model(self, name: str, new_name: str) -> Any:
         """Another name for a model; the RegisteredModel. RESOURCE_CONFLICT while a ModelAlias uses it."""
         validation._validate_model_renaming(new_name)
         validation._validate_model_name(name)
-        return self._model(self._registry.rename_model(name, new_name))
+        return self._model(self._registry.models.rename(name, new_name))
 
     @translate.translated
     def delete_registered_model(self, name: str) -> None:
         """Delete a model with its versions; RESOURCE_CONFLICT while a ModelAlias serves it."""
         validation._validate_model_name(name)
-        self._registry.delete_model(name)
+        self._registry.models.delete(name)
 
     @translate.translated
     def search_registered_models(
@@ -164,7 +164,7 @@ class RegistryStore(webhooks.WebhookMethods, abstract_store.AbstractStore):  # t
     def get_latest_versions(self, name: str, stages: Sequence[str] | None = None) -> list[Any]:
         """The latest ModelVersion of each of these stages, or of all."""
         validation._validate_model_name(name)
-        head = self._registry.get_model(name)
+        head = self._registry.models.fresh(name)
         wanted = [arguments.stage(stage) for stage in stages or model_version_stages.ALL_STAGES]
         found = latest.of_model(self._registry, head)
         return [entities.designated_version(head, each) for each in found if each.stage in wanted]
@@ -174,14 +174,14 @@ class RegistryStore(webhooks.WebhookMethods, abstract_store.AbstractStore):  # t
         """Set a tag of a model."""
         validation._validate_model_name(name)
         validation._validate_registered_model_tag(tag.key, tag.value)
-        self._registry.set_model_tag(name, tag.key, tag.value)
+        self._registry.models.set_tag(name, tag.key, tag.value)
 
     @translate.translated
     def delete_registered_model_tag(self, name: str, key: str) -> None:
         """Delete a tag of a model; one that is not there is fine."""
         validation._validate_model_name(name)
         validation._validate_tag_name(key)
-        self._registry.delete_model_tag(name, key)
+        self._registry.models.delete_tag(name, key)
 
     # Model versions
 
@@ -205,7 +205,7 @@ class RegistryStore(webhooks.WebhookMethods, abstract_store.AbstractStore):  # t
         run_id = run_id or resolved.run_id or run_id
         if not run_id and model_id:
             run_id = opened.sources.run_of_model(model_id)
-        version = opened.registry.create_version(
+        version = opened.registry.versions.create(
             name,
             source=source,
             location=resolved.location,
@@ -227,8 +227,8 @@ class RegistryStore(webhooks.WebhookMethods, abstract_store.AbstractStore):  # t
     def update_model_version(self, name: str, version: Any, description: str | None = None) -> Any:
         """Another description; the ModelVersion."""
         validation._validate_model_name(name)
-        updated = self._registry.update_version(name, arguments.number(version), description)
-        return entities.designated_version(self._registry.model_beside(name), updated)
+        updated = self._registry.versions.describe(name, arguments.number(version), description)
+        return entities.designated_version(self._registry.models.cached(name), updated)
 
     @translate.translated
     def transition_model_version_stage(
@@ -244,17 +244,17 @@ class RegistryStore(webhooks.WebhookMethods, abstract_store.AbstractStore):  # t
             )
         validation._validate_model_name(name)
         number = arguments.number(version)
-        moved = self._registry.transition_stage(
+        moved = self._registry.versions.transition_stage(
             name, number, canonical, archive_existing=bool(archive_existing_versions)
         )
-        return entities.designated_version(self._registry.get_model(name), moved)
+        return entities.designated_version(self._registry.models.fresh(name), moved)
 
     @translate.translated
     def delete_model_version(self, name: str, version: Any) -> None:
         """Delete a version and the aliases that designate it; RESOURCE_CONFLICT while a ModelAlias serves it."""
         number = arguments.number(version)
         validation._validate_model_name(name)
-        self._registry.delete_version(name, number, self._actor())
+        self._registry.versions.delete(name, number, self._actor())
 
     @translate.translated
     def get_model_version_download_uri(self, name: str, version: Any) -> str:
@@ -283,7 +283,7 @@ class RegistryStore(webhooks.WebhookMethods, abstract_store.AbstractStore):  # t
         validation._validate_model_name(name)
         number = arguments.number(version)
         validation._validate_model_version_tag(tag.key, tag.value)
-        self._registry.set_version_tag(name, number, tag.key, tag.value)
+        self._registry.versions.set_tag(name, number, tag.key, tag.value)
 
     @translate.translated
     def delete_model_version_tag(self, name: str, version: Any, key: str) -> None:
@@ -291,7 +291,7 @@ class RegistryStore(webhooks.WebhookMethods, abstract_store.AbstractStore):  # t
         validation._validate_model_name(name)
         number = arguments.number(version)
         validation._validate_tag_name(key)
-        self._registry.delete_version_tag(name, number, key)
+        self._registry.versions.delete_tag(name, number, key)
 
     def _await_model_version_creation(self, mv: Any, await_creation_for: Any) -> None:
         """A version is READY once it is there."""
@@ -308,14 +308,16 @@ class RegistryStore(webhooks.WebhookMethods, abstract_store.AbstractStore):  # t
         validation._validate_model_alias_name(alias)
         validation._validate_model_alias_name_reserved(alias)
         opened = self._open()
-        opened.registry.set_alias(name, alias, arguments.number(version), self._actor(), guard=opened.guards.of(alias))
+        opened.registry.aliases.set(
+            name, alias, arguments.number(version), self._actor(), guard=opened.guards.of(alias)
+        )
 
     @translate.translated
     def delete_registered_model_alias(self, name: str, alias: str) -> None:
         """Delete an alias; one that is not there is fine."""
         validation._validate_model_name(name)
         validation._validate_model_alias_name(alias)
-        self._registry.delete_alias(name, alias, self._actor())
+        self._registry.aliases.delete(name, alias, self._actor())
 
     @translate.translated
     def get_model_version_by_alias(self, name: str, alias: str) -> Any:
@@ -323,37 +325,39 @@ class RegistryStore(webhooks.WebhookMethods, abstract_store.AbstractStore):  # t
         validation._validate_model_name(name)
         validation._validate_model_alias_name(alias)
         if alias.lower() == "latest":
-            head = self._registry.get_model(name)
+            head = self._registry.models.fresh(name)
             if not (found := latest.of_model(self._registry, head)):
                 raise errors.NotFound(f"Latest version not found for model {name}.", "version")
             return entities.designated_version(head, max(found, key=lambda version: version.number))
-        return entities.designated_version(*self._registry.read(name, lambda head: transitions.designated(head, alias)))
+        return entities.designated_version(
+            *self._registry.versions.cached_with_fresh_model(name, lambda head: transitions.designated(head, alias))
+        )
 
     # Parts of the above
 
     def _version(self, name: str, version: Any) -> tuple[registry_entities.Head, registry_entities.Version]:
         validation._validate_model_name(name)
         number = arguments.number(version)
-        return self._registry.read_version(name, number)
+        return self._registry.versions.fresh_with_cached_model(name, number)
 
     def _heads(self, names: Collection[str] | None) -> list[registry_entities.Head]:
         """Models by name: all, or at least those with these names, which need not be there."""
         if names is None or len(names) > _FEW_MODELS:
-            return self._registry.list_models()
+            return self._registry.models.list()
         found = []
         for name in sorted(names):
             with contextlib.suppress(errors.NotFound, errors.InvalidInput):  # no model can have that name, so none has
-                found.append(self._registry.get_model(name))
+                found.append(self._registry.models.fresh(name))
         return found
 
     def _versions(self, names: Collection[str] | None) -> list[versionlist.VersionList]:
         """The versions of models by name: of all, or at least of those with these names."""
         if names is None or len(names) > _FEW_MODELS:
-            return self._registry.list_all_versions()
+            return self._registry.versions.list_all()
         found = []
         for name in sorted(names):
             with contextlib.suppress(errors.NotFound, errors.InvalidInput):  # no model can have that name, so none has
-                found.append(self._registry.list_model_versions(name))
+                found.append(self._registry.versions.list_with_model(name))
         return found
 
     def _model(self, head: registry_entities.Head) -> Any:

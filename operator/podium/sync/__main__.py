@@ -72,7 +72,7 @@ def open_mirror(chosen: settings.Settings) -> mirror.Mirror:
     registry = store.Registry(configmaps.open_backend(chosen.namespace), mirrors=True)
     address = source.address(chosen.tracking_uri)
     if chosen.former_address and chosen.former_address != address:
-        registry.mark_models(chosen.former_address, address)
+        registry.images.mark_models(chosen.former_address, address)
     origin = source.Source(chosen.tracking_uri, destination=chosen.artifacts_destination)
     guards = guard.Guards(registry, metrics.Metrics(chosen.tracking_uri))
     return mirror.Mirror(registry, origin, address, trusts_empty=chosen.trusts_empty, evidence=guards.evidence)

@@ -42,7 +42,7 @@ class Mirror:
     """One server's models in one registry (made with `mirrors`); to be used by one thread at a time.
 
     `address`: the server's, as models here name it. `trusts_empty`: a server without any model is believed. `evidence`
-    as Registry.converge has it. Methods raise errors.ServerFailed, and Unavailable or Forbidden of the registry; then
+    as Images.converge has it. Methods raise errors.ServerFailed, and Unavailable or Forbidden of the registry; then
     everything stays as it is, and the next pass goes on.
     """
 
@@ -111,7 +111,7 @@ class Mirror:
             self._rename(image)
         elif _is_another(head, image, self._address):
             self._remove(name)
-        changes = self._registry.converge(
+        changes = self._registry.images.converge(
             image, actor=ACTOR, reason="mirrored", mirror=self._address, evidence=self._evidence
         )
         self._count(changes)
@@ -127,7 +127,7 @@ class Mirror:
         if (head := self._head(name)) is None or head.mirror != self._address:
             return
         try:
-            self._registry.delete_model(name)
+            self._registry.models.delete(name)
         except errors.InUse as error:
             raise errors.InUse(f"{self._address} has no {name!r} any more, but it stays here: {error}") from error
         self._seen.pop(name, None)
@@ -143,7 +143,7 @@ class Mirror:
             if head.created_ms != image.created_ms or not self._is_alike(head, image) or self._origin.is_there(name):
                 continue
             try:
-                self._registry.rename_model(name, image.name)
+                self._registry.models.rename(name, image.name)
             except errors.InUse:
                 return
             self._seen.pop(name, None)
@@ -154,16 +154,16 @@ class Mirror:
     def _is_alike(self, head: entities.Head, image: convergence.ModelImage) -> bool:
         """Whether no version tells the two apart, and one speaks for their being the same."""
         there = {version.number: (version.created_ms, version.source) for version in image.versions}
-        here = {v.number: (v.created_ms, v.source) for v in self._registry.list_versions(head.name)}
+        here = {v.number: (v.created_ms, v.source) for v in self._registry.versions.list(head.name)}
         common = here.keys() & there.keys()
         return all(here[n] == there[n] for n in common) and (bool(common) or not (here or there))
 
     def _ours(self) -> dict[str, entities.Head]:
-        return {head.name: head for head in self._registry.list_models() if head.mirror == self._address}
+        return {head.name: head for head in self._registry.models.list() if head.mirror == self._address}
 
     def _head(self, name: str) -> entities.Head | None:
         try:
-            return self._registry.get_model(name)
+            return self._registry.models.fresh(name)
         except errors.NotFound:
             return None
 

@@ -21,12 +21,12 @@ def place() -> Memory:
 def iris(place: Memory) -> Memory:
     """Model iris of two versions; champion was moved from 1 to 2, staging was deleted, 1 was rejected."""
     registry = place.registry
-    registry.create_model("iris", "of flowers", {"team": "a"})
+    registry.models.create("iris", "of flowers", {"team": "a"})
     for number in (1, 2):
-        registry.create_version("iris", source=f"s3://models/iris/{number}")
-    registry.set_alias("iris", "champion", 1, factories.JOE)
-    registry.set_alias("iris", "staging", 2, entities.Actor("bob", "x-forwarded-user"))
-    registry.decide("iris", 1, entities.Approval("rejected", place.clock(), ANN, "too\nslow"))
-    registry.set_alias("iris", "champion", 2, factories.JOE, why="better", guard=lambda head, version: EVIDENCE)
-    registry.delete_alias("iris", "staging", entities.Actor())
+        registry.versions.create("iris", source=f"s3://models/iris/{number}")
+    registry.aliases.set("iris", "champion", 1, factories.JOE)
+    registry.aliases.set("iris", "staging", 2, entities.Actor("bob", "x-forwarded-user"))
+    registry.versions.decide("iris", 1, entities.Approval("rejected", place.clock(), ANN, "too\nslow"))
+    registry.aliases.set("iris", "champion", 2, factories.JOE, why="better", guard=lambda head, version: EVIDENCE)
+    registry.aliases.delete("iris", "staging", entities.Actor())
     return place

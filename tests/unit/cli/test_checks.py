@@ -37,11 +37,11 @@ def test_a_leftover_is_1_until_it_is_mended(iris: Memory) -> None:
     [mended] = iris.json("registry", "check", "--repair")
     assert mended == {**found, "state": "mended"}
     assert iris.run("registry", "check", "--repair").stderr == "nothing is wrong\n"
-    assert iris.registry.get_model("iris").aliases == {"champion": 2}
+    assert iris.registry.models.fresh("iris").aliases == {"champion": 2}
 
 
 def test_what_only_a_person_can_mend_is_named_and_stays_1(iris: Memory) -> None:
-    uid = iris.registry.get_model("iris").uid
+    uid = iris.registry.models.fresh("iris").uid
     lose_claim(iris)
     spoil(iris, f"{uid}-2", "tags", "[")
     result = iris.run("registry", "check", "--repair", code=1)

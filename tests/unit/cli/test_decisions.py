@@ -10,15 +10,15 @@ OWNER = entities.Pin("u-1", "shop", "iris")
 
 def put_policy(place: Memory, **gates: entities.Gates) -> None:
     registry = place.registry
-    uid = registry.get_model("iris").uid
-    registry.put_policy(entities.Policy(uid, {alias: (OWNER, each) for alias, each in gates.items()}))
+    uid = registry.models.fresh("iris").uid
+    registry.serving.put_policy(entities.Policy(uid, {alias: (OWNER, each) for alias, each in gates.items()}))
 
 
 @pytest.mark.parametrize(("command", "decision"), [("approve", "approved"), ("reject", "rejected")])
 def test_a_decision_is_recorded_with_who_and_why(iris: Memory, command: str, decision: str) -> None:
     result = iris.run(command, "iris", "2", "--why", "meets the target")
     assert (result.stdout, result.stderr) == ("", f"version 2 of 'iris' is {decision} by ann (kubernetes)\n")
-    [made] = iris.registry.get_version("iris", 2).approvals
+    [made] = iris.registry.versions.fresh("iris", 2).approvals
     assert (made.decision, made.actor, made.why) == (decision, ANN, "meets the target")
     assert made.time_ms > 1_000_000
 
@@ -56,7 +56,7 @@ def test_a_rejection_fails_the_gate_that_asks_for_approval(iris: Memory) -> None
 def test_of_several_decisions_the_last_counts_and_all_stay(iris: Memory) -> None:
     for command in ("approve", "reject", "approve"):
         iris.run(command, "iris", "1", "--why", command)
-    decisions = [made.decision for made in iris.registry.get_version("iris", 1).approvals]
+    decisions = [made.decision for made in iris.registry.versions.fresh("iris", 1).approvals]
     assert decisions == ["rejected", "approved", "rejected", "approved"]
 
 

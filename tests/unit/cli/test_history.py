@@ -54,7 +54,7 @@ def test_one_alias_or_the_newest_are_shown_alone(iris: Memory) -> None:
 
 
 def test_a_model_without_a_past_says_so(place: Memory) -> None:
-    place.registry.create_model("new")
+    place.registry.models.create("new")
     result = place.run("history", "new")
     assert (result.stdout, result.stderr) == (
         "",
@@ -94,9 +94,9 @@ def test_a_reader_that_has_seen_enough_ends_it_without_a_word(place: Memory) -> 
 
 def test_texts_cannot_speak_to_the_terminal(place: Memory) -> None:
     name = "evil\x1b[31m\u202e"
-    place.registry.create_model(name)
-    place.registry.create_version(name, source="s3://b/1")
-    place.registry.set_alias(name, "champion", 1, why="\x1b]0;owned\x07\r")
+    place.registry.models.create(name)
+    place.registry.versions.create(name, source="s3://b/1")
+    place.registry.aliases.set(name, "champion", 1, why="\x1b]0;owned\x07\r")
     shown = place.run("history", name).stdout
     assert shown.isascii()
     assert all(line.isprintable() for line in shown.splitlines())

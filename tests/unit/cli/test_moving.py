@@ -29,13 +29,13 @@ def churn() -> list[backend.Record]:
     """A model with an archived past."""
     place = Memory()
     registry = place.registry
-    registry.create_model("churn")
+    registry.models.create("churn")
     for number in (1, 2, 3):
-        registry.create_version("churn", source=f"s3://models/churn/{number}")
+        registry.versions.create("churn", source=f"s3://models/churn/{number}")
     for move in range(80):
-        registry.set_alias("churn", "champion", 1 + move % 3, factories.JOE, why="because " * 40)
-    registry.delete_version("churn", 1)
-    assert registry.get_model("churn").archives
+        registry.aliases.set("churn", "champion", 1 + move % 3, factories.JOE, why="because " * 40)
+    registry.versions.delete("churn", 1)
+    assert registry.models.fresh("churn").archives
     return place.records.list({})
 
 
@@ -67,7 +67,7 @@ def actions(found: list[dict[str, Any]]) -> dict[str, str]:
 def test_a_restored_registry_exports_the_same_bytes(iris: Memory, file: pathlib.Path, empty: Memory) -> None:
     assert actions(empty.json("registry", "restore", str(file))) == {"churn": "create", "iris": "create"}
     assert body(empty) == file.read_text().split("\n")[1:] == body(iris)
-    assert empty.registry.history("churn") == iris.registry.history("churn")
+    assert empty.registry.aliases.history("churn") == iris.registry.aliases.history("churn")
     assert actions(empty.json("registry", "restore", str(file))) == {"churn": "none", "iris": "none"}
 
 
@@ -80,7 +80,7 @@ def test_a_restored_registry_exports_the_same_bytes(iris: Memory, file: pathlib.
 def test_any_registry_comes_back_to_the_byte(found: list[convergence.ModelImage]) -> None:
     first, second = Memory(), Memory()
     for image in found:
-        first.registry.converge(image, actor=factories.JOE, reason="restored")
+        first.registry.images.converge(image, actor=factories.JOE, reason="restored")
     written = first.run("registry", "export", "-").stdout_bytes
     second.run("registry", "restore", "-", given=written)
     assert body(second) == body(first)
@@ -105,7 +105,7 @@ def test_an_export_tells_what_it_holds(iris: Memory, tmp_path: pathlib.Path) -> 
 
 def test_a_dry_run_shows_the_same_and_writes_nothing(file: pathlib.Path, empty: Memory) -> None:
     planned = empty.json("registry", "restore", str(file), "--dry-run")
-    assert empty.registry.list_models() == []
+    assert empty.registry.models.list() == []
     assert actions(planned) == {"churn": "create", "iris": "create"}
     done = empty.json("registry", "restore", str(file))
     assert [step["versionsCreated"] for step in planned] == [step["versionsCreated"] for step in done] == [3, 2]
@@ -113,7 +113,7 @@ def test_a_dry_run_shows_the_same_and_writes_nothing(file: pathlib.Path, empty: 
 
 def test_one_model_is_restored_alone(file: pathlib.Path, empty: Memory) -> None:
     empty.run("registry", "restore", str(file), "--only", "iris")
-    assert [head.name for head in empty.registry.list_models()] == ["iris"]
+    assert [head.name for head in empty.registry.models.list()] == ["iris"]
     result = empty.run("registry", "restore", str(file), "--only", "chrun", code=1)
     assert result.stderr == f"Error: no model 'chrun' in {file}; did you mean 'churn'?\n"
 
@@ -122,31 +122,31 @@ def test_a_model_that_is_there_and_differs_stops_all_until_it_may_be_overwritten
     iris: Memory, file: pathlib.Path
 ) -> None:
     before = file.read_text().split("\n")[1:]
-    iris.registry.set_version_tag("iris", 1, "changed", "since")
-    iris.registry.delete_model("churn")
+    iris.registry.versions.set_tag("iris", 1, "changed", "since")
+    iris.registry.models.delete("churn")
     result = iris.run("registry", "restore", str(file), code=1)
     assert "iris   refuse  0 new, 1 changed, 0 deleted  0\n    it is there already and differs" in result.stdout
     assert "nothing was written" in result.stderr
-    assert [head.name for head in iris.registry.list_models()] == ["iris"]
+    assert [head.name for head in iris.registry.models.list()] == ["iris"]
     done = iris.json("registry", "restore", str(file), "--overwrite")
     assert actions(done) == {"churn": "create", "iris": "overwrite"}
     assert body(iris) == before
 
 
 def test_a_model_with_newer_versions_is_refused_even_so(iris: Memory, file: pathlib.Path) -> None:
-    iris.registry.create_version("iris", source="s3://models/iris/3")
+    iris.registry.versions.create("iris", source="s3://models/iris/3")
     result = iris.run("registry", "restore", str(file), "--overwrite", code=1)
     assert "'iris' has got version 3 since the image was taken" in result.stdout
-    assert iris.registry.get_model("iris").last_version == 3
+    assert iris.registry.models.fresh("iris").last_version == 3
 
 
 def test_what_a_modelalias_holds_is_kept_and_told(iris: Memory, file: pathlib.Path) -> None:
-    registry, uid = iris.registry, iris.registry.get_model("iris").uid
-    registry.pin_alias(uid, "champion", 1, entities.Pin("u", "shop", "iris"))
+    registry, uid = iris.registry, iris.registry.models.fresh("iris").uid
+    registry.serving.pin(uid, "champion", 1, entities.Pin("u", "shop", "iris"))
     result = iris.run("registry", "restore", str(file), "--overwrite", code=1)
     assert "shop/iris" in result.stdout
     assert "what ModelAliases hold was kept" in result.stderr
-    assert registry.get_model("iris").aliases["champion"] == 1
+    assert registry.models.fresh("iris").aliases["champion"] == 1
 
 
 def test_a_mirrored_registry_takes_no_models(file: pathlib.Path, empty: Memory) -> None:
@@ -172,7 +172,7 @@ def test_a_damaged_file_is_refused_before_anything_is_written(
     result = empty.run("registry", "restore", str(file), code=1)
     assert sentence in result.stderr
     assert str(file) in result.stderr
-    assert empty.registry.list_models() == []
+    assert empty.registry.models.list() == []
 
 
 def test_a_file_that_is_not_there_or_cannot_be_made_is_one_sentence(iris: Memory, tmp_path: pathlib.Path) -> None:
@@ -197,14 +197,14 @@ def test_an_export_that_is_interrupted_leaves_the_file_as_it_was(tmp_path: pathl
 
 
 def test_a_registry_whose_objects_do_not_parse_is_not_exported_as_if_it_were_whole(iris: Memory) -> None:
-    uid = iris.registry.get_model("iris").uid
+    uid = iris.registry.models.fresh("iris").uid
     stored = iris.records.get(keys.version_name(uid, 2))
     assert stored
     iris.records.replace(dataclasses.replace(stored, data={**stored.data, "tags": "["}))
     result = iris.run("registry", "export", "-", code=1)
     assert f"{uid}-2, key 'tags'" in result.stderr
     assert result.stdout == ""
-    iris.registry.delete_alias("iris", "champion")
+    iris.registry.aliases.delete("iris", "champion")
     rest = iris.run("registry", "export", "-", "--leave-out-damaged").stdout_bytes
     [image] = jsonlines.decode(rest.splitlines(keepends=True))
     assert [version.number for version in image.versions] == [1]
@@ -212,12 +212,12 @@ def test_a_registry_whose_objects_do_not_parse_is_not_exported_as_if_it_were_who
 
 def test_models_that_vanish_or_change_their_name_during_an_export(iris: Memory) -> None:
     registry = iris.registry
-    heads = registry.list_models()
-    registry.rename_model("iris", "lily")
+    heads = registry.models.list()
+    registry.models.rename("iris", "lily")
     opened = iris.open(None, None)
     with pytest.raises(errors.Conflict, match="'iris' was renamed to 'lily' during the export: export again"):
         exporting.image_of(opened, heads[0])
-    registry.delete_model("lily")
+    registry.models.delete("lily")
     assert exporting.image_of(opened, heads[0]) is None
 
 
@@ -236,8 +236,8 @@ def test_a_restore_that_dies_at_any_write_is_finished_by_the_same_command(
     with pytest.raises(factories.Killed):
         other.run("registry", "restore", str(file))
     other.records = whole
-    for head in other.registry.list_models():  # what the next reader sees is legal
-        convergence.check(other.registry.image(head.name))
+    for head in other.registry.models.list():  # what the next reader sees is legal
+        convergence.check(other.registry.images.fresh(head.name))
     done = actions(other.json("registry", "restore", str(file)))
     assert set(done.values()) <= {"create", "finish", "none"}
     assert body(other) == file.read_text().split("\n")[1:]
@@ -281,7 +281,7 @@ def test_an_import_brings_models_as_they_are_and_records_who_brought_their_alias
     empty: Memory, server: OtherServer
 ) -> None:
     assert actions(empty.json("registry", "import", "--from", URI)) == {"churn": "create", "iris": "create"}
-    found = empty.registry.image("iris")
+    found = empty.registry.images.fresh("iris")
     assert dataclasses.replace(found, history=(), history_total=0) == server.images["iris"]
     assert [(move.alias, move.to_version, move.reason, move.actor) for move in found.history] == [
         ("champion", 1, "restored", ANN)
@@ -291,14 +291,14 @@ def test_an_import_brings_models_as_they_are_and_records_who_brought_their_alias
 
 def test_an_import_shows_first_takes_one_and_overwrites_when_told(empty: Memory, server: OtherServer) -> None:
     empty.run("registry", "import", "--from", URI, "--dry-run")
-    assert empty.registry.list_models() == []
+    assert empty.registry.models.list() == []
     empty.run("registry", "import", "--from", URI, "--only", "iris")
-    assert [head.name for head in empty.registry.list_models()] == ["iris"]
+    assert [head.name for head in empty.registry.models.list()] == ["iris"]
     assert "did you mean 'iris'?" in empty.run("registry", "import", "--from", URI, "--only", "irs", code=1).stderr
     server.images["iris"] = dataclasses.replace(server.images["iris"], description="other")
     assert "it is there already and differs" in empty.run("registry", "import", "--from", URI, code=1).stdout
     empty.run("registry", "import", "--from", URI, "--overwrite")
-    assert empty.registry.get_model("iris").description == "other"
+    assert empty.registry.models.fresh("iris").description == "other"
 
 
 @pytest.mark.parametrize("is_taken", [False, True], ids=["before", "after"])
@@ -313,8 +313,8 @@ def test_an_import_that_dies_at_any_write_is_finished_by_the_same_command(
     empty.records = whole
     empty.run("registry", "import", "--from", URI)
     for name, image in server.images.items():
-        assert dataclasses.replace(empty.registry.image(name), history=(), history_total=0) == image
-        assert [move.alias for move in empty.registry.history(name)] == ["champion"]
+        assert dataclasses.replace(empty.registry.images.fresh(name), history=(), history_total=0) == image
+        assert [move.alias for move in empty.registry.aliases.history(name)] == ["champion"]
 
 
 def test_a_server_that_fails_half_way_leaves_nothing_behind(empty: Memory, server: OtherServer) -> None:
@@ -326,7 +326,7 @@ def test_a_server_that_fails_half_way_leaves_nothing_behind(empty: Memory, serve
 
     empty.servers[URI] = Failing(server.images)
     assert empty.run("registry", "import", "--from", URI, code=1).stderr == f"Error: {URI}: no answer\n"
-    assert empty.registry.list_models() == []
+    assert empty.registry.models.list() == []
 
 
 def test_a_model_that_no_registry_can_hold_is_named(empty: Memory, server: OtherServer) -> None:
@@ -334,4 +334,4 @@ def test_a_model_that_no_registry_can_hold_is_named(empty: Memory, server: Other
     server.images[huge] = images.image(name=huge, history=(), history_total=0)
     result = empty.run("registry", "import", "--from", URI, code=1)
     assert "has 3001 characters" in result.stderr
-    assert empty.registry.list_models() == []
+    assert empty.registry.models.list() == []

@@ -16,7 +16,7 @@ def mirrored() -> Memory:
     place = Memory()
     place.records.create(mirror_mark.mark(images.MIRROR))
     registry = store.Registry(place.records, clock=place.clock, mirrors=True)
-    registry.converge(images.image(), actor=entities.Actor(), reason="mirrored", mirror=images.MIRROR)
+    registry.images.converge(images.image(), actor=entities.Actor(), reason="mirrored", mirror=images.MIRROR)
     return place
 
 
@@ -26,15 +26,15 @@ def test_a_promoted_mirror_is_written_to(mirrored: Memory) -> None:
         "iris\n",
         f"1 models stand for themselves, no longer for {images.MIRROR}\n",
     )
-    mirrored.registry.set_alias("iris", "champion", 3)
-    mirrored.registry.create_model("new")
+    mirrored.registry.aliases.set("iris", "champion", 3)
+    mirrored.registry.models.create("new")
     assert "is no mirror: nothing to do" in mirrored.run("registry", "promote").stderr
 
 
 def test_a_dry_run_only_tells(mirrored: Memory) -> None:
     assert mirrored.json("registry", "promote", "--dry-run") == ["iris"]
     with pytest.raises(errors.Mirrored):
-        mirrored.registry.set_alias("iris", "champion", 3)
+        mirrored.registry.aliases.set("iris", "champion", 3)
 
 
 def test_a_mirror_is_a_sound_registry(mirrored: Memory) -> None:

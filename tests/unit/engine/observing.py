@@ -37,9 +37,9 @@ class Seen:
         self.backend = memory.MemoryBackend() if records is None else records
         self.registry = store.Registry(self.backend)
         if records is None:
-            self.registry.create_model("iris")
-            self.registry.create_version("iris", source="s3://bucket/iris/1")
-        self.head = self.registry.get_model("iris")
+            self.registry.models.create("iris")
+            self.registry.versions.create("iris", source="s3://bucket/iris/1")
+        self.head = self.registry.models.fresh("iris")
         self._version = 0
         self._created: dict[str, str] = {}
         self._shown: set[str] = set()
@@ -56,7 +56,7 @@ class Seen:
         }
 
     def claim(self, uid: str) -> None:
-        self.registry.record_serving(self.head.uid, entities.ServingClaim(uid, *KEY, versions=(1,)))
+        self.registry.serving.record(self.head.uid, entities.ServingClaim(uid, *KEY, versions=(1,)))
 
     def show_registry(self) -> None:
         """What a watch would show by now."""

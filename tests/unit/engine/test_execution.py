@@ -68,7 +68,7 @@ async def test_an_object_that_cannot_be_read_says_so_once_and_still_says_that_it
 @pytest.mark.parametrize("evidence", [None, entities.Evidence((), {"accuracy": 0.95})], ids=["no gates", "gates"])
 async def test_a_pin_is_recorded_with_what_its_gates_found(evidence: entities.Evidence | None) -> None:
     seen = observing.Seen(api=Server())
-    seen.registry.create_version("iris", source="s3://bucket/iris/2")
+    seen.registry.versions.create("iris", source="s3://bucket/iris/2")
     api = typing.cast(client.Client, Server())
     executor = execution.Executor(
         api, seen.observer, {observing.REGISTRY: seen.registry}, events.Recorder(api), lambda: True, lambda _: None
@@ -78,6 +78,6 @@ async def test_a_pin_is_recorded_with_what_its_gates_found(evidence: entities.Ev
     world = seen.gatherer.gather_alias(KEY)
     assert world is not None
     await executor.carry_out(world, actions.Plan((actions.WriteAlias(seen.head.uid, 2, evidence),)))
-    [entry] = seen.registry.history("iris")
+    [entry] = seen.registry.aliases.history("iris")
     assert (entry.to_version, entry.reason, entry.evidence) == (2, "pinned", evidence or entities.Evidence())
     assert entry.actor == entities.Actor("ModelAlias models/champion", "operator", True)

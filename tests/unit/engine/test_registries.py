@@ -75,8 +75,8 @@ class Site:
 
     def holders(self) -> set[str]:
         """The clusters of all who hold something of the model."""
-        head = self.seen.registry.get_model("iris")
-        gated = (owner for owner, _ in self.seen.registry.policy(head).gates.values())
+        head = self.seen.registry.models.fresh("iris")
+        gated = (owner for owner, _ in self.seen.registry.serving.fresh_policy(head).gates.values())
         return {holder.cluster for holder in (*head.serving.values(), *head.pins.values(), *gated)}
 
     async def release_stale(self) -> None:
@@ -91,7 +91,7 @@ class Site:
     def policy(self) -> dict[str, tuple[str, entities.Gates]]:
         """By alias, the name of the ModelAlias and its gates, as stored."""
         [stored] = self.seen.backend.list(keys.of_kind(keys.HEAD))
-        stored = self.seen.registry.policy(codec.decode_head(stored)).gates
+        stored = self.seen.registry.serving.fresh_policy(codec.decode_head(stored)).gates
         return {alias: (owner.name, gates) for alias, (owner, gates) in stored.items()}
 
     def woken(self) -> bool:
@@ -145,7 +145,7 @@ async def test_the_gates_of_a_deleted_modelalias_go_and_a_younger_ones_take_thei
 
 async def test_gates_whose_modelalias_was_deleted_while_nobody_looked_are_found_and_go(site: Site) -> None:
     gone = entities.Pin("gone", "models", "gone")
-    site.seen.registry.put_policy(entities.Policy(site.seen.head.uid, {"champion": (gone, GATES)}))
+    site.seen.registry.serving.put_policy(entities.Policy(site.seen.head.uid, {"champion": (gone, GATES)}))
     site.seen.show_registry()
     assert site.seen.registries.due_policies() == [(REGISTRY, site.seen.head.uid)]
     await site.settle()
@@ -157,7 +157,7 @@ async def test_gates_of_a_modelalias_that_the_watch_has_not_shown_yet_stay(site:
     alias = site.seen.alias("late", gates=MANUAL)
     site.server.aliases[KEY] = alias
     owner = entities.Pin("late", *KEY)
-    site.seen.registry.put_policy(entities.Policy(site.seen.head.uid, {"champion": (owner, GATES)}))
+    site.seen.registry.serving.put_policy(entities.Policy(site.seen.head.uid, {"champion": (owner, GATES)}))
     site.seen.show_registry()
     assert site.woken()
     await site.executor.project(REGISTRY, site.seen.head.uid)
@@ -168,7 +168,7 @@ async def test_gates_of_a_modelalias_that_the_watch_has_not_shown_yet_stay(site:
 async def test_gates_of_namespaces_that_are_not_watched_are_left_to_their_operator() -> None:
     site = Site(watched=("mine",))
     theirs = entities.Pin("theirs", "elsewhere", "theirs")
-    site.seen.registry.put_policy(entities.Policy(site.seen.head.uid, {"champion": (theirs, GATES)}))
+    site.seen.registry.serving.put_policy(entities.Policy(site.seen.head.uid, {"champion": (theirs, GATES)}))
     site.seen.show_registry()
     await site.settle()
     assert site.seen.registries.due_policies() == []
@@ -190,7 +190,7 @@ async def test_a_policy_that_was_made_nonsense_is_written_anew(site: Site) -> No
 async def test_the_gates_of_a_model_that_is_registered_later_are_written_then(site: Site) -> None:
     site.apply("one", gates=MANUAL, model="later")
     assert not site.woken()
-    head = site.seen.registry.create_model("later")
+    head = site.seen.registry.models.create("later")
     site.seen.show_registry()
     assert (wakeups.POLICY, REGISTRY, head.uid) in site.seen.keys
 
@@ -241,13 +241,13 @@ async def test_what_a_cluster_holds_keeps_its_versions_and_aliases_and_its_name_
     west = Site(cluster="west", records=east.seen.backend)
     await east.serve(gates=MANUAL)
     for refused in (
-        lambda: west.seen.registry.delete_version("iris", 1),
-        lambda: west.seen.registry.delete_alias("iris", "champion"),
-        lambda: west.seen.registry.rename_model("iris", "lily"),
+        lambda: west.seen.registry.versions.delete("iris", 1),
+        lambda: west.seen.registry.aliases.delete("iris", "champion"),
+        lambda: west.seen.registry.models.rename("iris", "lily"),
     ):
         with pytest.raises(errors.InUse, match="ModelAlias models/champion in cluster east"):
             refused()
-    assert west.seen.registry.history("iris")[-1].actor.user == "ModelAlias models/champion in cluster east"
+    assert west.seen.registry.aliases.history("iris")[-1].actor.user == "ModelAlias models/champion in cluster east"
     west.apply("uid-west", version=1)
     west.seen.show_registry()
     world = west.seen.gatherer.gather_alias(KEY)

@@ -41,7 +41,7 @@ def test_a_modelalias_that_was_created_again_before_its_deletion_was_seen_has_a_
     seen.observer.observe(seen.alias("two"))
     assert seen.registries.has_predecessor(KEY)
     assert seen.stale() == ["one"]
-    seen.registry.release(seen.head.uid, "one")
+    seen.registry.serving.release(seen.head.uid, "one")
     seen.show_registry()
     assert not seen.registries.has_predecessor(KEY)
     assert seen.stale() == []

@@ -56,12 +56,12 @@ READS = ("get_", "search_", "list_", "link_", "supports_")
 def registry() -> registries.Registry:
     """A model whose version 1 is served as champion; version 2 has not been approved."""
     registry = registries.Registry(memory.MemoryBackend())
-    uid = registry.create_model("iris", tags={"mlflow.prompt.is_prompt": "true"}).uid
+    uid = registry.models.create("iris", tags={"mlflow.prompt.is_prompt": "true"}).uid
     for number in (1, 2):
-        registry.create_version("iris", source=f"s3://m/{number}", tags={"mlflow.prompt.is_prompt": "true"})
-    registry.set_alias("iris", "champion", 1)
-    registry.put_policy(entities.Policy(uid, {"champion": (OWNER, entities.Gates(approval="Manual"))}))
-    registry.record_serving(uid, entities.ServingClaim(OWNER.uid, OWNER.namespace, OWNER.name, (1,)))
+        registry.versions.create("iris", source=f"s3://m/{number}", tags={"mlflow.prompt.is_prompt": "true"})
+    registry.aliases.set("iris", "champion", 1)
+    registry.serving.put_policy(entities.Policy(uid, {"champion": (OWNER, entities.Gates(approval="Manual"))}))
+    registry.serving.record(uid, entities.ServingClaim(OWNER.uid, OWNER.namespace, OWNER.name, (1,)))
     return registry
 
 
@@ -77,12 +77,12 @@ def test_every_method_that_writes_is_among_them() -> None:
 @pytest.mark.parametrize("method", PATHS)
 def test_the_alias_stays_where_it_is(method: str, registry: registries.Registry) -> None:
     plugin = store.RegistryStore("configmap://models", None, lambda: registry)
-    before = registry.get_model("iris")
+    before = registry.models.fresh("iris")
     with contextlib.suppress(exceptions.MlflowException):
         getattr(plugin, method)(*PATHS[method])
-    after = registry.get_model("iris")
+    after = registry.models.fresh("iris")
     assert (after.uid, after.aliases, after.history) == (before.uid, before.aliases, before.history)
-    assert registry.get_version("iris", 1).source == "s3://m/1"
+    assert registry.versions.fresh("iris", 1).source == "s3://m/1"
 
 
 @pytest.mark.parametrize("method", list(PATHS)[:9])

@@ -49,9 +49,9 @@ class Setting:
 
     def demand(self, alias: str = "champion", *metrics: entities.MetricGate, **others: Any) -> None:
         """Gates as the operator projects them."""
-        policy = self.registry.policy(self.registry.get_model("iris"))
+        policy = self.registry.serving.fresh_policy(self.registry.models.fresh("iris"))
         gates = {**policy.gates, alias: (OWNER, entities.Gates(metrics, **others))}
-        self.registry.put_policy(dataclasses.replace(policy, gates=gates))
+        self.registry.serving.put_policy(dataclasses.replace(policy, gates=gates))
 
     def version(self, **metrics: float) -> int:
         """A version of a run with these metrics."""
@@ -65,17 +65,17 @@ class Setting:
 
     def refused(self, version: int, alias: str = "champion") -> str:
         """What the user reads whose call is refused, with nothing moved."""
-        before = self.registry.get_model("iris")
+        before = self.registry.models.fresh("iris")
         with pytest.raises(exceptions.MlflowException) as caught:
             self.move(version, alias)
         assert caught.value.error_code == "PERMISSION_DENIED"
         assert caught.value.get_http_status_code() == 403
-        assert self.registry.get_model("iris") == before
+        assert self.registry.models.fresh("iris") == before
         return str(caught.value)
 
     @property
     def last(self) -> entities.HistoryEntry:
-        return self.registry.history("iris")[-1]
+        return self.registry.aliases.history("iris")[-1]
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def test_an_alias_of_a_model_without_gates_moves_at_no_cost_and_one_beside_gates
     setting: Setting,
 ) -> None:
     number = setting.version()
-    uid = setting.registry.get_model("iris").uid
+    uid = setting.registry.models.fresh("iris").uid
     setting.records.gets.clear()
     setting.move(number)
     assert setting.records.gets == [uid, keys.version_name(uid, number)]
@@ -162,13 +162,13 @@ def test_setting_an_alias_again_is_held_against_the_version_that_it_left(setting
     setting.move(second)  # before there were gates
     setting.demand("champion", NOT_WORSE)
     assert "found 0.5; champion has 0.9" in setting.refused(second)
-    setting.tracking.log_metric(setting.registry.get_version("iris", second).run_id, "accuracy", 0.95, step=1)
+    setting.tracking.log_metric(setting.registry.versions.fresh("iris", second).run_id, "accuracy", 0.95, step=1)
     setting.move(second)
     assert (setting.last.from_version, setting.last.to_version) == (second, second)
     assert setting.last.evidence.metrics == {"accuracy": 0.95, "accuracy@champion": 0.9}
-    recorded = setting.registry.history("iris")
+    recorded = setting.registry.aliases.history("iris")
     setting.move(second)
-    assert setting.registry.history("iris") == recorded
+    assert setting.registry.aliases.history("iris") == recorded
 
 
 def test_the_version_that_it_left_is_found_in_archives_too(setting: Setting) -> None:
@@ -176,8 +176,8 @@ def test_the_version_that_it_left_is_found_in_archives_too(setting: Setting) -> 
     setting.move(first)
     setting.move(second)
     for number in range(50):
-        setting.registry.set_alias("iris", "busy", 1 + number % 2, why=factories.LONG_WHY)
-    head = setting.registry.get_model("iris")
+        setting.registry.aliases.set("iris", "busy", 1 + number % 2, why=factories.LONG_WHY)
+    head = setting.registry.models.fresh("iris")
     assert head.archives
     assert "champion" not in {entry.alias for entry in head.history}
     setting.demand("champion", NOT_WORSE)
@@ -214,7 +214,7 @@ def test_a_run_and_its_logged_model_that_contradict_are_refused(setting: Setting
 def test_metrics_count_as_they_are_when_the_alias_moves_and_stay_recorded_so(setting: Setting) -> None:
     setting.demand("champion", ACCURACY)
     number = setting.version(accuracy=0.8)
-    run = setting.registry.get_version("iris", number).run_id
+    run = setting.registry.versions.fresh("iris", number).run_id
     setting.refused(number)
     setting.tracking.log_metric(run, "accuracy", 0.95, step=1)
     setting.move(number)
@@ -227,12 +227,12 @@ def test_gates_that_change_before_the_write_are_asked_anew(setting: Setting) -> 
 
     def another_writer() -> None:
         setting.demand("champion", ACCURACY)
-        setting.registry.set_model_tag("iris", "a", "b")
+        setting.registry.models.set_tag("iris", "a", "b")
 
     setting.records.interlude = another_writer
     with pytest.raises(exceptions.MlflowException, match=r"accuracy >= 0\.9: found 0\.8"):
         setting.move(number)
-    assert setting.registry.get_model("iris").aliases == {}
+    assert setting.registry.models.fresh("iris").aliases == {}
 
 
 def test_an_incumbent_that_changes_before_the_write_is_asked_for_anew(setting: Setting) -> None:
@@ -249,26 +249,26 @@ def test_an_approval_lets_the_move_through_and_a_rejection_stops_the_next(settin
     number = setting.version()
     setting.refused(number)
     ann = entities.Actor("ann", "kubernetes", True)
-    setting.registry.decide("iris", number, entities.Approval("approved", 1, ann, "checked by hand"))
+    setting.registry.versions.decide("iris", number, entities.Approval("approved", 1, ann, "checked by hand"))
     setting.move(number)
     assert setting.last.evidence.gates == (
         entities.GateResult("approval Manual", True, "approved by ann: checked by hand"),
     )
     setting.move(setting.version(), "other")
-    setting.registry.decide("iris", number, entities.Approval("rejected", 2, ann, "too slow"))
+    setting.registry.versions.decide("iris", number, entities.Approval("rejected", 2, ann, "too slow"))
     assert "approval Manual: found rejected by ann: too slow" in setting.refused(number)
 
 
 def test_gates_that_cannot_be_read_stop_the_move(setting: Setting) -> None:
     setting.demand("champion", ACCURACY)
     number = setting.version(accuracy=0.95)
-    record = setting.records.get(keys.policy_name(setting.registry.get_model("iris").uid))
+    record = setting.records.get(keys.policy_name(setting.registry.models.fresh("iris").uid))
     assert record
     setting.records.replace(dataclasses.replace(record, data={**record.data, "gates": "{}\n"}))
     with pytest.raises(exceptions.MlflowException, match="-policy, key 'gates': line 1") as caught:
         setting.move(number)
     assert caught.value.error_code == "RESOURCE_CONFLICT"
-    assert setting.registry.get_model("iris").aliases == {}
+    assert setting.registry.models.fresh("iris").aliases == {}
 
 
 def test_a_tracking_store_that_does_not_answer_moves_nothing(setting: Setting, tmp_path: Any) -> None:
@@ -281,7 +281,7 @@ def test_a_tracking_store_that_does_not_answer_moves_nothing(setting: Setting, t
     ) as caught:
         elsewhere.set_registered_model_alias("iris", "champion", number)
     assert caught.value.error_code == "TEMPORARILY_UNAVAILABLE"
-    assert setting.registry.get_model("iris").aliases == {}
+    assert setting.registry.models.fresh("iris").aliases == {}
 
 
 def conflict(call: collections.abc.Callable[[], object]) -> str:
@@ -297,11 +297,11 @@ def test_an_alias_with_gates_is_not_dropped_so_that_nothing_comes_in_by_an_empty
     setting.demand("staging", ACCURACY)
     number = setting.version(accuracy=0.9)
     setting.move(number)
-    before = setting.registry.get_model("iris")
+    before = setting.registry.models.fresh("iris")
     told = "alias 'champion' of 'iris' has gates, from ModelAlias models/iris, and cannot be dropped"
     assert told in conflict(lambda: setting.plugin.delete_registered_model_alias("iris", "champion"))
     assert told in conflict(lambda: setting.plugin.delete_model_version("iris", number))
-    assert setting.registry.get_model("iris") == before
+    assert setting.registry.models.fresh("iris") == before
     setting.plugin.delete_registered_model_alias("iris", "staging")  # is not there, which is fine
     setting.move(setting.version(accuracy=0.95))
     setting.plugin.delete_model_version("iris", number)
@@ -314,7 +314,12 @@ def test_other_aliases_and_versions_are_dropped_as_ever(setting: Setting) -> Non
     setting.plugin.delete_registered_model_alias("iris", "other")
     setting.move(number, "other")
     setting.plugin.delete_model_version("iris", number)
-    assert [entry.reason for entry in setting.registry.history("iris")] == ["set", "deleted", "set", "version-deleted"]
+    assert [entry.reason for entry in setting.registry.aliases.history("iris")] == [
+        "set",
+        "deleted",
+        "set",
+        "version-deleted",
+    ]
 
 
 def test_gates_follow_a_model_to_its_new_name(setting: Setting) -> None:
@@ -329,18 +334,18 @@ def test_a_model_that_is_deleted_and_made_again_has_no_gates_until_it_is_given_s
     setting.demand("champion", ACCURACY)
     setting.plugin.delete_registered_model("iris")
     setting.plugin.create_registered_model("iris")
-    assert setting.registry.policy(setting.registry.get_model("iris")).gates == {}
+    assert setting.registry.serving.fresh_policy(setting.registry.models.fresh("iris")).gates == {}
 
 
 def test_the_alias_of_a_prompt_is_gated_too(setting: Setting) -> None:
     setting.plugin.create_prompt("greeting")
     setting.plugin.create_prompt_version("greeting", "Hello {{name}}")
-    uid = setting.registry.get_model("greeting").uid
+    uid = setting.registry.models.fresh("greeting").uid
     gates = entities.Gates(approval="Manual")
-    setting.registry.put_policy(entities.Policy(uid, {"production": (OWNER, gates)}))
+    setting.registry.serving.put_policy(entities.Policy(uid, {"production": (OWNER, gates)}))
     with pytest.raises(exceptions.MlflowException, match="podium approve greeting 1"):
         setting.plugin.set_prompt_alias("greeting", "production", 1)
-    assert setting.registry.get_model("greeting").aliases == {}
+    assert setting.registry.models.fresh("greeting").aliases == {}
 
 
 def test_a_copied_version_is_judged_by_the_run_and_the_logged_model_of_its_origin(setting: Setting) -> None:
@@ -363,7 +368,7 @@ def test_a_move_that_was_made_elsewhere_is_judged_and_recorded_but_not_refused(s
     setting.demand("champion", ACCURACY)
     number = setting.version(accuracy=0.5)
     guards = guard.Guards(setting.registry, metrics.Metrics(setting.plugin._tracking_uri))
-    head, version = setting.registry.get_model("iris"), setting.registry.get_version("iris", number)
+    head, version = setting.registry.models.fresh("iris"), setting.registry.versions.fresh("iris", number)
     assert guards.evidence(head, "champion", version) == entities.Evidence(
         (entities.GateResult("accuracy >= 0.9", False, "0.5"),), {"accuracy": 0.5}
     )

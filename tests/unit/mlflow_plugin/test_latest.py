@@ -12,9 +12,9 @@ from tests.unit.registry import factories
 def records() -> factories.Counting:
     made = factories.Counting()
     registry = store.Registry(made)
-    registry.create_model("iris")
+    registry.models.create("iris")
     for number in (1, 2):
-        registry.create_version("iris", source=f"s3://models/{number}")
+        registry.versions.create("iris", source=f"s3://models/{number}")
     return made
 
 
@@ -33,18 +33,18 @@ def test_a_model_that_was_read_before_is_read_with_its_latest_version_at_once(re
 
 
 def test_below_a_deleted_version_is_the_latest_one(records: factories.Counting) -> None:
-    store.Registry(records).delete_version("iris", 2)
+    store.Registry(records).versions.delete("iris", 2)
     assert numbers(records) == [1]
 
 
 def test_of_a_model_with_stages_each_has_its_latest(records: factories.Counting) -> None:
-    store.Registry(records).transition_stage("iris", 1, "Production", archive_existing=False)
+    store.Registry(records).versions.transition_stage("iris", 1, "Production", archive_existing=False)
     assert sorted(numbers(records)) == [1, 2]
 
 
 def test_a_model_may_have_no_version_and_a_missing_one_is_told(records: factories.Counting) -> None:
     registry = store.Registry(records)
-    registry.create_model("empty")
+    registry.models.create("empty")
     assert latest.read(registry, "empty")[1] == []
     with pytest.raises(errors.NotFound, match="name=rose not found"):
         latest.read(registry, "rose")

@@ -119,4 +119,4 @@ def test_a_search_by_name_asks_for_no_other_model() -> None:
     for text in ("name = 'iris'", "name IN ('iris', 'nobody') AND name LIKE '%'"):
         opened.search_registered_models(text)
         opened.search_model_versions(text)
-    assert set(Watched.asked) <= {registry.get_model("iris").uid}
+    assert set(Watched.asked) <= {registry.models.fresh("iris").uid}

@@ -107,10 +107,10 @@ def test_a_runs_model_is_found_by_its_name_and_anything_else_by_its_path(
 
 
 def test_a_version_of_another_model_is_where_that_version_is(registry: store.Registry) -> None:
-    registry.create_model("iris")
-    registry.create_version("iris", source="models:/m-1", location="s3://b/real")
-    registry.create_version("iris", source="s3://b/plain", model_id="m-2")
-    registry.create_version("iris", source="s3://b/plain")
+    registry.models.create("iris")
+    registry.versions.create("iris", source="models:/m-1", location="s3://b/real")
+    registry.versions.create("iris", source="s3://b/plain", model_id="m-2")
+    registry.versions.create("iris", source="s3://b/plain")
     found = [sources.Sources(registry, None, None).resolve(f"models:/iris/{number}") for number in (1, 2, 3)]
     assert [(each.location, each.model_id) for each in found] == [
         ("s3://b/real", "m-1"),

@@ -164,7 +164,7 @@ def test_a_client_that_writes_itself_asks_once_who_it_is_and_is_recorded(registr
     plugin.create_model_version("iris", "s3://b/1")
     plugin.set_registered_model_alias("iris", "champion", "1")
     plugin.delete_registered_model_alias("iris", "champion")
-    assert [entry.actor for entry in registry.history("iris")] == [ann, ann]
+    assert [entry.actor for entry in registry.aliases.history("iris")] == [ann, ann]
     assert asked == [1]
 
 
@@ -195,7 +195,9 @@ def test_alias_moves_are_recorded_with_who_made_them(plugin: Any, registry: regi
     plugin.set_registered_model_alias("iris", "champion", "1")
     plugin.set_registered_model_alias("iris", "champion", "2")
     plugin.delete_model_version("iris", "2")
-    moves = [(each.from_version, each.to_version, each.reason, each.actor.via) for each in registry.history("iris")]
+    moves = [
+        (each.from_version, each.to_version, each.reason, each.actor.via) for each in registry.aliases.history("iris")
+    ]
     assert moves == [
         (None, 1, "set", "mlflow-client"),
         (1, 2, "set", "mlflow-client"),
@@ -206,8 +208,8 @@ def test_alias_moves_are_recorded_with_who_made_them(plugin: Any, registry: regi
 def test_a_version_that_a_modelalias_serves_is_not_deleted_and_the_answer_names_it(
     plugin: Any, registry: registries.Registry
 ) -> None:
-    uid = registry.get_model("iris").uid
-    registry.record_serving(uid, entities.ServingClaim("u1", "shop", "iris-champion", (1,)))
+    uid = registry.models.fresh("iris").uid
+    registry.serving.record(uid, entities.ServingClaim("u1", "shop", "iris-champion", (1,)))
     for call in (lambda: plugin.delete_model_version("iris", 1), lambda: plugin.delete_registered_model("iris")):
         with pytest.raises(exceptions.MlflowException, match="ModelAlias shop/iris-champion") as caught:
             call()
@@ -218,7 +220,7 @@ def test_an_alias_that_a_modelalias_pins_is_not_moved_and_the_answer_names_it(
     plugin: Any, registry: registries.Registry
 ) -> None:
     pin = entities.Pin("u1", "shop", "iris-champion")
-    registry.pin_alias(registry.get_model("iris").uid, "champion", 1, pin)
+    registry.serving.pin(registry.models.fresh("iris").uid, "champion", 1, pin)
     for call in (
         lambda: plugin.set_registered_model_alias("iris", "champion", 2),
         lambda: plugin.delete_registered_model_alias("iris", "champion"),
@@ -261,7 +263,7 @@ def test_a_copied_version_has_the_artifact_of_the_first(plugin: Any, registry: r
     first = plugin.copy_model_version(plugin.get_model_version("iris", 2), "copied")
     second = plugin.copy_model_version(first, "again")
     assert (first.source, second.source) == ("models:/iris/2", "models:/copied/1")
-    assert registry.get_version("again", 1).artifact_uri == "s3://b/2"
+    assert registry.versions.fresh("again", 1).artifact_uri == "s3://b/2"
     assert plugin.get_model_version_download_uri("again", "1") == "s3://b/2"
 
 

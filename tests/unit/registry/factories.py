@@ -254,13 +254,13 @@ class PunctualWatch:
     def __init__(self, known: catalog.Catalog) -> None:
         self._known = known
 
-    def seen(self) -> catalog.Catalog | None:
+    def for_swap(self) -> catalog.Catalog | None:
         return self._known
 
-    def models(self) -> catalog.Catalog | None:
+    def cached_models(self) -> catalog.Catalog | None:
         return self._known
 
-    def caught_up(self, *, briefly: bool = False) -> catalog.Catalog | None:
+    def cached_all(self, *, briefly: bool = False) -> catalog.Catalog | None:
         return self._known
 
 
@@ -274,13 +274,13 @@ class LateWatch:
         self._records, self._chance = records, chance
         self._catalog, self._shown = catalog.Catalog(), 0
 
-    def seen(self) -> catalog.Catalog | None:
+    def for_swap(self) -> catalog.Catalog | None:
         return self._at([])
 
-    def models(self) -> catalog.Catalog | None:
+    def cached_models(self) -> catalog.Catalog | None:
         return self._at([keys.CLAIM, keys.HEAD])
 
-    def caught_up(self, *, briefly: bool = False) -> catalog.Catalog | None:
+    def cached_all(self, *, briefly: bool = False) -> catalog.Catalog | None:
         return self._at([keys.CLAIM, keys.HEAD, keys.VERSION])
 
     def _at(self, kinds: list[str]) -> catalog.Catalog | None:

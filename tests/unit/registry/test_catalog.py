@@ -10,7 +10,7 @@ import pytest
 from podium import errors, names
 from podium.registry import catalog, store
 from podium.registry.model import entities
-from podium.registry.protocol import watches
+from podium.registry.protocol import readers
 from podium.registry.storage import backend, codec, keys
 from tests.unit.registry import factories
 
@@ -240,7 +240,7 @@ def test_what_another_catalog_knows_is_taken_over_as_it_is() -> None:
 
 def test_of_many_who_wait_for_a_catalog_one_lists_and_the_others_find_it_caught_up() -> None:
     records = factories.WatchedBackend()
-    store.Registry(records).create_model("iris")
+    store.Registry(records).models.create("iris")
     lists: list[str] = []
     together = threading.Barrier(8)
     first = threading.local()
@@ -250,8 +250,8 @@ def test_of_many_who_wait_for_a_catalog_one_lists_and_the_others_find_it_caught_
             lists.append(labels[names.REGISTRY_KIND_LABEL])
             return records.list(labels)
 
-    class Late(watches.Unwatched):
-        def caught_up(self, *, briefly: bool = False) -> catalog.Catalog | None:
+    class Late(readers.NoWatch):
+        def cached_all(self, *, briefly: bool = False) -> catalog.Catalog | None:
             if not getattr(first, "was_asked", False):
                 first.was_asked = True
                 together.wait(10)
@@ -260,6 +260,6 @@ def test_of_many_who_wait_for_a_catalog_one_lists_and_the_others_find_it_caught_
 
     registry = store.Registry(Counting(), watch=Late())
     with futures.ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda _: [head.name for head in registry.list_models()], range(8)))
+        found = list(pool.map(lambda _: [head.name for head in registry.models.list()], range(8)))
     assert found == [["iris"]] * 8
     assert lists == [keys.CLAIM, keys.HEAD]

@@ -31,17 +31,17 @@ def prepared() -> memory.MemoryBackend:
 def _prepared() -> list[backend_protocol.Record]:
     backend = memory.MemoryBackend()
     registry = store.Registry(backend, clock=factories.Clock())
-    registry.create_model("iris")
+    registry.models.create("iris")
     for number in (1, 2, 3):
-        registry.create_version("iris", source=f"s3://models/{number}")
-    registry.set_alias("iris", "champion", 1, JOE)
+        registry.versions.create("iris", source=f"s3://models/{number}")
+    registry.aliases.set("iris", "champion", 1, JOE)
     for number in (1, 2):
-        registry.transition_stage("iris", number, "Production")
+        registry.versions.transition_stage("iris", number, "Production")
     return backend.list({})
 
 
 def uid_of(registry: store.Registry) -> str:
-    return registry.get_model("iris").uid
+    return registry.models.fresh("iris").uid
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,65 +55,69 @@ class Operation:
 
 
 def _exists(registry: store.Registry, name: str) -> bool:
-    return name in [head.name for head in registry.list_models()]
+    return name in [head.name for head in registry.models.list()]
 
 
 OPERATIONS = {
     "create a model": Operation(
-        lambda r: r.create_model("new"), lambda r: r.get_model("new").last_version == 0, (errors.AlreadyExists,)
+        lambda r: r.models.create("new"), lambda r: r.models.fresh("new").last_version == 0, (errors.AlreadyExists,)
     ),
     "create a version": Operation(
-        lambda r: r.create_version("iris", source="s3://models/4", operation_id="op"),
-        lambda r: [v.source for v in r.list_versions("iris")].count("s3://models/4") == 1,
+        lambda r: r.versions.create("iris", source="s3://models/4", operation_id="op"),
+        lambda r: [v.source for v in r.versions.list("iris")].count("s3://models/4") == 1,
     ),
     "set an alias": Operation(
-        lambda r: r.set_alias("iris", "champion", 3, JOE), lambda r: r.get_model("iris").aliases == {"champion": 3}
+        lambda r: r.aliases.set("iris", "champion", 3, JOE), lambda r: r.models.fresh("iris").aliases == {"champion": 3}
     ),
     "delete an alias": Operation(
-        lambda r: r.delete_alias("iris", "champion", JOE), lambda r: r.get_model("iris").aliases == {}
+        lambda r: r.aliases.delete("iris", "champion", JOE), lambda r: r.models.fresh("iris").aliases == {}
     ),
     "rename a model": Operation(
-        lambda r: r.rename_model("iris", "lily"),
-        lambda r: [head.name for head in r.list_models()] == ["lily"],
+        lambda r: r.models.rename("iris", "lily"),
+        lambda r: [head.name for head in r.models.list()] == ["lily"],
         (errors.NotFound,),
     ),
     "delete a version": Operation(
-        lambda r: r.delete_version("iris", 1, JOE),
-        lambda r: [v.number for v in r.list_versions("iris")] == [3, 2] and not r.get_model("iris").aliases,
+        lambda r: r.versions.delete("iris", 1, JOE),
+        lambda r: [v.number for v in r.versions.list("iris")] == [3, 2] and not r.models.fresh("iris").aliases,
         (errors.NotFound,),
     ),
-    "delete a model": Operation(lambda r: r.delete_model("iris"), lambda r: not _exists(r, "iris"), (errors.NotFound,)),
+    "delete a model": Operation(
+        lambda r: r.models.delete("iris"), lambda r: not _exists(r, "iris"), (errors.NotFound,)
+    ),
     "serve": Operation(
-        lambda r: r.record_serving(uid_of(r), CLAIM), lambda r: r.get_model("iris").serving == {"u1": CLAIM}
+        lambda r: r.serving.record(uid_of(r), CLAIM), lambda r: r.models.fresh("iris").serving == {"u1": CLAIM}
     ),
     "pin": Operation(
-        lambda r: r.pin_alias(uid_of(r), "champion", 2, PIN, JOE),
-        lambda r: r.get_model("iris").aliases == {"champion": 2} and "champion" in r.get_model("iris").pins,
+        lambda r: r.serving.pin(uid_of(r), "champion", 2, PIN, JOE),
+        lambda r: r.models.fresh("iris").aliases == {"champion": 2} and "champion" in r.models.fresh("iris").pins,
     ),
     "move a version into a stage": Operation(
-        lambda r: r.transition_stage("iris", 3, "Production", archive_existing=True),
-        lambda r: [v.stage for v in r.list_versions("iris")] == ["Production", "Archived", "Archived"],
+        lambda r: r.versions.transition_stage("iris", 3, "Production", archive_existing=True),
+        lambda r: [v.stage for v in r.versions.list("iris")] == ["Production", "Archived", "Archived"],
     ),
     "rename to itself": Operation(
-        lambda r: r.rename_model("iris", "iris"),
-        lambda r: r.get_model("iris").renamed_ms == r.get_model("iris").updated_ms > 0,
+        lambda r: r.models.rename("iris", "iris"),
+        lambda r: r.models.fresh("iris").renamed_ms == r.models.fresh("iris").updated_ms > 0,
     ),
     "describe": Operation(
-        lambda r: r.update_model("iris", "flowers"), lambda r: r.get_model("iris").description == "flowers"
+        lambda r: r.models.describe("iris", "flowers"), lambda r: r.models.fresh("iris").description == "flowers"
     ),
     "decide about a version": Operation(
-        lambda r: r.decide("iris", 1, entities.Approval("approved", 1, JOE)),
-        lambda r: [approval.decision for approval in r.get_version("iris", 1).approvals][:1] == ["approved"],
+        lambda r: r.versions.decide("iris", 1, entities.Approval("approved", 1, JOE)),
+        lambda r: [approval.decision for approval in r.versions.fresh("iris", 1).approvals][:1] == ["approved"],
     ),
     "record a digest": Operation(
-        lambda r: r.record_digest(uid_of(r), 1, DIGEST), lambda r: r.get_version("iris", 1).digest == DIGEST
+        lambda r: r.versions.record_digest(uid_of(r), 1, DIGEST), lambda r: r.versions.fresh("iris", 1).digest == DIGEST
     ),
     "gate": Operation(
-        lambda r: r.put_policy(entities.Policy(uid_of(r), {"champion": (PIN, entities.Gates(tags={"a": "b"}))})),
-        lambda r: "champion" in r.policy(r.get_model("iris")).gates,
+        lambda r: r.serving.put_policy(
+            entities.Policy(uid_of(r), {"champion": (PIN, entities.Gates(tags={"a": "b"}))})
+        ),
+        lambda r: "champion" in r.serving.fresh_policy(r.models.fresh("iris")).gates,
     ),
     "tag a version": Operation(
-        lambda r: r.set_version_tag("iris", 1, "a", "b"), lambda r: r.get_version("iris", 1).tags == {"a": "b"}
+        lambda r: r.versions.set_tag("iris", 1, "a", "b"), lambda r: r.versions.fresh("iris", 1).tags == {"a": "b"}
     ),
 }
 
@@ -149,15 +153,15 @@ def test_a_killed_operation_stops_nobody_else(operation: Operation, write: int, 
     registry = store.Registry(backend, clock=factories.Clock(2_000_000))
     check(backend, registry)
     if not _exists(registry, "iris"):
-        assert registry.create_model("iris").last_version == 0
+        assert registry.models.create("iris").last_version == 0
     if not _exists(registry, "new"):
-        assert registry.create_model("new").last_version == 0
-    known = {version.number for version in registry.list_versions("iris")}
-    made = registry.create_version("iris", source="s3://models/next")
+        assert registry.models.create("new").last_version == 0
+    known = {version.number for version in registry.versions.list("iris")}
+    made = registry.versions.create("iris", source="s3://models/next")
     assert made.number not in known
-    if not registry.get_model("iris").pins:
-        registry.set_alias("iris", "champion", made.number, JOE)
-        assert registry.get_version_by_alias("iris", "champion") == made
+    if not registry.models.fresh("iris").pins:
+        registry.aliases.set("iris", "champion", made.number, JOE)
+        assert registry.aliases.fresh("iris", "champion") == made
     check(backend, registry)
 
 
@@ -165,15 +169,15 @@ def test_a_killed_operation_stops_nobody_else(operation: Operation, write: int, 
 def test_a_sweep_leaves_nothing_that_belongs_to_no_model(operation: Operation, write: int, is_taken: bool) -> None:
     backend = kill(operation, write, is_taken)
     registry = store.Registry(backend, clock=factories.Clock(LATE_MS))
-    before = registry.list_models()
+    before = registry.models.list()
     registry.sweep()
     assert repairs.check(backend, LATE_MS) == []
     unmarked = {"deleting": (), "renaming": None, "writes": ()}
     assert [dataclasses.replace(h, **unmarked) for h in before] == [
-        dataclasses.replace(h, **unmarked) for h in registry.list_models()
+        dataclasses.replace(h, **unmarked) for h in registry.models.list()
     ]
     owned = set()
-    for head in registry.list_models():
+    for head in registry.models.list():
         assert (head.deleting, head.renaming) == ((), None)
         owned |= {keys.claim_name(head.name), head.uid}
         owned |= {keys.version_name(head.uid, number) for number in range(1, head.last_version + 1)}
@@ -193,13 +197,13 @@ def test_a_sweep_leaves_creations_alone_that_may_still_live(name: str) -> None:
 def test_a_model_whose_deletion_died_is_gone_for_a_process_that_knew_it() -> None:
     backend = prepared()
     registry = store.Registry(backend)
-    assert registry.get_model("iris").last_version == 3
+    assert registry.models.fresh("iris").last_version == 3
     with pytest.raises(factories.Killed):
-        store.Registry(factories.DyingBackend(backend, 1, is_taken=True)).delete_model("iris")
+        store.Registry(factories.DyingBackend(backend, 1, is_taken=True)).models.delete("iris")
     with pytest.raises(errors.NotFound):
-        registry.get_model("iris")
+        registry.models.fresh("iris")
     with pytest.raises(errors.NotFound):
-        registry.set_alias("iris", "champion", 2)
+        registry.aliases.set("iris", "champion", 2)
 
 
 def test_creators_of_one_name_at_a_time_leave_one_head() -> None:
@@ -210,13 +214,13 @@ def test_creators_of_one_name_at_a_time_leave_one_head() -> None:
             created = super().create(record)
             if not winners:
                 winners.append("soon")
-                winners.append(store.Registry(self).create_model("iris").uid)
+                winners.append(store.Registry(self).models.create("iris").uid)
             return created
 
     winners: list[str] = []
     backend = Racing()
     with pytest.raises(errors.AlreadyExists):
-        store.Registry(backend).create_model("iris")
+        store.Registry(backend).models.create("iris")
     assert [record.name for record in backend.list(keys.of_kind(keys.HEAD))] == winners[1:]
 
 
@@ -224,19 +228,19 @@ def test_the_name_of_a_model_whose_deletion_died_is_free_and_means_another_model
     backend = kill(OPERATIONS["delete a model"], 1, True)
     old = {record.name for record in backend.list(keys.of_kind(keys.HEAD))}
     registry = store.Registry(backend, clock=factories.Clock())
-    head = registry.create_model("iris")
-    assert (head.uid in old, head.last_version, registry.list_versions("iris")) == (False, 0, [])
+    head = registry.models.create("iris")
+    assert (head.uid in old, head.last_version, registry.versions.list("iris")) == (False, 0, [])
     assert {record.name for record in backend.list(keys.of_kind(keys.HEAD))} == {head.uid}
 
 
 def test_a_creation_that_died_and_was_passed_by_is_found_by_whoever_repeats_it() -> None:
     operation = OPERATIONS["create a version"]
     backend = kill(operation, 1, True)
-    assert store.Registry(backend, clock=factories.Clock()).create_version("iris", source="s3://models/5").number == 5
+    assert store.Registry(backend, clock=factories.Clock()).versions.create("iris", source="s3://models/5").number == 5
     registry = store.Registry(backend, clock=factories.Clock())
     operation.run(registry)
-    assert [version.source for version in registry.list_versions("iris")][:2] == ["s3://models/5", "s3://models/4"]
-    assert registry.get_model("iris").last_version == 5
+    assert [version.source for version in registry.versions.list("iris")][:2] == ["s3://models/5", "s3://models/4"]
+    assert registry.models.fresh("iris").last_version == 5
 
 
 def test_a_version_that_is_adopted_cannot_be_withdrawn_by_the_creation_that_gave_up() -> None:
@@ -253,18 +257,18 @@ def test_a_version_that_is_adopted_cannot_be_withdrawn_by_the_creation_that_gave
         def delete(self, name: str, resource_version: str) -> None:
             if self.is_set:
                 self.is_set = False
-                repeated.append(registry.create_version("iris", source="s3://models/1", operation_id="op"))
+                repeated.append(registry.versions.create("iris", source="s3://models/1", operation_id="op"))
             super().delete(name, resource_version)
 
     repeated: list[entities.Version] = []
     backend = Stubborn()
     registry = store.Registry(backend, clock=factories.Clock(), deadline_seconds=0.05)
-    head = registry.create_model("iris")
+    head = registry.models.create("iris")
     backend.is_set = True
     with pytest.raises(errors.Conflict):
-        registry.create_version("iris", source="s3://models/1", operation_id="op")
+        registry.versions.create("iris", source="s3://models/1", operation_id="op")
     assert [(version.number, version.source) for version in repeated] == [(1, "s3://models/1")]
-    assert registry.list_versions("iris") == repeated
+    assert registry.versions.list("iris") == repeated
 
 
 def test_a_killed_archiving_loses_and_repeats_no_move() -> None:
@@ -286,7 +290,7 @@ def test_a_killed_archiving_loses_and_repeats_no_move() -> None:
             for number in (1, 2) * 20:
                 move(fresh, number)
             check(backend, fresh)
-            assert fresh.get_model("iris").archives >= 1
+            assert fresh.models.fresh("iris").archives >= 1
     assert writes == 4
 
 
@@ -295,18 +299,18 @@ def nearly_full() -> list[backend_protocol.Record]:
     """A model whose head is nearly full of history."""
     backend = memory.MemoryBackend()
     registry = store.Registry(backend, clock=factories.Clock())
-    registry.create_model("iris")
+    registry.models.create("iris")
     for number in (1, 2):
-        registry.create_version("iris", source=f"s3://models/{number}")
-    while limits.size(codec.encode_head(registry.get_model("iris"))) < limits.HEAD_BYTES - 1_000:
-        move(registry, 3 - registry.get_model("iris").aliases.get("champion", 2))
-    assert not registry.get_model("iris").archives
+        registry.versions.create("iris", source=f"s3://models/{number}")
+    while limits.size(codec.encode_head(registry.models.fresh("iris"))) < limits.HEAD_BYTES - 1_000:
+        move(registry, 3 - registry.models.fresh("iris").aliases.get("champion", 2))
+    assert not registry.models.fresh("iris").archives
     return backend.list({})
 
 
 def move(registry: store.Registry, number: int) -> None:
     """One move of the alias."""
-    registry.set_alias("iris", "champion", number, JOE, why=factories.LONG_WHY)
+    registry.aliases.set("iris", "champion", number, JOE, why=factories.LONG_WHY)
 
 
 def kill(operation: Operation, write: int, is_taken: bool) -> memory.MemoryBackend:
@@ -323,19 +327,19 @@ def check(backend: memory.MemoryBackend, registry: store.Registry) -> None:
     And what a check finds is only what a repair mends.
     """
     assert not any(finding.needs_person for finding in repairs.check(backend, LATE_MS))
-    heads = registry.list_models()
-    assert heads == [registry.get_model(head.name) for head in heads]
+    heads = registry.models.list()
+    assert heads == [registry.models.fresh(head.name) for head in heads]
     index = catalog.Catalog()
     for record in backend.list({}):
         index.put(record)
     assert sorted(index.heads(), key=lambda head: head.name) == heads
     assert len({head.name for head in heads}) == len(heads)
     for head in heads:
-        numbers = [version.number for version in registry.list_versions(head.name)]
+        numbers = [version.number for version in registry.versions.list(head.name)]
         assert len(set(numbers)) == len(numbers)
         assert all(1 <= number <= head.last_version for number in numbers)
         assert set(head.aliases.values()) <= set(numbers)
-        history = registry.history(head.name)
+        history = registry.aliases.history(head.name)
         assert [entry.sequence for entry in history] == list(range(1, head.history_total + 1))
         place: dict[str, int | None] = {}
         for entry in history:

@@ -235,18 +235,18 @@ def test_a_namespace_that_is_missing_is_named() -> None:
 
 
 OPERATIONS: dict[str, Callable[[store.Registry], object]] = {
-    "set an alias": lambda r: r.set_alias("iris", "champion", 2, JOE),
-    "delete an alias": lambda r: r.delete_alias("iris", "champion", JOE),
-    "delete a version": lambda r: r.delete_version("iris", 1, JOE),
-    "create a version": lambda r: r.create_version("iris", source="s3://models/new"),
-    "pin": lambda r: r.pin_alias(r.get_model("iris").uid, "champion", 2, entities.Pin("u", "n", "a"), JOE),
-    "create a model": lambda r: r.create_model("new"),
-    "rename a model": lambda r: r.rename_model("iris", "lily"),
-    "rename it to itself": lambda r: r.rename_model("iris", "iris"),
-    "move a version into a stage": lambda r: r.transition_stage("iris", 1, "Staging", archive_existing=True),
-    "decide about a version": lambda r: r.decide("iris", 1, entities.Approval("approved", 1, JOE)),
-    "record a digest": lambda r: r.record_digest(r.get_model("iris").uid, 1, DIGEST),
-    "delete a model": lambda r: r.delete_model("iris"),
+    "set an alias": lambda r: r.aliases.set("iris", "champion", 2, JOE),
+    "delete an alias": lambda r: r.aliases.delete("iris", "champion", JOE),
+    "delete a version": lambda r: r.versions.delete("iris", 1, JOE),
+    "create a version": lambda r: r.versions.create("iris", source="s3://models/new"),
+    "pin": lambda r: r.serving.pin(r.models.fresh("iris").uid, "champion", 2, entities.Pin("u", "n", "a"), JOE),
+    "create a model": lambda r: r.models.create("new"),
+    "rename a model": lambda r: r.models.rename("iris", "lily"),
+    "rename it to itself": lambda r: r.models.rename("iris", "iris"),
+    "move a version into a stage": lambda r: r.versions.transition_stage("iris", 1, "Staging", archive_existing=True),
+    "decide about a version": lambda r: r.versions.decide("iris", 1, entities.Approval("approved", 1, JOE)),
+    "record a digest": lambda r: r.versions.record_digest(r.models.fresh("iris").uid, 1, DIGEST),
+    "delete a model": lambda r: r.models.delete("iris"),
 }
 
 
@@ -280,24 +280,24 @@ class _Losing:
         return (LOST, self._follow if self._is_followed else True) if self._is_lost else None
 
     def _follow(self, records: memory.MemoryBackend) -> None:
-        names = [head.name for head in store.Registry(records).list_models()]
+        names = [head.name for head in store.Registry(records).models.list()]
         if "iris" in names:
-            store.Registry(records).set_model_tag("iris", "follower", str(len(self._session.calls)))
-            store.Registry(records).set_version_tag("iris", 2, "follower", str(len(self._session.calls)))
+            store.Registry(records).models.set_tag("iris", "follower", str(len(self._session.calls)))
+            store.Registry(records).versions.set_tag("iris", 2, "follower", str(len(self._session.calls)))
 
 
 def prepared(session: FakeSession) -> store.Registry:
     registry = store.Registry(opened(session), clock=factories.Clock())
-    registry.create_model("iris")
+    registry.models.create("iris")
     for number in (1, 2):
-        registry.create_version("iris", source=f"s3://models/{number}")
-    registry.set_alias("iris", "champion", 1, JOE)
-    registry.transition_stage("iris", 2, "Staging")
+        registry.versions.create("iris", source=f"s3://models/{number}")
+    registry.aliases.set("iris", "champion", 1, JOE)
+    registry.versions.transition_stage("iris", 2, "Staging")
     return registry
 
 
 def rough_session(registry: store.Registry) -> Any:
-    return registry._backend._session  # type: ignore[attr-defined] -- the fake that was put in
+    return registry.records._session  # type: ignore[attr-defined] -- the fake that was put in
 
 
 def facts(registry: store.Registry) -> object:
@@ -308,12 +308,15 @@ def facts(registry: store.Registry) -> object:
             head.aliases,
             [
                 (version.source, version.stage, version.approvals, version.digest)
-                for version in registry.list_versions(head.name)
+                for version in registry.versions.list(head.name)
             ],
             head.stagings,
-            [(move.sequence, move.alias, move.from_version, move.to_version) for move in registry.history(head.name)],
+            [
+                (move.sequence, move.alias, move.from_version, move.to_version)
+                for move in registry.aliases.history(head.name)
+            ],
         )
-        for head in registry.list_models()
+        for head in registry.models.list()
     ]
 
 
@@ -324,12 +327,12 @@ def test_a_lost_answer_that_too_many_writes_followed_is_admitted() -> None:
     def follow(records: memory.MemoryBackend) -> None:
         other = store.Registry(records)
         for count in range(writers.WRITES_KEPT + 1):
-            other.set_model_tag("iris", "follower", str(count))
+            other.models.set_tag("iris", "follower", str(count))
 
     session.failures = [None, None, (LOST, follow)]
     with pytest.raises(errors.Unavailable, match="read before trying again"):
-        registry.set_alias("iris", "champion", 2, JOE)
-    assert len(registry.history("iris")) == 2
+        registry.aliases.set("iris", "champion", 2, JOE)
+    assert len(registry.aliases.history("iris")) == 2
 
 
 def test_writers_that_keep_losing_give_up_at_their_deadline() -> None:
@@ -340,9 +343,9 @@ def test_writers_that_keep_losing_give_up_at_their_deadline() -> None:
             raise backend.Stale(record.name)
 
     registry = store.Registry(Restless(), deadline_seconds=0.1)
-    registry.create_model("iris")
+    registry.models.create("iris")
     with pytest.raises(errors.Conflict, match="too many writers"):
-        registry.set_model_tag("iris", "a", "b")
+        registry.models.set_tag("iris", "a", "b")
     with pytest.raises(errors.Conflict):
-        registry.create_version("iris", source="s3://models/1")
-    assert [found.name for found in registry._backend.list(keys.of_kind(keys.VERSION))] == []
+        registry.versions.create("iris", source="s3://models/1")
+    assert [found.name for found in registry.records.list(keys.of_kind(keys.VERSION))] == []

@@ -88,7 +88,7 @@ class RegistryMachine(RuleBasedStateMachine):
     @rule(name=NAMES, description=TEXTS)
     def create_model(self, name: str, description: str | None) -> None:
         with self.refused_unless(name not in self.models, errors.AlreadyExists):
-            head = self.registry.create_model(name, description, {"a": description})
+            head = self.registry.models.create(name, description, {"a": description})
             assert head.uid not in self.uids
             self.uids.add(head.uid)
             self.models[name] = Expected(head.uid, description, {"a": description})
@@ -98,7 +98,7 @@ class RegistryMachine(RuleBasedStateMachine):
         known = self.models.get(name)
         is_free = known is not None and not known.serving and not known.pins
         with self.refused_unless(is_free, errors.NotFound, errors.InUse):
-            self.registry.delete_model(name)
+            self.registry.models.delete(name)
             del self.models[name]
 
     @rule(name=NAMES, new_name=NAMES)
@@ -108,7 +108,7 @@ class RegistryMachine(RuleBasedStateMachine):
         with self.refused_unless(
             known is not None and (is_free or name == new_name), errors.NotFound, errors.AlreadyExists, errors.InUse
         ):
-            head = self.registry.rename_model(name, new_name)
+            head = self.registry.models.rename(name, new_name)
             assert head.updated_ms == head.renamed_ms
             self.models[new_name] = self.models.pop(name)
 
@@ -123,7 +123,7 @@ class RegistryMachine(RuleBasedStateMachine):
         is_stage = stage in (entities.ACTIVE_STAGES if archive_existing else entities.STAGES)
         is_there = known is not None and number in known.versions
         with self.refused_unless(is_there and is_stage, errors.NotFound, errors.InvalidInput):
-            version = self.registry.transition_stage(name, number, stage, archive_existing=archive_existing)
+            version = self.registry.versions.transition_stage(name, number, stage, archive_existing=archive_existing)
             assert (version.number, version.stage) == (number, stage)
             assert known
             if archive_existing:
@@ -133,28 +133,28 @@ class RegistryMachine(RuleBasedStateMachine):
     @rule(name=NAMES, description=TEXTS)
     def update_model(self, name: str, description: str | None) -> None:
         with self.refused_unless(name in self.models, errors.NotFound):
-            self.registry.update_model(name, description)
+            self.registry.models.describe(name, description)
             self.models[name].description = description
 
     @rule(name=NAMES, key=st.sampled_from(["a", "b"]), value=TEXTS)
     def set_model_tag(self, name: str, key: str, value: str | None) -> None:
         with self.refused_unless(name in self.models, errors.NotFound):
-            self.registry.set_model_tag(name, key, value)
+            self.registry.models.set_tag(name, key, value)
             self.models[name].tags[key] = value
 
     @rule(name=NAMES, key=st.sampled_from(["a", "b"]))
     def delete_model_tag(self, name: str, key: str) -> None:
         with self.refused_unless(name in self.models, errors.NotFound):
-            self.registry.delete_model_tag(name, key)
+            self.registry.models.delete_tag(name, key)
             self.models[name].tags.pop(key, None)
 
     @rule(name=NAMES, is_repeated=st.booleans())
     def create_version(self, name: str, is_repeated: bool) -> None:
         source = next(self.sources)
         with self.refused_unless(name in self.models, errors.NotFound):
-            version = self.registry.create_version(name, source=source, operation_id=source)
+            version = self.registry.versions.create(name, source=source, operation_id=source)
             if is_repeated:
-                assert self.registry.create_version(name, source=source, operation_id=source) == version
+                assert self.registry.versions.create(name, source=source, operation_id=source) == version
             known = self.models[name]
             known.last += 1
             assert (version.number, version.source) == (known.last, source)
@@ -167,7 +167,7 @@ class RegistryMachine(RuleBasedStateMachine):
         is_there = known is not None and number in known.versions
         is_free = is_there and known and not known.is_served(number) and not known.is_designated_by_a_pin(number)
         with self.refused_unless(bool(is_free), errors.NotFound, errors.InUse):
-            self.registry.delete_version(name, number, factories.JOE)
+            self.registry.versions.delete(name, number, factories.JOE)
             assert known
             del known.versions[number]
             del known.stages[number]
@@ -180,7 +180,7 @@ class RegistryMachine(RuleBasedStateMachine):
         is_there = known is not None and number in known.versions
         is_free = is_there and known and (alias not in known.pins or known.aliases.get(alias) == number)
         with self.refused_unless(bool(is_free), errors.NotFound, errors.InUse):
-            self.registry.set_alias(name, alias, number, factories.JOE)
+            self.registry.aliases.set(name, alias, number, factories.JOE)
             assert known
             known.move(alias, number, "set")
 
@@ -189,7 +189,7 @@ class RegistryMachine(RuleBasedStateMachine):
         known = self.models.get(name)
         is_free = known is not None and (alias not in known.pins or alias not in known.aliases)
         with self.refused_unless(is_free, errors.NotFound, errors.InUse):
-            self.registry.delete_alias(name, alias, factories.JOE)
+            self.registry.aliases.delete(name, alias, factories.JOE)
             self.models[name].move(alias, None, "deleted")
 
     @precondition(lambda self: self.models)
@@ -198,7 +198,7 @@ class RegistryMachine(RuleBasedStateMachine):
         known = self.models[data.draw(st.sampled_from(sorted(self.models)))]
         claim = entities.ServingClaim(holder, "prod", "alias", tuple(numbers))
         with self.refused_unless(numbers <= set(known.versions), errors.NotFound):
-            self.registry.record_serving(known.uid, claim)
+            self.registry.serving.record(known.uid, claim)
             known.serving.pop(holder, None)
             if numbers:
                 known.serving[holder] = numbers
@@ -209,14 +209,14 @@ class RegistryMachine(RuleBasedStateMachine):
         known = self.models[data.draw(st.sampled_from(sorted(self.models)))]
         is_allowed = number in known.versions and known.pins.get(alias, holder) == holder
         with self.refused_unless(is_allowed, errors.NotFound, errors.InUse):
-            self.registry.pin_alias(known.uid, alias, number, entities.Pin(holder, "prod", "alias"), factories.JOE)
+            self.registry.serving.pin(known.uid, alias, number, entities.Pin(holder, "prod", "alias"), factories.JOE)
             known.pins[alias] = holder
             known.move(alias, number, "pinned")
 
     @rule(holder=HOLDERS)
     def release_everywhere(self, holder: str) -> None:
         for uid in self.uids:
-            self.registry.release(uid, holder)
+            self.registry.serving.release(uid, holder)
         for known in self.models.values():
             known.serving.pop(holder, None)
             known.pins = {alias: other for alias, other in known.pins.items() if other != holder}
@@ -233,11 +233,11 @@ class RegistryMachine(RuleBasedStateMachine):
 
     @invariant()
     def all_models_are_as_expected(self) -> None:
-        heads = self.registry.list_models()
+        heads = self.registry.models.list()
         assert [head.name for head in heads] == sorted(self.models)
         for head in heads:
             known = self.models[head.name]
-            assert head == self.registry.get_model(head.name)
+            assert head == self.registry.models.fresh(head.name)
             assert (head.uid, head.description, dict(head.tags)) == (known.uid, known.description, known.tags)
             assert (head.last_version, dict(head.aliases), head.deleting) == (known.last, known.aliases, ())
             assert {alias: pin.uid for alias, pin in head.pins.items()} == known.pins
@@ -246,27 +246,27 @@ class RegistryMachine(RuleBasedStateMachine):
     @invariant()
     def all_versions_and_moves_are_as_expected(self) -> None:
         for name, known in self.models.items():
-            versions = self.registry.list_versions(name)
+            versions = self.registry.versions.list(name)
             assert {version.number: version.source for version in versions} == known.versions
             assert {version.number: version.stage for version in versions} == known.stages
-            head = self.registry.get_model(name)
+            head = self.registry.models.fresh(name)
             assert all(version.updated_ms >= head.renamed_ms for version in versions)
             assert head.uses_stages or set(known.stages.values()) <= {"None"}
-            history = self.registry.history(name)
+            history = self.registry.aliases.history(name)
             assert [(e.alias, e.from_version, e.to_version, e.reason) for e in history] == known.moves
             assert [e.sequence for e in history] == list(range(1, len(known.moves) + 1))
             assert [e.time_ms for e in history] == sorted(e.time_ms for e in history)
             assert head.updated_ms >= max([head.created_ms, *(version.created_ms for version in versions)])
             for alias, number in known.aliases.items():
-                assert self.registry.get_version_by_alias(name, alias).number == number
+                assert self.registry.aliases.fresh(name, alias).number == number
 
     @invariant()
     def a_catalog_lists_the_same(self) -> None:
         watched = store.Registry(self.records, watch=factories.PunctualWatch(self.records.catalog))
-        assert watched.list_models() == self.registry.list_models()
-        assert watched.list_all_versions() == self.registry.list_all_versions()
+        assert watched.models.list() == self.registry.models.list()
+        assert watched.versions.list_all() == self.registry.versions.list_all()
         for name in self.models:
-            assert watched.list_versions(name) == self.registry.list_versions(name)
+            assert watched.versions.list(name) == self.registry.versions.list(name)
 
 
 class ServerMachine(RegistryMachine):

@@ -15,21 +15,21 @@ from tests.support import effort
 from tests.unit.registry import factories, turns
 
 JOBS: dict[str, turns.Job] = {
-    "rename iris to lily": lambda r: r.rename_model("iris", "lily"),
-    "rename iris to daisy": lambda r: r.rename_model("iris", "daisy"),
-    "rename rose to lily": lambda r: r.rename_model("rose", "lily"),
-    "rename rose to iris": lambda r: r.rename_model("rose", "iris"),
-    "rename lily to iris": lambda r: r.rename_model("lily", "iris"),
-    "create lily": lambda r: r.create_model("lily"),
-    "create iris": lambda r: r.create_model("iris"),
-    "delete iris": lambda r: r.delete_model("iris"),
-    "delete lily": lambda r: r.delete_model("lily"),
-    "create a version of iris": lambda r: r.create_version("iris", source="s3://models/new"),
-    "delete version 1": lambda r: r.delete_version("iris", 1),
-    "set alias on 1": lambda r: r.set_alias("iris", "champion", 1),
-    "delete the alias": lambda r: r.delete_alias("iris", "champion"),
-    "tag version 1": lambda r: r.set_version_tag("iris", 1, "a", "b"),
-    "version 1 to production": lambda r: r.transition_stage("iris", 1, "Production", archive_existing=True),
+    "rename iris to lily": lambda r: r.models.rename("iris", "lily"),
+    "rename iris to daisy": lambda r: r.models.rename("iris", "daisy"),
+    "rename rose to lily": lambda r: r.models.rename("rose", "lily"),
+    "rename rose to iris": lambda r: r.models.rename("rose", "iris"),
+    "rename lily to iris": lambda r: r.models.rename("lily", "iris"),
+    "create lily": lambda r: r.models.create("lily"),
+    "create iris": lambda r: r.models.create("iris"),
+    "delete iris": lambda r: r.models.delete("iris"),
+    "delete lily": lambda r: r.models.delete("lily"),
+    "create a version of iris": lambda r: r.versions.create("iris", source="s3://models/new"),
+    "delete version 1": lambda r: r.versions.delete("iris", 1),
+    "set alias on 1": lambda r: r.aliases.set("iris", "champion", 1),
+    "delete the alias": lambda r: r.aliases.delete("iris", "champion"),
+    "tag version 1": lambda r: r.versions.set_tag("iris", 1, "a", "b"),
+    "version 1 to production": lambda r: r.versions.transition_stage("iris", 1, "Production", archive_existing=True),
 }
 PAIRS = [
     ("rename iris to lily", "rename iris to daisy"),
@@ -61,11 +61,11 @@ def planted() -> list[backend.Record]:
     records = memory.MemoryBackend()
     registry = store.Registry(records, clock=factories.Clock())
     for name in ("iris", "rose"):
-        registry.create_model(name)
+        registry.models.create(name)
     for number in (1, 2):
-        registry.create_version("iris", source=f"s3://models/{number}")
-    registry.set_alias("iris", "champion", 2)
-    registry.transition_stage("iris", 2, "Production")
+        registry.versions.create("iris", source=f"s3://models/{number}")
+    registry.aliases.set("iris", "champion", 2)
+    registry.versions.transition_stage("iris", 2, "Production")
     return records.list({})
 
 
@@ -74,7 +74,7 @@ class Garden:
 
     def __init__(self) -> None:
         self.records = factories.copied(planted())
-        self.first = {head.uid: head.name for head in store.Registry(self.records).list_models()}
+        self.first = {head.uid: head.name for head in store.Registry(self.records).models.list()}
         self.seen: list[backend.Record] = []
 
     def run(self, names: Sequence[str], schedule: Iterable[int], *, are_watching: bool = False) -> tuple[object, ...]:
@@ -91,9 +91,9 @@ class Garden:
         if self.seen == seen:
             return  # the turn was a read
         registry = store.Registry(self.records)
-        heads = registry.list_models()
+        heads = registry.models.list()
         assert len({head.name for head in heads}) == len({head.uid for head in heads}) == len(heads)
-        assert [registry.get_model(head.name).uid for head in heads] == [head.uid for head in heads]
+        assert [registry.models.fresh(head.name).uid for head in heads] == [head.uid for head in heads]
         gone = self.first.keys() - {head.uid for head in heads}
         for uid in gone:
             record = self.records.get(uid)
@@ -110,10 +110,10 @@ class Garden:
                 head.name,
                 self.first.get(head.uid, "new"),
                 sorted(head.aliases.items()),
-                [(version.number, version.stage) for version in registry.list_versions(head.name)],
-                [(move.alias, move.from_version, move.to_version) for move in registry.history(head.name)],
+                [(version.number, version.stage) for version in registry.versions.list(head.name)],
+                [(move.alias, move.from_version, move.to_version) for move in registry.aliases.history(head.name)],
             )
-            for head in registry.list_models()
+            for head in registry.models.list()
         ]
 
     def clean(self) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from podium import errors
 from podium.registry import catalog, store
-from podium.registry.protocol import watches
+from podium.registry.protocol import readers
 from podium.registry.storage import backend, memory
 from tests.unit.registry import factories
 
@@ -14,30 +14,30 @@ Job = Callable[[store.Registry], object]
 _SECONDS = 20.0
 
 
-class Behind(watches.Unwatched):
+class Behind(readers.NoWatch):
     """A watch that is as old as the operation where age does not matter, and in time where it does."""
 
     def __init__(self, records: memory.MemoryBackend) -> None:
         self._records = records
-        self._first = self.models()
+        self._first = self.cached_models()
 
-    def seen(self) -> catalog.Catalog | None:
+    def for_swap(self) -> catalog.Catalog | None:
         return self._first
 
-    def models(self) -> catalog.Catalog | None:
+    def cached_models(self) -> catalog.Catalog | None:
         index = catalog.Catalog()
         for record in self._records.list({}):
             index.put(record)
         return index
 
-    def caught_up(self, *, briefly: bool = False) -> catalog.Catalog | None:
-        return self.models()
+    def cached_all(self, *, briefly: bool = False) -> catalog.Catalog | None:
+        return self.cached_models()
 
 
 class Actor:
     """One operation in a thread of its own, which stops before each call of the backend until it is told to go on."""
 
-    def __init__(self, records: memory.MemoryBackend, job: Job, watch: watches.Watch | None) -> None:
+    def __init__(self, records: memory.MemoryBackend, job: Job, watch: readers.Watch | None) -> None:
         self._records, self._job, self._watch = records, job, watch
         self._go, self._stopped = threading.Semaphore(0), threading.Semaphore(0)
         self.outcome = ""

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from podium import errors, names
-from podium.registry import access, catalog, store
+from podium.registry import catalog, store
 from podium.registry.model import entities
+from podium.registry.protocol import aliases
 from podium.registry.storage import backend, keys, memory
 from podium.rollout import gating, lookup
 from podium.rollout import world as worlds
@@ -26,9 +27,9 @@ class Registry:
         """The ModelAlias that asks."""
         self.records = memory.MemoryBackend()
         self.store = store.Registry(self.records)
-        self.store.create_model("iris")
-        self.store.create_version("iris", source="s3://bucket/1")
-        self.store.set_alias("iris", "champion", 1, entities.Actor("ada"))
+        self.store.models.create("iris")
+        self.store.versions.create("iris", source="s3://bucket/1")
+        self.store.aliases.set("iris", "champion", 1, entities.Actor("ada"))
 
     def ask(self, **spec: Any) -> lookup.Answer:
         seen = catalog.Catalog()
@@ -49,13 +50,13 @@ def problem(answer: lookup.Answer) -> worlds.Problem:
 
 
 def test_an_alias_designates_a_version_with_its_source_and_who_moved_it(registry: Registry) -> None:
-    uid = registry.store.get_model("iris").uid
+    uid = registry.store.models.fresh("iris").uid
     assert registry.ask().desire == worlds.Designation(1, uid, "s3://bucket/1", "ada")
 
 
 def test_a_move_of_nobody_by_name_is_told_by_the_way_it_came(registry: Registry) -> None:
-    registry.store.create_version("iris", source="s3://bucket/2")
-    registry.store.set_alias("iris", "champion", 2, entities.Actor(via="mlflow-server"))
+    registry.store.versions.create("iris", source="s3://bucket/2")
+    registry.store.aliases.set("iris", "champion", 2, entities.Actor(via="mlflow-server"))
     desire = registry.ask().desire
     assert isinstance(desire, worlds.Designation)
     assert desire.by == "mlflow-server"
@@ -79,7 +80,7 @@ def test_what_is_unknown_is_told_with_the_nearest_names(
 
 
 def test_an_artifact_that_is_not_on_s3_is_refused_with_what_to_do(registry: Registry) -> None:
-    registry.store.create_version("iris", source="file:///tmp/model")
+    registry.store.versions.create("iris", source="file:///tmp/model")
     said = problem(registry.ask(version=2))
     assert said.reason == names.SOURCE_UNSUPPORTED
     assert "file:///tmp/model" in said.message
@@ -93,24 +94,24 @@ def test_a_registry_that_is_not_served_is_named(registry: Registry) -> None:
 
 
 def test_a_pin_of_another_object_stops_a_second_pin_but_no_follower(registry: Registry) -> None:
-    registry.store.pin_alias(registry.store.get_model("iris").uid, "champion", 1, PIN)
+    registry.store.serving.pin(registry.store.models.fresh("iris").uid, "champion", 1, PIN)
     assert problem(registry.ask(version=1)).reason == names.ALIAS_OWNED_ELSEWHERE
     assert isinstance(registry.ask().desire, worlds.Designation)
 
 
 def test_claims_and_pins_of_this_object_are_known(registry: Registry) -> None:
-    uid = registry.store.get_model("iris").uid
-    registry.store.record_serving(uid, entities.ServingClaim(ME, "models", "mine", (1,)))
-    registry.store.pin_alias(uid, "champion", 1, MINE)
+    uid = registry.store.models.fresh("iris").uid
+    registry.store.serving.record(uid, entities.ServingClaim(ME, "models", "mine", (1,)))
+    registry.store.serving.pin(uid, "champion", 1, MINE)
     answer = registry.ask(version=1)
     assert answer.claimed == {1}
     assert answer.is_pin_known
 
 
 def test_what_this_object_holds_under_another_name_of_its_cluster_is_to_be_written_anew(registry: Registry) -> None:
-    uid = registry.store.get_model("iris").uid
-    registry.store.record_serving(uid, entities.ServingClaim(ME, "models", "mine", (1,)))
-    registry.store.pin_alias(uid, "champion", 1, MINE)
+    uid = registry.store.models.fresh("iris").uid
+    registry.store.serving.record(uid, entities.ServingClaim(ME, "models", "mine", (1,)))
+    registry.store.serving.pin(uid, "champion", 1, MINE)
     registry.mine = dataclasses.replace(MINE, cluster="east")
     answer = registry.ask(version=1)
     assert (answer.claimed, answer.is_pin_known) == (frozenset(), False)
@@ -119,8 +120,8 @@ def test_what_this_object_holds_under_another_name_of_its_cluster_is_to_be_writt
 
 
 def test_a_pin_of_another_cluster_is_told_with_its_cluster(registry: Registry) -> None:
-    uid = registry.store.get_model("iris").uid
-    registry.store.pin_alias(uid, "champion", 1, dataclasses.replace(PIN, cluster="west"))
+    uid = registry.store.models.fresh("iris").uid
+    registry.store.serving.pin(uid, "champion", 1, dataclasses.replace(PIN, cluster="west"))
     said = problem(registry.ask(version=1)).message
     assert said.startswith("ModelAlias models/another in cluster west pins alias 'champion' of 'iris' already: ")
 
@@ -139,7 +140,7 @@ def test_a_head_of_nonsense_is_told_with_the_key_at_fault(registry: Registry) ->
 GATES = {"metrics": [{"name": "accuracy", "notWorseThan": {"alias": "champion"}}]}
 
 
-def evidence(**metrics: float) -> access.Guard:
+def evidence(**metrics: float) -> aliases.Guard:
     """A store's guard that lets every version pass, and records these metrics."""
     return lambda _head, _version: entities.Evidence((), {key.replace("_of_", "@"): v for key, v in metrics.items()})
 
@@ -153,21 +154,21 @@ def verdict(answer: lookup.Answer) -> gating.Verdict:
 
 
 def test_gates_are_judged_by_what_was_recorded_when_the_alias_moved(registry: Registry) -> None:
-    registry.store.create_version("iris", source="s3://bucket/2")
-    registry.store.set_alias("iris", "champion", 2, guard=evidence(accuracy=0.9, accuracy_of_champion=0.91))
+    registry.store.versions.create("iris", source="s3://bucket/2")
+    registry.store.aliases.set("iris", "champion", 2, guard=evidence(accuracy=0.9, accuracy_of_champion=0.91))
     [result] = verdict(registry.ask(gates=GATES)).results
     assert (result.passed, result.value) == (False, "0.9; champion has 0.91")
 
 
 def test_what_was_moved_without_metrics_lacks_them_until_it_is_set_again(registry: Registry) -> None:
     assert gating.NOT_RECORDED.why in verdict(registry.ask(gates=GATES)).results[0].value
-    registry.store.set_alias("iris", "champion", 1, guard=evidence(accuracy=0.9, accuracy_of_champion=0.9))
+    registry.store.aliases.set("iris", "champion", 1, guard=evidence(accuracy=0.9, accuracy_of_champion=0.9))
     assert verdict(registry.ask(gates=GATES)).passed
 
 
 def test_the_first_version_of_an_alias_that_is_set_again_is_still_compared_with_nothing(registry: Registry) -> None:
     for accuracy in (0.9, 0.91):
-        registry.store.set_alias("iris", "champion", 1, guard=evidence(accuracy=accuracy))
+        registry.store.aliases.set("iris", "champion", 1, guard=evidence(accuracy=accuracy))
         [result] = verdict(registry.ask(gates=GATES)).results
         assert result.passed
     assert "designates no version" in result.value
@@ -176,10 +177,10 @@ def test_the_first_version_of_an_alias_that_is_set_again_is_still_compared_with_
 def test_an_alias_that_designated_nothing_when_the_move_was_recorded_is_nothing_to_be_worse_than(
     registry: Registry,
 ) -> None:
-    registry.store.set_alias("iris", "staging", 1, guard=evidence(accuracy=0.9))
+    registry.store.aliases.set("iris", "staging", 1, guard=evidence(accuracy=0.9))
     assert verdict(registry.ask(alias="staging", gates=GATES)).passed is False  # champion was there, and not recorded
     gates = {"metrics": [{"name": "accuracy", "notWorseThan": {"alias": "production"}}]}
-    registry.store.set_alias("iris", "production", 1)
+    registry.store.aliases.set("iris", "production", 1)
     answer = registry.ask(alias="staging", gates=gates)
     assert isinstance(answer.desire, worlds.Designation)
     assert answer.desire.facts is not None
@@ -189,9 +190,9 @@ def test_an_alias_that_designated_nothing_when_the_move_was_recorded_is_nothing_
 def test_an_alias_that_was_written_past_the_store_has_no_metrics_although_they_were_recorded_once(
     registry: Registry,
 ) -> None:
-    registry.store.create_version("iris", source="s3://bucket/2")
-    registry.store.set_alias("iris", "champion", 2, guard=evidence(accuracy=0.9, accuracy_of_champion=0.9))
-    registry.store.set_alias("iris", "champion", 1, guard=evidence(accuracy=0.9, accuracy_of_champion=0.9))
+    registry.store.versions.create("iris", source="s3://bucket/2")
+    registry.store.aliases.set("iris", "champion", 2, guard=evidence(accuracy=0.9, accuracy_of_champion=0.9))
+    registry.store.aliases.set("iris", "champion", 1, guard=evidence(accuracy=0.9, accuracy_of_champion=0.9))
     head = registry.records.list(keys.of_kind(keys.HEAD))[0]
     data = {**head.data, "aliases": "champion=2\n"}
     registry.records.replace(backend.Record(head.name, head.labels, data, head.resource_version))
@@ -200,19 +201,19 @@ def test_an_alias_that_was_written_past_the_store_has_no_metrics_although_they_w
 
 def test_a_pin_is_judged_by_the_last_move_to_its_version_wherever_the_alias_is_now(registry: Registry) -> None:
     for number in (2, 3):
-        registry.store.create_version("iris", source=f"s3://bucket/{number}")
-    registry.store.set_alias("iris", "champion", 2, guard=evidence(accuracy=0.95, accuracy_of_champion=0.9))
-    registry.store.set_alias("iris", "champion", 1)
+        registry.store.versions.create("iris", source=f"s3://bucket/{number}")
+    registry.store.aliases.set("iris", "champion", 2, guard=evidence(accuracy=0.95, accuracy_of_champion=0.9))
+    registry.store.aliases.set("iris", "champion", 1)
     assert verdict(registry.ask(version=2, gates=GATES)).passed
     assert gating.NEVER_MOVED.why in verdict(registry.ask(version=3, gates=GATES)).results[0].value
 
 
 def test_a_move_that_is_in_an_archive_by_now_counts(registry: Registry) -> None:
-    registry.store.set_alias("iris", "champion", 1, guard=evidence(accuracy=0.9, accuracy_of_champion=0.9))
-    registry.store.create_version("iris", source="s3://bucket/2")
+    registry.store.aliases.set("iris", "champion", 1, guard=evidence(accuracy=0.9, accuracy_of_champion=0.9))
+    registry.store.versions.create("iris", source="s3://bucket/2")
     for turn in range(200):
-        registry.store.set_alias("iris", "staging", turn % 2 + 1, why="back and forth " * 10)
-    head = registry.store.get_model("iris")
+        registry.store.aliases.set("iris", "staging", turn % 2 + 1, why="back and forth " * 10)
+    head = registry.store.models.fresh("iris")
     assert head.archives > 0
     assert "champion" not in {entry.alias for entry in head.history}
     assert verdict(registry.ask(gates=GATES)).passed
@@ -222,15 +223,17 @@ def test_a_move_that_is_in_an_archive_by_now_counts(registry: Registry) -> None:
 def test_a_modelalias_whose_gates_are_not_the_stores_is_told_whose_are(
     registry: Registry, uid: str, words: str
 ) -> None:
-    head = registry.store.get_model("iris")
+    head = registry.store.models.fresh("iris")
     owner = entities.Pin(uid, "models", "another")
-    registry.store.put_policy(entities.Policy(head.uid, {"champion": (owner, entities.Gates(approval="Manual"))}))
+    registry.store.serving.put_policy(
+        entities.Policy(head.uid, {"champion": (owner, entities.Gates(approval="Manual"))})
+    )
     assert words in verdict(registry.ask(gates=GATES)).results[0].value
 
 
 def test_a_move_in_a_mirrored_server_that_has_no_metrics_is_told_where_to_make_it_again(registry: Registry) -> None:
-    head = dataclasses.replace(registry.store.get_model("iris"), mirror="http://mlflow")
-    facts = gating.gather(head, registry.store.get_version("iris", 1), "champion", head.history, pinned=False)
+    head = dataclasses.replace(registry.store.models.fresh("iris"), mirror="http://mlflow")
+    facts = gating.gather(head, registry.store.versions.fresh("iris", 1), "champion", head.history, pinned=False)
     gates = entities.Gates((entities.MetricGate("accuracy", min=1.0),))
     assert gating.failures(gating.judge(gates, facts), "iris", "champion") == (
         "(1) accuracy >= 1: found not recorded when the alias moved in http://mlflow. Log it there, then move "
@@ -245,8 +248,8 @@ def test_a_model_without_gates_is_asked_for_no_facts(registry: Registry) -> None
 
 
 def test_why_an_alias_was_moved_is_known(registry: Registry) -> None:
-    registry.store.create_version("iris", source="s3://bucket/2")
-    registry.store.set_alias("iris", "champion", 2, entities.Actor("ada"), why="better on the holdout")
+    registry.store.versions.create("iris", source="s3://bucket/2")
+    registry.store.aliases.set("iris", "champion", 2, entities.Actor("ada"), why="better on the holdout")
     answer = registry.ask()
     assert isinstance(answer.desire, worlds.Designation)
     assert (answer.desire.by, answer.desire.why) == ("ada", "better on the holdout")

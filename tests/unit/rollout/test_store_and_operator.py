@@ -75,9 +75,9 @@ def test_what_the_store_lets_pass_the_operator_lets_pass_by_the_same_results(
 ) -> None:
     records = memory.MemoryBackend()
     registry = store.Registry(records)
-    head = registry.create_model("iris")
+    head = registry.models.create("iris")
     for number in VERSIONS:
-        registry.create_version("iris", source=f"s3://bucket/{number}")
+        registry.versions.create("iris", source=f"s3://bucket/{number}")
     measured = typing.cast(metrics.Metrics, Measured(dict(zip(VERSIONS, values, strict=True))))
     guards = guard.Guards(registry, measured)
     gates = first
@@ -87,18 +87,18 @@ def test_what_the_store_lets_pass_the_operator_lets_pass_by_the_same_results(
             parsed = simulator.spec(gates=gates).gates
             assert parsed is not None
             owner = entities.Pin("uid", "models", "iris")
-            registry.put_policy(entities.Policy(head.uid, {"champion": (owner, gating.of_spec(parsed))}))
+            registry.serving.put_policy(entities.Policy(head.uid, {"champion": (owner, gating.of_spec(parsed))}))
             continue
         alias, version = step
         if alias == "free":  # moved before it had gates, or by somebody who does not ask for them
-            registry.set_alias("iris", "champion", version)
+            registry.aliases.set("iris", "champion", version)
             continue
         try:
-            registry.set_alias("iris", alias, version, guard=guards.of(alias))
+            registry.aliases.set("iris", alias, version, guard=guards.of(alias))
         except errors.GateRefused:
             continue
         if alias == "champion":
             verdict = judged(records, gates)
             assert verdict.passed, verdict.results
-            entry = next(each for each in reversed(registry.history("iris")) if each.alias == alias)
+            entry = next(each for each in reversed(registry.aliases.history("iris")) if each.alias == alias)
             assert verdict.results == entry.evidence.gates

@@ -103,17 +103,17 @@ class WatchCache:
             if kind != keys.VERSION:
                 self._marks.models.raise_to(version)
 
-    def seen(self) -> catalog.Catalog | None:
-        """See watching.Watch."""
+    def for_swap(self) -> catalog.Catalog | None:
+        """See readers.Watch."""
         self._ensure_thread()
         return self._catalog if self._is_at(0) else None
 
-    def models(self) -> catalog.Catalog | None:
-        """See watching.Watch."""
+    def cached_models(self) -> catalog.Catalog | None:
+        """See readers.Watch."""
         return self._at(self._marks.models.value, BRIEF_SECONDS if self._catalog else 0)
 
-    def caught_up(self, *, briefly: bool = False) -> catalog.Catalog | None:
-        """See watching.Watch."""
+    def cached_all(self, *, briefly: bool = False) -> catalog.Catalog | None:
+        """See readers.Watch."""
         usual, first = (BRIEF_SECONDS, 0.0) if briefly else (CATCH_UP_SECONDS, FIRST_SECONDS)
         return self._at(self._marks.all.value, usual if self._catalog else first)
 

@@ -4,6 +4,7 @@ A ModelImage is a registered model without anything that belongs to one registry
 writes). Mirror, restore and import bring images; `converger` reads and writes them.
 """
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from typing import Literal, TypeAlias
@@ -202,25 +203,22 @@ def become(
     gone: Iterable[int],
     moves: tuple[entities.HistoryEntry, ...],
     now_ms: int,
-) -> tuple[entities.Head, tuple[str, ...]]:
-    """The head that decides, and what is kept.
+) -> entities.Head:
+    """The head that decides; what a ModelAlias holds stays as it is (see find_kept).
 
     `moves` is what the image's own history still adds to the head's; without it, each alias that differs is moved now.
     Raises as check_possible, and Conflict when others have moved an alias meanwhile.
     """
     check_possible(head, order)
     image = order.image
-    kept: list[str] = []
     if moves:
         after = dataclasses.replace(with_history(head, moves), aliases=dict(image.aliases))
     else:
-        after = _move_aliases(head, order, now_ms, kept)
+        after = _move_aliases(head, order, now_ms)
     for number in sorted(set(gone) - set(head.deleting)):
-        try:
+        with contextlib.suppress(errors.InUse):
             after = transitions.begin_deletion(after, number, order.actor, now_ms)
-        except errors.InUse as error:
-            kept.append(str(error))
-    after = dataclasses.replace(
+    return dataclasses.replace(
         after,
         description=image.description,
         tags=dict(image.tags),
@@ -231,10 +229,9 @@ def become(
         uses_stages=head.uses_stages or any(version.stage != "None" for version in image.versions),
         mirror=order.mirror,
     )
-    return after, tuple(kept)
 
 
-def _move_aliases(head: entities.Head, order: Order, now_ms: int, kept: list[str]) -> entities.Head:
+def _move_aliases(head: entities.Head, order: Order, now_ms: int) -> entities.Head:
     versions = {version.number: version for version in order.image.versions}
     after = head
     for alias in sorted({*head.aliases, *order.image.aliases}):
@@ -244,11 +241,27 @@ def _move_aliases(head: entities.Head, order: Order, now_ms: int, kept: list[str
             version = dataclasses.replace(versions[number], model_uid=head.uid)
             evidence = order.evidence(head, alias, version)
         mover = transitions.Mover(order.actor, now_ms, evidence=evidence)
-        try:
+        with contextlib.suppress(errors.InUse):
             after = transitions.converge_alias(after, alias, number, mover, order.reason)
+    return after
+
+
+def find_kept(after: entities.Head, order: Order, gone: Iterable[int]) -> tuple[str, ...]:
+    """Why each alias and each version of the head that was written is not as in the image: a sentence each."""
+    mover = transitions.Mover(order.actor, after.updated_ms)
+    image = order.image
+    kept: list[str] = []
+    for alias in sorted({*after.aliases, *image.aliases}):
+        try:
+            transitions.converge_alias(after, alias, image.aliases.get(alias), mover, order.reason)
         except errors.InUse as error:
             kept.append(str(error))
-    return after
+    for number in sorted(set(gone) - set(after.deleting)):
+        try:
+            transitions.begin_deletion(after, number, order.actor, after.updated_ms)
+        except errors.InUse as error:
+            kept.append(str(error))
+    return tuple(kept)
 
 
 def unknown_moves(known: Iterable[entities.HistoryEntry], image: ModelImage) -> list[tuple[entities.HistoryEntry, ...]]:
@@ -278,7 +291,7 @@ def with_history(head: entities.Head, moves: tuple[entities.HistoryEntry, ...]) 
     return dataclasses.replace(head, history=(*head.history, *moves), history_total=moves[-1].sequence)
 
 
-def changes(plan: Plan, before: entities.Head, after: entities.Head, *, is_new: bool, kept: tuple[str, ...]) -> Changes:
+def changes(plan: Plan, order: Order, before: entities.Head, after: entities.Head, *, is_new: bool) -> Changes:
     """What these writes amount to."""
     return Changes(
         is_new=is_new,
@@ -287,7 +300,7 @@ def changes(plan: Plan, before: entities.Head, after: entities.Head, *, is_new: 
         versions_deleted=len(set(after.deleting) - set(before.deleting)),
         alias_moves=after.history_total - before.history_total,
         is_head_changed=after != before,
-        kept=kept,
+        kept=find_kept(after, order, plan.gone),
     )
 
 

@@ -25,6 +25,9 @@ class Actor:
     verified: bool = False
 
 
+NOBODY = Actor()
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class GateResult:
     """What became of one gate when an alias moved, such as ``accuracy >= 0.9``; `value` is what was found, as text."""
@@ -192,6 +195,10 @@ class Head:
     """The latest creations of versions that had an operation id: its hash, and the number that it made."""
     writes: tuple[str, ...] = ()
     """Ids of the latest compare-and-swaps, newest last: so that a write whose answer was lost can be recognised."""
+
+    def has_name(self, name: str) -> bool:
+        """Whether the model is there and has this name; if the name's claim points to it, it is *the* model."""
+        return self.name == name and not self.is_deleted
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from podium import names
 from podium.registry.model import entities
-from podium.registry.protocol import naming, readers
+from podium.registry.protocol import name_claims, readers
 from podium.registry.storage import backend, codec, keys, policies, removal
 
 _DECODERS: Mapping[str, Callable[[backend.Record], object]] = {
@@ -18,7 +18,7 @@ _DECODERS: Mapping[str, Callable[[backend.Record], object]] = {
 }
 
 
-def sweep(records: backend.Backend, claims_of: naming.Naming, now_ms: int) -> list[str]:
+def sweep(records: backend.Backend, claims_of: name_claims.NameClaims, now_ms: int) -> list[str]:
     """Finish deletions, end renames, and remove what interrupted operations left; names of what was removed.
 
     The order of the lists matters: what a later list should hold is in it, if it is there at all. What does not parse,
@@ -28,7 +28,7 @@ def sweep(records: backend.Backend, claims_of: naming.Naming, now_ms: int) -> li
     parts = [part for kind in (keys.VERSION, keys.ARCHIVE, keys.POLICY) for part in records.list(keys.of_kind(kind))]
     head_records = records.list(keys.of_kind(keys.HEAD))
     present = {record.name for record in head_records}
-    heads = {head.uid: head for head in readers.decoded(head_records, codec.decode_head)}
+    heads = {head.uid: head for head in readers.decode_all(head_records, codec.decode_head)}
     removed = _orphans(records, parts, present)
     removed += _unclaimed(records, heads.values(), claims, now_ms)
     removed += _uncommitted(records, parts, heads, now_ms)
@@ -36,9 +36,9 @@ def sweep(records: backend.Backend, claims_of: naming.Naming, now_ms: int) -> li
         if head.is_deleted:
             removal.remove_model(records, head)
             removed.append(head.uid)
-        elif head.renaming and claims_of.end(head.uid, head.renaming):
+        elif head.renaming and claims_of.end_rename(head.uid, head.renaming):
             removed.append(keys.claim_name(head.renaming))
-    for claim in readers.decoded(claims, codec.decode_claim):
+    for claim in readers.decode_all(claims, codec.decode_claim):
         owner = heads.get(claim.uid)
         is_used = claim.name == owner.name if owner else claim.uid in present
         if not is_used and claims_of.drop(claim.name, claim.uid):
@@ -55,7 +55,7 @@ def _orphans(records: backend.Backend, parts: Iterable[backend.Record], present:
 
 def _parses(part: backend.Record) -> bool:
     """Whether a version, an archive or a policy is what its name and its labels say."""
-    return any(True for _ in readers.decoded([part], _DECODERS[part.labels[names.REGISTRY_KIND_LABEL]]))
+    return any(True for _ in readers.decode_all([part], _DECODERS[part.labels[names.REGISTRY_KIND_LABEL]]))
 
 
 def _unclaimed(
@@ -80,7 +80,7 @@ def _uncommitted(
     """Versions of creations that died before they were committed; one that is adopted meanwhile has changed."""
     removed = []
     for record in parts:
-        for version in readers.decoded([record] if _is_version(record) else [], codec.decode_version):
+        for version in readers.decode_all([record] if _is_version(record) else [], codec.decode_version):
             head = heads.get(version.model_uid)
             is_dead = now_ms - max(version.created_ms, version.made_ms) >= removal.GRACE_MS
             if head and version.number > head.last_version and is_dead and removal.remove(records, record):

@@ -10,7 +10,7 @@ from typing import Any
 
 from podium import errors, names
 from podium.registry.model import entities
-from podium.registry.storage import backend, backoff, codec, keys, limits, parsers
+from podium.registry.storage import backend, codec, keys, limits, parsers
 
 _GATES = "gates"
 
@@ -45,9 +45,14 @@ def read(records: backend.Backend, model_uid: str) -> entities.Policy:
     return decode_policy(record) if record else entities.Policy(model_uid)
 
 
-def check_ungated(policy: entities.Policy, head: entities.Head, aliases: Iterable[str]) -> None:
-    """Raises InUse for the first with gates: dropped, its next version would be compared with nothing."""
-    for alias in aliases:
+def check_ungated(records: backend.Backend, head: entities.Head, aliases: Iterable[str]) -> None:
+    """Raises InUse for the first of these aliases that has gates: dropped, nothing would be compared with it any more.
+
+    Makes a GET only where the model has gates and an alias is named.
+    """
+    dropped = sorted(aliases) if head.policy else []
+    policy = read(records, head.uid) if dropped else entities.Policy(head.uid)
+    for alias in dropped:
         if entry := policy.gates.get(alias):
             owner = entities.describe_holder(entry[0])
             raise errors.InUse(
@@ -56,26 +61,23 @@ def check_ungated(policy: entities.Policy, head: entities.Head, aliases: Iterabl
             )
 
 
-def write(records: backend.Backend, policy: entities.Policy, waiting: backoff.Patience) -> None:
-    """Make the stored policy this one; without any gate it has no ConfigMap. Raises TooLarge, Conflict."""
-    wanted = encode_policy(policy)
-    limits.check(wanted, f"the gates of {policy.model_uid}")
-    while not _is_written(records, wanted, bool(policy.gates)):
-        waiting.wait(f"ConfigMap {wanted.name}")
+def try_write(records: backend.Backend, policy: entities.Policy) -> bool:
+    """Make the stored policy this one; without any gate it has no ConfigMap. False when another writer was faster.
 
-
-def _is_written(records: backend.Backend, wanted: backend.Record, is_needed: bool) -> bool:
-    """One try; False when another writer was faster."""
-    stored = records.get(wanted.name)
+    Raises TooLarge.
+    """
+    record = encode_policy(policy)
+    limits.check(record, f"the gates of {policy.model_uid}")
+    stored = records.get(record.name)
     try:
         if stored is None:
-            if is_needed:
-                records.create(wanted)
-        elif not is_needed:
+            if policy.gates:
+                records.create(record)
+        elif not policy.gates:
             records.delete(stored.name, stored.resource_version)
-        elif (stored.data, stored.labels) != (wanted.data, {**stored.labels, **wanted.labels}):
-            labels = {**stored.labels, **wanted.labels}
-            records.replace(dataclasses.replace(stored, labels=labels, data=wanted.data))
+        elif (stored.data, stored.labels) != (record.data, {**stored.labels, **record.labels}):
+            labels = {**stored.labels, **record.labels}
+            records.replace(dataclasses.replace(stored, labels=labels, data=record.data))
     except (backend.Stale, errors.AlreadyExists):
         return False
     return True

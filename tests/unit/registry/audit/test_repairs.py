@@ -23,11 +23,11 @@ class Damaged:
     def __init__(self) -> None:
         self.records = memory.MemoryBackend()
         self.registry = store.Registry(self.records, clock=factories.Clock(NOW_MS))
-        self.uid = self.registry.create_model("iris").uid
+        self.uid = self.registry.models.create("iris").uid
         for number in (1, 2, 3):
-            self.registry.create_version("iris", source=f"s3://models/{number}")
-        self.registry.set_alias("iris", "champion", 1, factories.JOE)
-        self.registry.delete_version("iris", 2)
+            self.registry.versions.create("iris", source=f"s3://models/{number}")
+        self.registry.aliases.set("iris", "champion", 1, factories.JOE)
+        self.registry.versions.delete("iris", 2)
         self.claim = keys.claim_name("iris")
 
     def record(self, name: str) -> backend_protocol.Record:
@@ -73,8 +73,8 @@ def second_model(damaged: Damaged) -> None:
 
 
 def test_nothing_is_wrong_with_what_the_registry_wrote(damaged: Damaged) -> None:
-    damaged.registry.rename_model("iris", "lily")
-    damaged.registry.transition_stage("lily", 1, "Production", archive_existing=True)
+    damaged.registry.models.rename("iris", "lily")
+    damaged.registry.versions.transition_stage("lily", 1, "Production", archive_existing=True)
     damaged.records.create(backend_protocol.Record("kube-root-ca.crt", {}, {"ca.crt": "…"}))
     damaged.records.create(backend_protocol.Record("a-1", {}, {"not": "ours"}))
     assert (damaged.check(), damaged.repair()) == ([], [])
@@ -172,7 +172,7 @@ def test_what_is_a_guess_is_left_as_it_is_to_a_person(
 
 
 def test_an_alias_that_a_modelalias_pins_is_not_deleted_by_a_repair(damaged: Damaged) -> None:
-    damaged.registry.pin_alias(damaged.uid, "champion", 1, entities.Pin("u1", "prod", "iris"))
+    damaged.registry.serving.pin(damaged.uid, "champion", 1, entities.Pin("u1", "prod", "iris"))
     damaged.remove(f"{damaged.uid}-1")
     assert [finding.mend for finding in damaged.repair()] == [finding.mend for finding in damaged.check()] != []
 
@@ -180,7 +180,7 @@ def test_an_alias_that_a_modelalias_pins_is_not_deleted_by_a_repair(damaged: Dam
 def test_a_repair_tells_in_the_history_who_deleted_an_alias(damaged: Damaged) -> None:
     damaged.remove(f"{damaged.uid}-1")
     damaged.repair()
-    moves = damaged.registry.history("iris")
+    moves = damaged.registry.aliases.history("iris")
     assert [(move.to_version, move.actor.user) for move in moves] == [(1, "joe"), (None, "podium registry check")]
 
 
@@ -194,10 +194,10 @@ def test_what_a_living_creation_may_need_is_not_found(damaged: Damaged) -> None:
 
 def test_archives_and_what_the_head_still_has_of_them_are_one_history(damaged: Damaged) -> None:
     before = damaged.record(damaged.uid)
-    while not damaged.registry.get_model("iris").archives:
+    while not damaged.registry.models.fresh("iris").archives:
         before = damaged.record(damaged.uid)
-        other = 4 - damaged.registry.get_model("iris").aliases["champion"]
-        damaged.registry.set_alias("iris", "champion", other, factories.JOE, why=factories.LONG_WHY)
+        other = 4 - damaged.registry.models.fresh("iris").aliases["champion"]
+        damaged.registry.aliases.set("iris", "champion", other, factories.JOE, why=factories.LONG_WHY)
     assert damaged.check() == []
     trimmed = damaged.record(damaged.uid)
     damaged.records.replace(dataclasses.replace(before, resource_version=trimmed.resource_version))

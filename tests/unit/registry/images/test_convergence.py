@@ -27,11 +27,11 @@ def registry(backend: typing.Any = None, *, now_ms: int = 1_000_000, mirrors: bo
 
 
 def mirror(target: store.Registry, image: convergence.ModelImage, **options: typing.Any) -> convergence.Changes:
-    return target.converge(image, actor=images.SYNC, reason="mirrored", mirror=images.MIRROR, **options)
+    return target.images.converge(image, actor=images.SYNC, reason="mirrored", mirror=images.MIRROR, **options)
 
 
 def restore(target: store.Registry, image: convergence.ModelImage, **options: typing.Any) -> convergence.Changes:
-    return target.converge(image, actor=factories.JOE, reason="restored", **options)
+    return target.images.converge(image, actor=factories.JOE, reason="restored", **options)
 
 
 def without_history(image: convergence.ModelImage) -> convergence.ModelImage:
@@ -48,7 +48,7 @@ def without_history(image: convergence.ModelImage) -> convergence.ModelImage:
 def test_a_restored_model_is_the_image_and_a_second_time_nothing_is_written(image: convergence.ModelImage) -> None:
     target = registry()
     assert restore(target, image)
-    assert target.image(image.name) == image
+    assert target.images.fresh(image.name) == image
     assert not restore(target, image)
 
 
@@ -57,8 +57,8 @@ def test_a_restored_model_is_the_image_and_a_second_time_nothing_is_written(imag
 def test_the_image_of_a_restored_model_restores_it_elsewhere(image: convergence.ModelImage) -> None:
     first, second = registry(), registry(now_ms=7)
     restore(first, image)
-    restore(second, first.image(image.name))
-    assert second.image(image.name) == first.image(image.name)
+    restore(second, first.images.fresh(image.name))
+    assert second.images.fresh(image.name) == first.images.fresh(image.name)
 
 
 @given(st.lists(images.images(name="iris").map(without_history), min_size=1, max_size=4))
@@ -69,7 +69,7 @@ def test_a_mirror_follows_every_change(versions_of_the_truth: list[convergence.M
     moves = 0
     for image in versions_of_the_truth:
         mirror(target, image)
-        found = target.image("iris")
+        found = target.images.fresh("iris")
         last = max(last, image.last_version)
         assert without_history(found) == image
         assert found.last_version == last
@@ -93,7 +93,7 @@ def test_a_mirror_that_died_at_any_write_is_finished_by_the_next_run(
     check_legal(backend)
     target = registry(backend, mirrors=True)
     mirror(target, second)
-    found = target.image("iris")
+    found = target.images.fresh("iris")
     assert without_history(found) == second
     aliases: dict[str, int | None] = {}
     for entry in found.history:  # each move once, and in order
@@ -117,7 +117,7 @@ def test_a_restore_that_died_at_any_write_is_finished_by_the_next_run(
     target = registry(backend, now_ms=2_000_000)
     target.sweep()
     restore(target, image)
-    assert target.image(image.name) == image
+    assert target.images.fresh(image.name) == image
     assert registry(backend, now_ms=10_000_000).sweep() == []  # (a head that never got its claim went before)
     assert repairs.check(backend, 10_000_000) == []
 
@@ -125,10 +125,10 @@ def test_a_restore_that_died_at_any_write_is_finished_by_the_next_run(
 def check_legal(backend: memory.MemoryBackend) -> None:
     """Every reader gets an answer, and each alias designates a version that is there."""
     reader = registry(backend)
-    for head in reader.list_models():
-        numbers = {version.number for version in reader.list_versions(head.name)}
+    for head in reader.models.list():
+        numbers = {version.number for version in reader.versions.list(head.name)}
         assert set(head.aliases.values()) <= numbers
-        reader.history(head.name)
+        reader.aliases.history(head.name)
 
 
 def test_a_dry_run_tells_what_a_run_does_and_writes_nothing() -> None:
@@ -145,56 +145,56 @@ def test_a_dry_run_tells_what_a_run_does_and_writes_nothing() -> None:
 
 def test_a_long_history_is_restored_through_archives() -> None:
     source = registry()
-    source.create_model("iris")
-    source.create_version("iris", source="s3://a")
-    source.create_version("iris", source="s3://b")
+    source.models.create("iris")
+    source.versions.create("iris", source="s3://a")
+    source.versions.create("iris", source="s3://b")
     for move in range(60):
-        source.set_alias("iris", "champion", 1 + move % 2, factories.JOE, why=factories.LONG_WHY)
-    image = source.image("iris")
+        source.aliases.set("iris", "champion", 1 + move % 2, factories.JOE, why=factories.LONG_WHY)
+    image = source.images.fresh("iris")
     backend = memory.MemoryBackend()
     target = registry(backend)
     restore(target, image)
-    assert target.image("iris") == image
-    assert target.get_model("iris").archives > 0
+    assert target.images.fresh("iris") == image
+    assert target.models.fresh("iris").archives > 0
     assert all(limits.size(record) < limits.HEAD_BYTES for record in backend.list(keys.of_kind(keys.HEAD)))
 
 
 def test_a_restore_over_a_model_that_lived_on_adds_moves_and_shortens_no_history() -> None:
     target = registry()
-    target.create_model("iris")
+    target.models.create("iris")
     for source in "abc":
-        target.create_version("iris", source=source)
-    target.set_alias("iris", "champion", 1, factories.JOE)
-    backup = target.image("iris")
-    target.set_alias("iris", "champion", 2, factories.JOE)
-    target.delete_version("iris", 3)
+        target.versions.create("iris", source=source)
+    target.aliases.set("iris", "champion", 1, factories.JOE)
+    backup = target.images.fresh("iris")
+    target.aliases.set("iris", "champion", 2, factories.JOE)
+    target.versions.delete("iris", 3)
     restore(target, backup)
-    found = target.image("iris")
+    found = target.images.fresh("iris")
     assert (found.aliases, found.versions) == (backup.aliases, backup.versions)
     assert [(e.to_version, e.reason) for e in found.history] == [(1, "set"), (2, "set"), (1, "restored")]
 
 
 def test_a_restore_is_refused_once_the_model_has_got_further_versions() -> None:
     target = registry()
-    target.create_model("iris")
-    backup = target.image("iris")
-    target.create_version("iris", source="s3://new")
+    target.models.create("iris")
+    backup = target.images.fresh("iris")
+    target.versions.create("iris", source="s3://new")
     with pytest.raises(errors.Conflict, match="has got version 1 since the image was taken, whose last one is 0"):
         restore(target, backup)
-    assert target.get_version("iris", 1).source == "s3://new"
+    assert target.versions.fresh("iris", 1).source == "s3://new"
 
 
 def test_a_restore_touches_no_version_that_somebody_is_just_creating() -> None:
     backend = memory.MemoryBackend()
     target = registry(backend)
-    target.create_model("iris")
+    target.models.create("iris")
     dying = factories.DyingBackend(backend, 1, is_taken=True)
     with pytest.raises(factories.Killed):  # its object is there, its number is not committed
-        registry(dying).create_version("iris", source="s3://theirs")
+        registry(dying).versions.create("iris", source="s3://theirs")
     with pytest.raises(errors.Conflict, match="somebody is creating version 1"):
         restore(target, images.image())
     restore(registry(backend, now_ms=1_000_100 + removal.GRACE_MS), images.image())
-    assert registry(backend).get_version("iris", 1).source == "s3://models/1"
+    assert registry(backend).versions.fresh("iris", 1).source == "s3://models/1"
 
 
 def test_no_sweep_removes_what_is_just_being_brought_however_old_its_times_are() -> None:
@@ -222,33 +222,35 @@ def test_a_served_version_is_kept_and_told_until_it_is_let_go(
 ) -> None:
     target = registry(mirrors=True)
     mirror(target, images.image())
-    uid = target.get_model("iris").uid
-    target.record_serving(uid, dataclasses.replace(CLAIM, versions=(served,)))
+    uid = target.models.fresh("iris").uid
+    target.serving.record(uid, dataclasses.replace(CLAIM, versions=(served,)))
     changes = mirror(target, image)
     assert [sentence in kept for kept in changes.kept] == [True]
-    assert target.get_version("iris", served).number == served
-    assert target.get_model("iris").aliases == image.aliases
+    assert target.versions.fresh("iris", served).number == served
+    assert target.models.fresh("iris").aliases == image.aliases
     again = mirror(target, image)
     assert (bool(again), again.kept) == (False, changes.kept)
-    target.release(uid, "u1")
+    target.serving.release(uid, "u1")
     assert mirror(target, image).kept == ()
     with pytest.raises(errors.NotFound):
-        target.get_version("iris", served)
+        target.versions.fresh("iris", served)
 
 
 WRITES: dict[str, typing.Callable[[store.Registry], object]] = {
-    "describe": lambda r: r.update_model("iris", "mine"),
-    "tag": lambda r: r.set_model_tag("iris", "a", "b"),
-    "untag": lambda r: r.delete_model_tag("iris", "team"),
-    "delete": lambda r: r.delete_model("iris"),
-    "create a version": lambda r: r.create_version("iris", source="s3://mine"),
-    "describe a version": lambda r: r.update_version("iris", 1, "mine"),
-    "tag a version": lambda r: r.set_version_tag("iris", 1, "a", "b"),
-    "untag a version": lambda r: r.delete_version_tag("iris", 1, "a"),
-    "delete a version": lambda r: r.delete_version("iris", 1),
-    "move an alias": lambda r: r.set_alias("iris", "champion", 3),
-    "drop an alias": lambda r: r.delete_alias("iris", "champion"),
-    "pin an alias": lambda r: r.pin_alias(r.get_model("iris").uid, "champion", 3, entities.Pin("u", "prod", "iris")),
+    "describe": lambda r: r.models.describe("iris", "mine"),
+    "tag": lambda r: r.models.set_tag("iris", "a", "b"),
+    "untag": lambda r: r.models.delete_tag("iris", "team"),
+    "delete": lambda r: r.models.delete("iris"),
+    "create a version": lambda r: r.versions.create("iris", source="s3://mine"),
+    "describe a version": lambda r: r.versions.describe("iris", 1, "mine"),
+    "tag a version": lambda r: r.versions.set_tag("iris", 1, "a", "b"),
+    "untag a version": lambda r: r.versions.delete_tag("iris", 1, "a"),
+    "delete a version": lambda r: r.versions.delete("iris", 1),
+    "move an alias": lambda r: r.aliases.set("iris", "champion", 3),
+    "drop an alias": lambda r: r.aliases.delete("iris", "champion"),
+    "pin an alias": lambda r: r.serving.pin(
+        r.models.fresh("iris").uid, "champion", 3, entities.Pin("u", "prod", "iris")
+    ),
     "restore": lambda r: restore(r, images.image()),
 }
 
@@ -269,30 +271,30 @@ def test_serving_a_mirrored_model_is_recorded_all_the_same() -> None:
     backend = memory.MemoryBackend()
     mirror(registry(backend, mirrors=True), images.image())
     target = registry(backend)
-    uid = target.get_model("iris").uid
-    assert target.record_serving(uid, CLAIM).serving == {"u1": CLAIM}
-    target.release(uid, "u1")
-    target.unpin_alias(uid, "champion", "u1")
-    assert target.get_model("iris").serving == {}
+    uid = target.models.fresh("iris").uid
+    assert target.serving.record(uid, CLAIM).serving == {"u1": CLAIM}
+    target.serving.release(uid, "u1")
+    target.serving.unpin(uid, "champion", "u1")
+    assert target.models.fresh("iris").serving == {}
 
 
 def test_a_mirrored_registry_takes_new_models_from_the_mirror_alone() -> None:
     backend = memory.MemoryBackend()
     backend.create(mirror_mark.mark(images.MIRROR))
-    for create in (lambda r: r.create_model("new"), lambda r: restore(r, images.image())):
+    for create in (lambda r: r.models.create("new"), lambda r: restore(r, images.image())):
         with pytest.raises(errors.Mirrored, match=f"mirror of the MLflow server {images.MIRROR}: create '.*' there"):
             create(registry(backend))
     mirror(registry(backend, mirrors=True), images.image())
-    assert registry(backend).get_model("iris").mirror == images.MIRROR
+    assert registry(backend).models.fresh("iris").mirror == images.MIRROR
 
 
 def test_a_mirror_leaves_a_model_alone_that_is_not_its_own() -> None:
     backend = memory.MemoryBackend()
-    registry(backend).create_model("iris")
+    registry(backend).models.create("iris")
     target = registry(backend, mirrors=True)
     with pytest.raises(errors.AlreadyExists, match="was made in this registry and is no mirror"):
         mirror(target, images.image())
-    assert target.get_model("iris").last_version == 0
+    assert target.models.fresh("iris").last_version == 0
 
 
 @pytest.mark.parametrize(
@@ -330,22 +332,22 @@ def test_decisions_made_here_about_a_mirrored_version_survive() -> None:
     target = registry(backend, mirrors=True)
     approved = entities.Approval("approved", 5_000, factories.JOE)
     mirror(target, images.image())
-    registry(backend).decide("iris", 1, approved)
+    registry(backend).versions.decide("iris", 1, approved)
     assert not mirror(target, images.image())
     mirror(target, images.image(versions=(images.version(1, description="other"), images.version(3))))
-    assert target.get_version("iris", 1).approvals == (approved,)
+    assert target.versions.fresh("iris", 1).approvals == (approved,)
 
 
 def test_a_digest_recorded_here_survives_a_mirror_that_knows_none_as_long_as_the_artifact_is_the_same() -> None:
     digest = "sha256:" + "0a" * 32
     target = registry(mirrors=True)
     mirror(target, images.image())
-    target.record_digest(target.get_model("iris").uid, 1, digest)
+    target.versions.record_digest(target.models.fresh("iris").uid, 1, digest)
     assert not mirror(target, images.image())
     mirror(target, images.image(versions=(images.version(1, description="other"), images.version(3))))
-    assert target.get_version("iris", 1).digest == digest
+    assert target.versions.fresh("iris", 1).digest == digest
     mirror(target, images.image(versions=(images.version(1, source="s3://elsewhere"), images.version(3))))
-    assert target.get_version("iris", 1).digest is None
+    assert target.versions.fresh("iris", 1).digest is None
 
 
 def test_a_promoted_registry_stands_for_itself_and_a_mirror_that_still_runs_changes_nothing() -> None:
@@ -353,21 +355,21 @@ def test_a_promoted_registry_stands_for_itself_and_a_mirror_that_still_runs_chan
     backend.create(mirror_mark.mark(images.MIRROR))
     mirror(registry(backend, mirrors=True), images.image())
     target = registry(backend)
-    assert target.promote() == ["iris"]
-    assert target.promote() == []
-    target.set_alias("iris", "champion", 3)
-    target.create_model("new")
+    assert target.images.promote() == ["iris"]
+    assert target.images.promote() == []
+    target.aliases.set("iris", "champion", 3)
+    target.models.create("new")
     with pytest.raises(errors.AlreadyExists, match="is no mirror"):
         mirror(registry(backend, mirrors=True), images.image())
-    assert target.get_model("iris").aliases == {"champion": 3}
+    assert target.models.fresh("iris").aliases == {"champion": 3}
 
 
 def test_models_follow_a_server_to_its_new_address() -> None:
     backend = memory.MemoryBackend()
     target = registry(backend, mirrors=True)
     mirror(target, images.image())
-    assert target.mark_models(images.MIRROR, "https://new") == ["iris"]
-    assert not target.converge(images.image(), actor=images.SYNC, reason="mirrored", mirror="https://new")
+    assert target.images.mark_models(images.MIRROR, "https://new") == ["iris"]
+    assert not target.images.converge(images.image(), actor=images.SYNC, reason="mirrored", mirror="https://new")
 
 
 @pytest.mark.parametrize(

@@ -61,11 +61,11 @@ def test_what_goes_out_comes_in_again(found: list[convergence.ModelImage]) -> No
 def test_a_registry_that_is_restored_from_an_export_exports_the_same_bytes(found: list[convergence.ModelImage]) -> None:
     first, second = (store.Registry(memory.MemoryBackend(), clock=factories.Clock()) for _ in range(2))
     for image in found:
-        first.converge(image, actor=factories.JOE, reason="restored")
-    before = exported(*(first.image(head.name) for head in first.list_models()), at_ms=1)
+        first.images.converge(image, actor=factories.JOE, reason="restored")
+    before = exported(*(first.images.fresh(head.name) for head in first.models.list()), at_ms=1)
     for image in jsonlines.decode(before):
-        second.converge(image, actor=images.SYNC, reason="restored")
-    after = exported(*(second.image(head.name) for head in second.list_models()), at_ms=2)
+        second.images.converge(image, actor=images.SYNC, reason="restored")
+    after = exported(*(second.images.fresh(head.name) for head in second.models.list()), at_ms=2)
     assert after[1:] == before[1:]
 
 

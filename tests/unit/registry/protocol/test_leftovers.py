@@ -71,9 +71,9 @@ def test_a_sweep_removes_the_versions_of_a_model_whose_head_is_gone() -> None:
 
 def _model(backend: memory.MemoryBackend, versions: int) -> str:
     registry = store.Registry(backend, clock=factories.Clock())
-    uid = registry.create_model("iris").uid
+    uid = registry.models.create("iris").uid
     for number in range(1, versions + 1):
-        registry.create_version("iris", source=f"s3://models/{number}")
+        registry.versions.create("iris", source=f"s3://models/{number}")
     return uid
 
 
@@ -91,13 +91,13 @@ class KeepsAll(memory.MemoryBackend):
 def test_a_model_deleted_by_who_may_remove_nothing_is_gone_and_the_operators_sweep_removes_its_parts() -> None:
     records = KeepsAll()
     registry = store.Registry(records)
-    old = registry.create_model("iris").uid
-    registry.create_version("iris", source="s3://models/1")
-    registry.delete_model("iris")
+    old = registry.models.create("iris").uid
+    registry.versions.create("iris", source="s3://models/1")
+    registry.models.delete("iris")
     with pytest.raises(errors.NotFound):
-        registry.get_model("iris")
-    new = registry.create_model("iris").uid
+        registry.models.fresh("iris")
+    new = registry.models.create("iris").uid
     operators = factories.copied(records.list({}))
     assert store.Registry(operators).sweep() == [old]
-    assert store.Registry(operators).get_model("iris").uid == new
+    assert store.Registry(operators).models.fresh("iris").uid == new
     assert {record.name for record in operators.list({})} == {new, keys.claim_name("iris")}

@@ -30,57 +30,57 @@ class Site:
 def site() -> Site:
     records = factories.Counting()
     writer = store.Registry(records, clock=factories.Clock())
-    writer.create_model("iris")
+    writer.models.create("iris")
     for number in (1, 2, 3):
-        writer.create_version("iris", source=f"s3://m/{number}")
-    writer.set_alias("iris", "champion", 1)
+        writer.versions.create("iris", source=f"s3://m/{number}")
+    writer.aliases.set("iris", "champion", 1)
     reader = store.Registry(records, clock=factories.Clock())
-    reader.get_model("iris")
+    reader.models.fresh("iris")
     return Site(records, reader, writer)
 
 
 def champion(site: Site) -> entities.Version:
-    return site.reader.get_version_by_alias("iris", "champion")
+    return site.reader.aliases.fresh("iris", "champion")
 
 
 def test_a_version_and_what_an_alias_designates_cost_one_round_trip(site: Site) -> None:
-    assert site.trips(lambda: site.reader.get_version("iris", 2)) == 1
+    assert site.trips(lambda: site.reader.versions.fresh("iris", 2)) == 1
     assert site.trips(lambda: champion(site)) == 1
-    assert (site.reader.get_version("iris", 2).number, champion(site).number) == (2, 1)
+    assert (site.reader.versions.fresh("iris", 2).number, champion(site).number) == (2, 1)
 
 
 def test_an_alias_that_another_process_moved_or_dropped_is_read_as_it_is(site: Site) -> None:
-    site.writer.set_alias("iris", "champion", 2)
+    site.writer.aliases.set("iris", "champion", 2)
     assert champion(site).number == 2
-    site.writer.delete_alias("iris", "champion")
+    site.writer.aliases.delete("iris", "champion")
     with pytest.raises(errors.NotFound) as caught:
         champion(site)
     assert caught.value.what == "alias"
-    site.writer.set_alias("iris", "champion", 3)
+    site.writer.aliases.set("iris", "champion", 3)
     assert champion(site).number == 3
 
 
 def test_a_version_that_another_process_made_changed_or_deleted_is_read_as_it_is(site: Site) -> None:
-    site.writer.create_version("iris", source="s3://m/4")
-    assert site.reader.get_version("iris", 4).source == "s3://m/4"
-    site.writer.set_version_tag("iris", 4, "a", "b")
-    assert site.reader.get_version("iris", 4).tags == {"a": "b"}
-    site.writer.delete_version("iris", 4)
+    site.writer.versions.create("iris", source="s3://m/4")
+    assert site.reader.versions.fresh("iris", 4).source == "s3://m/4"
+    site.writer.versions.set_tag("iris", 4, "a", "b")
+    assert site.reader.versions.fresh("iris", 4).tags == {"a": "b"}
+    site.writer.versions.delete("iris", 4)
     with pytest.raises(errors.NotFound):
-        site.reader.get_version("iris", 4)
+        site.reader.versions.fresh("iris", 4)
 
 
 def test_a_model_that_another_process_renamed_deleted_or_made_again_is_read_as_it_is(site: Site) -> None:
-    site.writer.rename_model("iris", "flower")
+    site.writer.models.rename("iris", "flower")
     with pytest.raises(errors.NotFound):
-        site.reader.get_version("iris", 1)
-    assert site.reader.get_version("flower", 1).source == "s3://m/1"
-    site.writer.delete_model("flower")
-    site.writer.create_model("flower")
-    site.writer.create_version("flower", source="s3://new/1")
-    assert site.reader.get_version("flower", 1).source == "s3://new/1"
+        site.reader.versions.fresh("iris", 1)
+    assert site.reader.versions.fresh("flower", 1).source == "s3://m/1"
+    site.writer.models.delete("flower")
+    site.writer.models.create("flower")
+    site.writer.versions.create("flower", source="s3://new/1")
+    assert site.reader.versions.fresh("flower", 1).source == "s3://new/1"
     with pytest.raises(errors.NotFound):
-        site.reader.get_version("flower", 2)
+        site.reader.versions.fresh("flower", 2)
 
 
 def test_a_number_that_was_never_committed_is_not_guessed(site: Site) -> None:
@@ -96,7 +96,7 @@ def test_a_number_that_was_never_committed_is_not_guessed(site: Site) -> None:
     watching = Watching()
     watching._records = site.records._records
     reader = store.Registry(watching)
-    reader.get_model("iris")
-    site.writer.create_version("iris", source="s3://m/4")
-    assert reader.get_version("iris", 4).number == 4
+    reader.models.fresh("iris")
+    site.writer.versions.create("iris", source="s3://m/4")
+    assert reader.versions.fresh("iris", 4).number == 4
     assert asked == []

@@ -19,22 +19,22 @@ class Interrupted(memory.MemoryBackend):
     def replace(self, record: backend_protocol.Record) -> backend_protocol.Record:
         if self.is_armed and record.name == keys.claim_name("lily"):
             self.is_armed = False
-            store.Registry(self).rename_model("rose", "tulip")
-            store.Registry(self).rename_model("iris", "daisy")
+            store.Registry(self).models.rename("rose", "tulip")
+            store.Registry(self).models.rename("iris", "daisy")
         return super().replace(record)
 
 
 def test_a_claim_that_was_taken_to_help_another_rename_which_others_ended_is_given_up() -> None:
     backend = Interrupted()
     for name in ("iris", "rose"):
-        store.Registry(backend).create_model(name)
+        store.Registry(backend).models.create(name)
     with pytest.raises(factories.Killed):
-        store.Registry(factories.DyingBackend(backend, 2, is_taken=True)).rename_model("rose", "lily")
+        store.Registry(factories.DyingBackend(backend, 2, is_taken=True)).models.rename("rose", "lily")
     assert backend.get(keys.claim_name("lily"))
     backend.is_armed = True
     with pytest.raises(errors.NotFound):
-        store.Registry(backend).rename_model("iris", "lily")
-    assert [head.name for head in store.Registry(backend).list_models()] == ["daisy", "tulip"]
+        store.Registry(backend).models.rename("iris", "lily")
+    assert [head.name for head in store.Registry(backend).models.list()] == ["daisy", "tulip"]
     assert repairs.check(backend, 10**13) == []
 
 
@@ -47,18 +47,18 @@ class Swapped(memory.MemoryBackend):
         if name == self.uid:
             self.reads += 1
             if self.reads == 2:
-                store.Registry(self).rename_model("iris", "lily")
-                store.Registry(self).rename_model("rose", "iris")
+                store.Registry(self).models.rename("iris", "lily")
+                store.Registry(self).models.rename("rose", "iris")
         return super().get(name)
 
 
 def test_a_model_that_got_the_name_meanwhile_is_not_left_in_a_rename_of_the_one_that_had_it() -> None:
     backend = Swapped()
-    uids = {name: store.Registry(backend).create_model(name).uid for name in ("iris", "rose")}
+    uids = {name: store.Registry(backend).models.create(name).uid for name in ("iris", "rose")}
     backend.uid = uids["iris"]
     with pytest.raises(errors.AlreadyExists, match=r"Registered Model \(name=lily\) already exists\."):
-        store.Registry(backend).rename_model("iris", "lily")
-    assert {head.name: head.uid for head in store.Registry(backend).list_models()} == {
+        store.Registry(backend).models.rename("iris", "lily")
+    assert {head.name: head.uid for head in store.Registry(backend).models.list()} == {
         "lily": uids["iris"],
         "iris": uids["rose"],
     }
@@ -66,27 +66,27 @@ def test_a_model_that_got_the_name_meanwhile_is_not_left_in_a_rename_of_the_one_
 
 
 def test_whoever_wants_the_name_carries_out_a_rename_that_died_and_has_its_claim() -> None:
-    for want in (lambda r: r.create_model("lily"), lambda r: r.rename_model("rose", "lily")):
+    for want in (lambda r: r.models.create("lily"), lambda r: r.models.rename("rose", "lily")):
         backend = memory.MemoryBackend()
         for name in ("iris", "rose"):
-            store.Registry(backend).create_model(name)
+            store.Registry(backend).models.create(name)
         with pytest.raises(factories.Killed):
-            store.Registry(factories.DyingBackend(backend, 2, is_taken=True)).rename_model("iris", "lily")
+            store.Registry(factories.DyingBackend(backend, 2, is_taken=True)).models.rename("iris", "lily")
         with pytest.raises(errors.AlreadyExists):
             want(store.Registry(backend))
-        assert [head.name for head in store.Registry(backend).list_models()] == ["lily", "rose"]
+        assert [head.name for head in store.Registry(backend).models.list()] == ["lily", "rose"]
 
 
 def test_whoever_wants_the_name_ends_a_rename_that_died_of_a_model_that_is_served_now() -> None:
     backend = memory.MemoryBackend()
     registry = store.Registry(backend)
-    uid = registry.create_model("iris").uid
+    uid = registry.models.create("iris").uid
     with pytest.raises(factories.Killed):
-        store.Registry(factories.DyingBackend(backend, 2, is_taken=True)).rename_model("iris", "lily")
-    version = registry.create_version("iris", source="s3://models/1")
-    registry.pin_alias(uid, "champion", version.number, entities.Pin("u1", "prod", "iris"))
-    assert registry.create_model("lily").uid != uid
-    assert (registry.get_model("iris").uid, registry.get_model("iris").renaming) == (uid, None)
+        store.Registry(factories.DyingBackend(backend, 2, is_taken=True)).models.rename("iris", "lily")
+    version = registry.versions.create("iris", source="s3://models/1")
+    registry.serving.pin(uid, "champion", version.number, entities.Pin("u1", "prod", "iris"))
+    assert registry.models.create("lily").uid != uid
+    assert (registry.models.fresh("iris").uid, registry.models.fresh("iris").renaming) == (uid, None)
     assert repairs.check(backend, 10**13) == []
 
 
@@ -94,22 +94,22 @@ def test_a_rename_that_died_does_not_stop_another_one_of_its_model() -> None:
     for write in (1, 2):
         backend = memory.MemoryBackend()
         registry = store.Registry(backend)
-        registry.create_model("iris")
+        registry.models.create("iris")
         with pytest.raises(factories.Killed):
-            store.Registry(factories.DyingBackend(backend, write, is_taken=True)).rename_model("iris", "lily")
-        registry.rename_model("iris", "daisy")
-        registry.create_model("lily")
-        assert [head.name for head in registry.list_models()] == ["daisy", "lily"]
+            store.Registry(factories.DyingBackend(backend, write, is_taken=True)).models.rename("iris", "lily")
+        registry.models.rename("iris", "daisy")
+        registry.models.create("lily")
+        assert [head.name for head in registry.models.list()] == ["daisy", "lily"]
         assert repairs.check(backend, 10**13) == []
 
 
 def test_a_model_with_a_rename_under_way_is_deleted_with_both_claims() -> None:
     for write in (1, 2):
         backend = memory.MemoryBackend()
-        store.Registry(backend).create_model("iris")
+        store.Registry(backend).models.create("iris")
         with pytest.raises(factories.Killed):
-            store.Registry(factories.DyingBackend(backend, write, is_taken=True)).rename_model("iris", "lily")
-        store.Registry(backend).delete_model("iris")
+            store.Registry(factories.DyingBackend(backend, write, is_taken=True)).models.rename("iris", "lily")
+        store.Registry(backend).models.delete("iris")
         assert backend.list({}) == []
 
 
@@ -117,8 +117,8 @@ def test_a_rename_to_a_name_that_is_taken_leaves_no_trace() -> None:
     backend = memory.MemoryBackend()
     registry = store.Registry(backend)
     for name in ("iris", "rose"):
-        registry.create_model(name)
+        registry.models.create(name)
     before = backend.list({})
     with pytest.raises(errors.AlreadyExists, match=r"Registered Model \(name=rose\) already exists\."):
-        registry.rename_model("iris", "rose")
+        registry.models.rename("iris", "rose")
     assert backend.list({}) == before

@@ -25,9 +25,9 @@ class Away(factories.WatchedBackend):
 def test_a_read_without_an_answer_is_told_after_one_deadline_and_not_made_again() -> None:
     records = Away()
     registry = store.Registry(records, watch=factories.PunctualWatch(records.catalog))
-    uid = registry.create_model("iris").uid
-    registry.create_version("iris", source="s3://models/1")
+    uid = registry.models.create("iris").uid
+    registry.versions.create("iris", source="s3://models/1")
     records.failures = []
     with pytest.raises(errors.Unavailable):
-        registry.delete_version("iris", 1)
+        registry.versions.delete("iris", 1)
     assert records.failures == [f"{uid}-1"]

@@ -13,24 +13,24 @@ def moved(times: int) -> tuple[memory.MemoryBackend, store.Registry]:
     """A registry whose one alias moved so often."""
     backend = memory.MemoryBackend()
     registry = store.Registry(backend, clock=factories.Clock())
-    registry.create_model("iris")
+    registry.models.create("iris")
     for number in (1, 2):
-        registry.create_version("iris", source=f"s3://models/{number}")
+        registry.versions.create("iris", source=f"s3://models/{number}")
     move(registry, times, factories.LONG_WHY)
     return backend, registry
 
 
 def move(registry: store.Registry, times: int, why: str = "") -> None:
     for count in range(times):
-        registry.set_alias("iris", "champion", 1 + count % 2, factories.JOE, why=why)
+        registry.aliases.set("iris", "champion", 1 + count % 2, factories.JOE, why=why)
 
 
 def test_a_head_stays_below_its_bound_and_every_move_is_kept() -> None:
     backend, registry = moved(100)
-    head = registry.get_model("iris")
+    head = registry.models.fresh("iris")
     assert limits.size(codec.encode_head(head)) <= limits.HEAD_BYTES
     assert head.archives >= 2
-    history = registry.history("iris")
+    history = registry.aliases.history("iris")
     assert [entry.sequence for entry in history] == list(range(1, 101))
     assert [entry.to_version for entry in history] == [1 + count % 2 for count in range(100)]
     archived = [record for record in backend.list({}) if record.name.startswith(f"{head.uid}-archive-")]
@@ -39,16 +39,16 @@ def test_a_head_stays_below_its_bound_and_every_move_is_kept() -> None:
 
 def test_a_head_that_something_else_fills_keeps_a_history_of_its_own_bound() -> None:
     _, registry = moved(0)
-    registry.update_model("iris", "x" * limits.HEAD_BYTES)
+    registry.models.describe("iris", "x" * limits.HEAD_BYTES)
     move(registry, 200)
-    head = registry.get_model("iris")
+    head = registry.models.fresh("iris")
     assert limits.HISTORY_KEPT_BYTES / 2 < len(codec.encode_history(head.history)) <= limits.HISTORY_BYTES + 200
-    assert len(registry.history("iris")) == 200
+    assert len(registry.aliases.history("iris")) == 200
 
 
 def test_an_archive_of_another_history_is_never_taken_for_ones_own() -> None:
     backend, registry = moved(1)
-    head = registry.get_model("iris")
+    head = registry.models.fresh("iris")
     foreign = entities.Archive(head.uid, 1, (factories.entry(1, alias="foreign"),))
     backend.create(codec.encode_archive(foreign))
     with pytest.raises(errors.CorruptRegistry, match="archive-1"):
@@ -57,7 +57,7 @@ def test_an_archive_of_another_history_is_never_taken_for_ones_own() -> None:
 
 def test_a_missing_archive_is_named() -> None:
     backend, registry = moved(50)
-    head = registry.get_model("iris")
+    head = registry.models.fresh("iris")
     name = keys.archive_name(head.uid, 1)
     record = backend.get(name)
     assert record
@@ -68,18 +68,18 @@ def test_a_missing_archive_is_named() -> None:
 
 def test_what_would_not_fit_is_refused_with_the_limit_and_what_to_do() -> None:
     _, registry = moved(0)
-    registry.set_model_tag("iris", "one", "x" * 100_000)
-    registry.set_model_tag("iris", "two", "x" * 100_000)
+    registry.models.set_tag("iris", "one", "x" * 100_000)
+    registry.models.set_tag("iris", "two", "x" * 100_000)
     with pytest.raises(errors.TooLarge, match=f"at most {limits.OBJECT_BYTES} .*tags 300.*shorten") as caught:
-        registry.set_model_tag("iris", "three", "x" * 100_000)
+        registry.models.set_tag("iris", "three", "x" * 100_000)
     assert "log the text as an artifact" in str(caught.value)
-    assert sorted(registry.get_model("iris").tags) == ["one", "two"]
+    assert sorted(registry.models.fresh("iris").tags) == ["one", "two"]
 
 
 def test_bytes_count_and_not_characters() -> None:
     _, registry = moved(0)
     with pytest.raises(errors.TooLarge):
-        registry.set_version_tag("iris", 1, "a", "한" * 100_000)
+        registry.versions.set_tag("iris", 1, "a", "한" * 100_000)
     with pytest.raises(errors.TooLarge):
-        registry.create_version("iris", source="s3://x", description="한" * 100_000)
-    assert registry.get_model("iris").last_version == 2
+        registry.versions.create("iris", source="s3://x", description="한" * 100_000)
+    assert registry.models.fresh("iris").last_version == 2

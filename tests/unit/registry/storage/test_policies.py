@@ -105,11 +105,11 @@ class OthersPolicies(memory.MemoryBackend):
 def test_a_policy_that_only_the_operator_may_remove_outlives_its_model_until_the_operators_sweep() -> None:
     records = OthersPolicies()
     registry = store.Registry(records)
-    uid = registry.create_model("iris").uid
-    registry.put_policy(dataclasses.replace(POLICY, model_uid=uid))
-    registry.delete_model("iris")
+    uid = registry.models.create("iris").uid
+    registry.serving.put_policy(dataclasses.replace(POLICY, model_uid=uid))
+    registry.models.delete("iris")
     assert [record.name for record in records.list({})] == [f"{uid}-policy"]
-    registry.create_model("iris")
+    registry.models.create("iris")
     operators = memory.MemoryBackend()
     for record in records.list({}):
         operators.create(record)
