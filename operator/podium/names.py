@@ -114,6 +114,17 @@ PODS_NOT_AVAILABLE = "PodsNotAvailable"
 MODEL_VERSION_HEADER = "X-Podium-Model-Version"
 """On every answer of /invocations, errors included: the version (a decimal number) that answered."""
 SERVER_PORT = 8080
+INVOCATIONS_PATH = "/invocations"
+HEALTH_PATH = "/health"
+"""The three probes ask here: 200 while the server may receive traffic."""
+PING_PATH = "/ping"
+"""The same under the name that SageMaker's clients know."""
+VERSION_PATH = "/version"
+METRICS_PATH = "/metrics"
+GRACE_SECONDS = 60
+"""The pod's terminationGracePeriodSeconds: the server has ended by then, or is killed."""
+DRAIN_SECONDS = 5
+"""How long the server goes on accepting after it was told to end: proxies forget the pod meanwhile."""
 SERVICE_PORT = 80
 MODEL_DIR = "/model"
 """Where the puller puts the artifact: MODEL_DIR/MLmodel exists after a successful pull."""

@@ -11,6 +11,7 @@ from podium.rollout import bluegreen, lookup, world
 from podium.settings import Settings
 from podium.workload import children as builders
 from podium.workload import intent, pod, replicas, sources, version
+from podium.workload.runtimes import choice
 
 
 class Gatherer:
@@ -33,6 +34,7 @@ class Gatherer:
             metadata=obj["metadata"],
             spec=spec,
             replicas=replicas.of_template(spec),
+            runtime=choice.choose_runtime(spec.runtime),
             status=obj.get("status", {}),
             source=source,
             frozen=self._find_frozen_template(key, spec, source),
@@ -57,6 +59,7 @@ class Gatherer:
             metadata=obj["metadata"],
             spec=spec,
             replicas=replicas.of_template(spec.template),
+            runtime=choice.choose_runtime(spec.template.runtime),
             status=model_alias.ModelAliasStatus.model_validate(obj.get("status", {})),
             desire=answer.desire,
             conflict=lookup.conflict(obj, self._seen.kinds.rivals(obj)),

@@ -57,7 +57,7 @@ def _ask_service(cluster: objects.Objects, name: str, body: Manifest) -> Manifes
     end = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
-            return cluster.post(f"{name}:http", deployment_status.INVOCATIONS, body, REQUEST_SECONDS)
+            return cluster.post(f"{name}:http", names.INVOCATIONS_PATH, body, REQUEST_SECONDS)
         except errors.KubeUnavailable as error:
             if error.status != 503 or time.monotonic() > end:
                 raise

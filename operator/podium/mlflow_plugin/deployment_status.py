@@ -9,7 +9,6 @@ from podium.manifest import Manifest
 from podium.mlflow_plugin import deployment_plan
 from podium.workload import children
 
-INVOCATIONS = "/invocations"
 _SILENT = (
     "the operator has written nothing about it: look whether Podium's operator runs and watches this namespace "
     "(kubectl get pods --all-namespaces --selector app.kubernetes.io/name=podium)"
@@ -83,9 +82,9 @@ def _served(obj: Manifest) -> int | None:
 
 def url(obj: Manifest) -> str:
     """Where a deployment answers: at its ingress's host, else inside the cluster."""
-    if ingress := obj["spec"].get("ingress"):
-        return children.build_url(common.Ingress.model_validate(ingress))
-    return f"{children.build_endpoint(obj['metadata']['namespace'], obj['metadata']['name'])}{INVOCATIONS}"
+    ingress = obj["spec"].get("ingress")
+    parsed = common.Ingress.model_validate(ingress) if ingress else None
+    return children.build_url(obj["metadata"], parsed, names.INVOCATIONS_PATH)
 
 
 def has_ingress(obj: Manifest) -> bool:

@@ -88,7 +88,9 @@ def _endpoints(world: worlds.World, now: progress.Progress) -> list[actions.Acti
     if selector is None:
         return []
     moves = world.service is None or dict(world.service.selector) != selector
-    out: list[actions.Action] = [actions.Apply(children.build_service(owner, kind, selector), traffic=moves)]
+    out: list[actions.Action] = [
+        actions.Apply(children.build_service(owner, kind, selector, world.runtime.port), traffic=moves)
+    ]
     if world.spec.ingress and world.conflict is None:
         out.append(actions.Apply(children.build_ingress(owner, kind, world.spec.ingress)))
     if world.spec.ingress is None and world.has_ingress:

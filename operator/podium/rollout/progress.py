@@ -95,7 +95,7 @@ def _failed(
     world: worlds.World, now: Progress, current: bluegreen.Transition, wanted: desire.Target | worlds.Problem
 ) -> Progress:
     revision = world.revisions.get(current.to.name)
-    reason, message = (revision and revision.trouble) or (NOT_READY_IN_TIME, _why_not_ready(revision))
+    reason, message = (revision and revision.trouble) or (NOT_READY_IN_TIME, _why_not_ready(world, revision))
     deadline = world.spec.rollout.progress_deadline
     failure = model_alias.Failure(
         name=current.to.name,
@@ -109,11 +109,12 @@ def _failed(
     return dataclasses.replace(now, transition=ended, failed=failure, history=history)
 
 
-def _why_not_ready(revision: worlds.Revision | None) -> str:
+def _why_not_ready(world: worlds.World, revision: worlds.Revision | None) -> str:
     if revision is None or not revision.is_pulled:
         return "its artifact was not pulled yet: give it more time by rollout.progressDeadline"
     return (
-        "its pods did not all become and stay Ready, which takes a server that answers /health with 200: see its log "
+        "its pods did not all become and stay Ready, which takes a server that answers "
+        f"{world.runtime.paths.readiness} with 200: see its log "
         "(kubectl logs) at the next try, or give it more time by rollout.progressDeadline"
     )
 

@@ -43,9 +43,7 @@ def build(world: worlds.World, wanted: Wanted, now: progress.Progress) -> model_
         failed=now.failed,
         rollout=now.transition,
         history=list(now.history),
-        url=children.build_url(world.spec.ingress)
-        if world.spec.ingress
-        else children.build_endpoint(world.metadata["namespace"], world.metadata["name"]) + "/invocations",
+        url=children.build_url(world.metadata, world.spec.ingress, world.runtime.paths.invocations),
     )
 
 

@@ -9,6 +9,7 @@ from podium.api import conditions, model_alias
 from podium.manifest import Manifest
 from podium.rollout import gating
 from podium.workload import replicas, sources
+from podium.workload.runtimes import protocol
 
 MOVING = ("Overlapping", "Switching")
 """The phases of a transition that has begun to move traffic, in order."""
@@ -92,6 +93,8 @@ class World:
     spec: model_alias.ModelAliasSpec
     replicas: replicas.Replicas
     """How many pods a revision that receives traffic is to have."""
+    runtime: protocol.Runtime
+    """What answers in the pods."""
     status: model_alias.ModelAliasStatus
     desire: Designation | Problem
     conflict: Problem | None

@@ -22,7 +22,6 @@ Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 _JSON, _TEXT = b"application/json", b"text/plain; charset=utf-8"
-INVOCATIONS = "/invocations"
 _log = logging.getLogger("podium.serving")
 
 
@@ -70,13 +69,13 @@ class Application:
         if scope["type"] != "http":
             return
         path = scope["path"]
-        if path in {"/health", "/ping"}:
+        if path in {names.HEALTH_PATH, names.PING_PATH}:
             await _answer(self._closing(send), 503 if self._state.draining else 200, _JSON, b"\n")
-        elif path == "/version":
+        elif path == names.VERSION_PATH:
             await _answer(self._closing(send), 200, _JSON, self._version)
-        elif path == "/metrics":
+        elif path == names.METRICS_PATH:
             await _answer(self._closing(send), 200, metrics.CONTENT_TYPE, self._recorder.expose())
-        elif path == INVOCATIONS:
+        elif path == names.INVOCATIONS_PATH:
             await self._invoke(scope, receive, self._closing(send, self._header))
         else:
             await self._scoring(scope, receive, self._closing(send))

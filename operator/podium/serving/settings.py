@@ -6,8 +6,6 @@ from collections.abc import Mapping
 
 from podium import names
 
-GRACE_SECONDS = 60
-"""The pod's terminationGracePeriodSeconds: all is over by then."""
 _ENV_MAX_REQUEST_BYTES = "PODIUM_MAX_REQUEST_BYTES"
 _DEFAULTS = {
     "OMP_NUM_THREADS": "1",
@@ -35,9 +33,9 @@ class Settings:
 
 def from_environment(env: Mapping[str, str]) -> Settings:
     """Settings from the environment. Raises ValueError that names the variable and what to write."""
-    drain = _whole_number(env, names.ENV_DRAIN_SECONDS, 5, 0)
-    if drain > GRACE_SECONDS - 10:
-        raise ValueError(f"{names.ENV_DRAIN_SECONDS} is {drain}: write at most {GRACE_SECONDS - 10}")
+    drain = _whole_number(env, names.ENV_DRAIN_SECONDS, names.DRAIN_SECONDS, 0)
+    if drain > names.GRACE_SECONDS - 10:
+        raise ValueError(f"{names.ENV_DRAIN_SECONDS} is {drain}: write at most {names.GRACE_SECONDS - 10}")
     return Settings(
         model_dir=pathlib.Path(env.get(names.ENV_MODEL_DIR) or names.MODEL_DIR),
         model_name=env.get(names.ENV_MODEL_NAME, ""),

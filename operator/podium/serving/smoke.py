@@ -3,6 +3,7 @@
 import asyncio
 import pathlib
 
+from podium import names
 from podium.serving import application, last_words
 
 EXAMPLE = "serving_input_example.json"
@@ -45,8 +46,8 @@ async def post(scoring: application.Asgi, body: bytes) -> tuple[int, bytes]:
         "http_version": "1.1",
         "method": "POST",
         "scheme": "http",
-        "path": application.INVOCATIONS,
-        "raw_path": application.INVOCATIONS.encode(),
+        "path": names.INVOCATIONS_PATH,
+        "raw_path": names.INVOCATIONS_PATH.encode(),
         "query_string": b"",
         "root_path": "",
         "headers": [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())],

@@ -10,6 +10,7 @@ import types
 
 import uvicorn
 
+from podium import names
 from podium.serving import application, last_words, settings, smoke
 
 GAVE_LAST_WORDS = 70
@@ -70,7 +71,7 @@ def run(
         access_log=False,
         server_header=False,
         timeout_keep_alive=IDLE_SECONDS,
-        timeout_graceful_shutdown=int(settings.GRACE_SECONDS - chosen.drain_seconds - 5),
+        timeout_graceful_shutdown=int(names.GRACE_SECONDS - chosen.drain_seconds - 5),
     )
     DrainingServer(config, state, chosen.drain_seconds, parent).run(sockets=[listener])
     return 0

@@ -64,8 +64,8 @@ def patience_seconds(spec: model_version.ModelVersionSpec) -> int:
     return math.ceil(common.seconds(spec.puller.timeout)) + load + 60
 
 
-def build_service(owner: Manifest, kind: str, selector: dict[str, str]) -> Manifest:
-    """A Service, port 80 to 8080, for the object `owner` of this kind, on the pods that `selector` names."""
+def build_service(owner: Manifest, kind: str, selector: dict[str, str], port: int) -> Manifest:
+    """The Service of the object `owner` of this kind: port 80, to `port` of the pods that `selector` names."""
     return {
         "apiVersion": "v1",
         "kind": "Service",
@@ -73,7 +73,7 @@ def build_service(owner: Manifest, kind: str, selector: dict[str, str]) -> Manif
         "spec": {
             "type": "ClusterIP",
             "selector": selector,
-            "ports": [{"name": "http", "port": names.SERVICE_PORT, "protocol": "TCP", "targetPort": names.SERVER_PORT}],
+            "ports": [{"name": "http", "port": names.SERVICE_PORT, "protocol": "TCP", "targetPort": port}],
         },
     }
 
@@ -111,13 +111,18 @@ def build_digest(owner: Manifest, digest: str) -> Manifest:
     }
 
 
-def build_url(ingress: common.Ingress) -> str:
-    """Where clients send their requests: `http://model.example.com/invocations`."""
+def build_url(owner: Manifest, ingress: common.Ingress | None, invocations_path: str) -> str:
+    """Where clients send their requests: at the ingress's host, without one to the Service.
+
+    Examples: `http://model.example.com/invocations`, `http://iris.models.svc/invocations`.
+    """
+    if ingress is None:
+        return build_endpoint(owner) + invocations_path
     scheme = "https" if ingress.tls else "http"
-    path = ingress.path if ingress.path_type == "Exact" else ingress.path.rstrip("/") + "/invocations"
+    path = ingress.path if ingress.path_type == "Exact" else ingress.path.rstrip("/") + invocations_path
     return f"{scheme}://{ingress.host}{path}"
 
 
-def build_endpoint(namespace: str, name: str) -> str:
-    """The address of a Service inside the cluster."""
-    return f"http://{name}.{namespace}.svc"
+def build_endpoint(owner: Manifest) -> str:
+    """The address of the Service of the same name, inside the cluster: `http://iris.models.svc`."""
+    return f"http://{owner['name']}.{owner['namespace']}.svc"

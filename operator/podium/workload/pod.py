@@ -5,10 +5,9 @@ import dataclasses
 from podium import names
 from podium.api import common, model_version
 from podium.manifest import Manifest
-from podium.workload import children, labels
+from podium.workload import children, containers, labels
+from podium.workload.runtimes import protocol
 
-DRAIN_SECONDS = 5
-GRACE_SECONDS = 60
 _USER = 65532
 _CA_DIR = "/etc/podium/ca"
 _DIGEST_DIR = "/etc/podium/digest"
@@ -24,7 +23,12 @@ class Images:
 
 
 def build_pod_template(
-    name: str, alias: str | None, spec: model_version.ModelVersionSpec, source: str, images: Images
+    name: str,
+    alias: str | None,
+    spec: model_version.ModelVersionSpec,
+    source: str,
+    images: Images,
+    runtime: protocol.Runtime,
 ) -> Manifest:
     """The pod template of the ModelVersion `name`; `alias` is the ModelAlias that owns it, if one does."""
     pod = spec.pod_template
@@ -32,14 +36,16 @@ def build_pod_template(
     metadata: Manifest = {"labels": pod.labels | labels.children(name) | selected}
     model_notes = {names.MODEL_ANNOTATION: spec.model, names.VERSION_ANNOTATION: str(spec.version)}
     metadata["annotations"] = pod.annotations | model_notes
-    return {"metadata": metadata, "spec": _pod_spec(name, spec, source, images)}
+    return {"metadata": metadata, "spec": _build_pod_spec(name, spec, source, images, runtime)}
 
 
-def _pod_spec(name: str, spec: model_version.ModelVersionSpec, source: str, images: Images) -> Manifest:
+def _build_pod_spec(
+    name: str, spec: model_version.ModelVersionSpec, source: str, images: Images, runtime: protocol.Runtime
+) -> Manifest:
     pod: Manifest = {
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        "terminationGracePeriodSeconds": GRACE_SECONDS,
+        "terminationGracePeriodSeconds": runtime.grace_seconds,
         "securityContext": {
             "runAsNonRoot": True,
             "runAsUser": _USER,
@@ -47,9 +53,9 @@ def _pod_spec(name: str, spec: model_version.ModelVersionSpec, source: str, imag
             "fsGroup": _USER,
             "seccompProfile": {"type": "RuntimeDefault"},
         },
-        "initContainers": [_puller(spec, source, images.puller)],
-        "containers": [_server(spec, images.server)],
-        "volumes": _volumes(name, spec.storage),
+        "initContainers": [_build_puller(spec, source, images.puller)],
+        "containers": [_build_server(spec, runtime, images.server)],
+        "volumes": _build_volumes(name, spec.storage),
     }
     if spec.storage.service_account_name:
         pod["serviceAccountName"] = spec.storage.service_account_name
@@ -63,24 +69,10 @@ def _pod_spec(name: str, spec: model_version.ModelVersionSpec, source: str, imag
     return pod
 
 
-def _container(name: str, image: str, module: str, resources: model_version.Resources) -> Manifest:
-    return {
-        "name": name,
-        "image": image,
-        "command": ["python3", "-m", module],
-        "resources": resources.model_dump(by_alias=True, exclude_defaults=True),
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
-        "terminationMessagePath": names.TERMINATION_LOG,
-        "terminationMessagePolicy": "FallbackToLogsOnError",
-    }
-
-
-def _puller(spec: model_version.ModelVersionSpec, source: str, image: str) -> Manifest:
-    container = _container(names.PULLER_CONTAINER, image, "podium.puller", spec.puller.resources)
+def _build_puller(spec: model_version.ModelVersionSpec, source: str, image: str) -> Manifest:
+    container = containers.build_container(
+        names.PULLER_CONTAINER, image, ("python3", "-m", "podium.puller"), spec.puller.resources
+    )
     env = {
         names.ENV_SOURCE: source,
         names.ENV_MODEL_DIR: names.MODEL_DIR,
@@ -88,12 +80,12 @@ def _puller(spec: model_version.ModelVersionSpec, source: str, image: str) -> Ma
         names.ENV_PULL_RETRIES: str(spec.puller.retries),
         names.ENV_EXPECTED_DIGEST_FILE: f"{_DIGEST_DIR}/{names.DIGEST_KEY}",
     }
-    container["env"] = _env(env | _storage_env(spec.storage))
+    container["env"] = containers.build_env(env | _build_storage_env(spec.storage))
     if spec.storage.secret_name:
         container["envFrom"] = [{"secretRef": {"name": spec.storage.secret_name}}]
     mounts = [
         {"name": "model", "mountPath": names.MODEL_DIR},
-        {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 -- a mount path inside the container
+        containers.TMP_MOUNT,
         {"name": "digest", "mountPath": _DIGEST_DIR, "readOnly": True},
     ]
     if spec.storage.ca_bundle:
@@ -102,7 +94,7 @@ def _puller(spec: model_version.ModelVersionSpec, source: str, image: str) -> Ma
     return container
 
 
-def _storage_env(storage: common.Storage) -> dict[str, str]:
+def _build_storage_env(storage: common.Storage) -> dict[str, str]:
     path_style = storage.path_style if storage.path_style is not None else bool(storage.endpoint)
     env = {names.ENV_S3_PATH_STYLE: str(path_style).lower()}
     if storage.endpoint:
@@ -114,39 +106,33 @@ def _storage_env(storage: common.Storage) -> dict[str, str]:
     return env
 
 
-def _server(spec: model_version.ModelVersionSpec, image: str) -> Manifest:
-    container = _container(names.SERVER_CONTAINER, spec.runtime.image or image, "podium.serving", spec.resources)
-    env = {
-        names.ENV_MODEL_DIR: names.MODEL_DIR,
-        names.ENV_MODEL_NAME: spec.model,
-        names.ENV_MODEL_VERSION: str(spec.version),
-        names.ENV_WORKERS: str(spec.runtime.workers),
-        names.ENV_DRAIN_SECONDS: str(DRAIN_SECONDS),
-    }
-    own = [variable.model_dump(by_alias=True, exclude_defaults=True) for variable in spec.runtime.env]
-    chosen = {variable["name"] for variable in own}
-    container["env"] = _env({name: value for name, value in env.items() if name not in chosen}) + own
-    container["ports"] = [{"name": "http", "containerPort": names.SERVER_PORT, "protocol": "TCP"}]
-    container["startupProbe"] = _probe(spec.probes.startup)
-    container["readinessProbe"] = _probe(spec.probes.readiness)
-    container["livenessProbe"] = _probe(spec.probes.liveness)
+def _build_server(spec: model_version.ModelVersionSpec, runtime: protocol.Runtime, default_image: str) -> Manifest:
+    program, paths = runtime.build_program(spec, default_image), runtime.paths
+    container = containers.build_container(names.SERVER_CONTAINER, program.image, program.command, spec.resources)
+    if program.args:
+        container["args"] = list(program.args)
+    users = [variable.model_dump(by_alias=True, exclude_defaults=True) for variable in spec.runtime.env]
+    overridden = {variable["name"] for variable in users}
+    own = {name: value for name, value in program.env.items() if name not in overridden}
+    container["env"] = containers.build_env(own) + users
+    container["ports"] = [{"name": "http", "containerPort": runtime.port, "protocol": "TCP"}]
+    container["startupProbe"] = _build_probe(paths.startup, spec.probes.startup)
+    container["readinessProbe"] = _build_probe(paths.readiness, spec.probes.readiness)
+    container["livenessProbe"] = _build_probe(paths.liveness, spec.probes.liveness)
+    if runtime.stop_delay_seconds:
+        container["lifecycle"] = {"preStop": {"sleep": {"seconds": runtime.stop_delay_seconds}}}
     container["volumeMounts"] = [
         {"name": "model", "mountPath": names.MODEL_DIR, "readOnly": True},
-        {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 -- a mount path inside the container
+        containers.TMP_MOUNT,
     ]
     return container
 
 
-def _env(variables: dict[str, str]) -> list[Manifest]:
-    """Variables whose values are texts: in a Pod `$(NAME)` would stand for another variable, and `$$` for one `$`."""
-    return [{"name": name, "value": value.replace("$", "$$")} for name, value in variables.items()]
+def _build_probe(path: str, probe: model_version.Probe) -> Manifest:
+    return {"httpGet": {"path": path, "port": "http"}} | probe.model_dump(by_alias=True)
 
 
-def _probe(probe: model_version.Probe) -> Manifest:
-    return {"httpGet": {"path": "/health", "port": "http"}} | probe.model_dump(by_alias=True)
-
-
-def _volumes(name: str, storage: common.Storage) -> list[Manifest]:
+def _build_volumes(name: str, storage: common.Storage) -> list[Manifest]:
     volumes: list[Manifest] = [
         {"name": "model", "emptyDir": {}},
         {"name": "tmp", "emptyDir": {}},

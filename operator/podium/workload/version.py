@@ -8,6 +8,7 @@ from podium import names
 from podium.api import conditions, model_version
 from podium.manifest import Manifest
 from podium.workload import children, intent, labels, pod, pods, replicas, sources
+from podium.workload.runtimes import protocol
 
 Verdict = conditions.Verdict
 Source = sources.Source
@@ -22,6 +23,8 @@ class World:
     spec: model_version.ModelVersionSpec
     replicas: replicas.Replicas
     """How many pods the spec asks for."""
+    runtime: protocol.Runtime
+    """What answers in the pods."""
     status: Manifest
     source: Source | Problem
     frozen: Manifest | None
@@ -97,11 +100,13 @@ def _children(world: World, source: Source) -> tuple[Manifest, ...]:
     owner, spec = world.metadata, world.spec
     wanted_intent = intent.intent_hash(spec, source.uri)
     alias = labels.find_controller(owner, names.MODEL_ALIAS_KIND)
-    template = world.frozen or pod.build_pod_template(owner["name"], alias, spec, source.uri, world.images)
+    template = world.frozen or pod.build_pod_template(
+        owner["name"], alias, spec, source.uri, world.images, world.runtime
+    )
     out = [
         children.build_frozen_template(owner, wanted_intent, template, owner["generation"]),
         children.build_deployment(owner, wanted_intent, template, spec, _count_asked(world)),
-        children.build_service(owner, names.MODEL_VERSION_KIND, labels.selector(owner["name"])),
+        children.build_service(owner, names.MODEL_VERSION_KIND, labels.selector(owner["name"]), world.runtime.port),
     ]
     if world.frozen:  # a ControllerRevision's data is immutable, and its revision is that of its first day
         out.pop(0)
@@ -232,7 +237,7 @@ def _status(world: World, source: Source | Problem, template: Manifest | None) -
         "replicas": counts.total,
         "readyReplicas": counts.ready,
         "selector": ",".join(f"{k}={v}" for k, v in labels.selector(world.metadata["name"]).items()),
-        "endpoint": children.build_endpoint(world.metadata["namespace"], world.metadata["name"]),
+        "endpoint": children.build_endpoint(world.metadata),
     }
     return status | _identity(world, known) | _artifact(world, known) | _image(world, template)
 

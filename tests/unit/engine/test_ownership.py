@@ -9,7 +9,7 @@ from podium.engine import ownership
 from podium.workload import children, labels
 
 OWNER = {"name": "champion", "namespace": "models", "uid": "new-uid"}
-MANIFEST = children.build_service(OWNER, names.MODEL_ALIAS_KIND, {})
+MANIFEST = children.build_service(OWNER, names.MODEL_ALIAS_KIND, {}, 8080)
 OURS = labels.children("champion")
 
 

@@ -10,6 +10,7 @@ from podium.registry.model import entities
 from podium.rollout import actions, decide, gating
 from podium.rollout import world as worlds
 from podium.workload import replicas
+from podium.workload.runtimes import choice
 
 START = datetime.datetime(2026, 11, 24, 10, tzinfo=datetime.UTC)
 
@@ -66,6 +67,7 @@ class Cluster:
         self.spec = spec(**fields)
         self.replicas: replicas.Replicas | None = None
         """What is asked for instead of the number in spec.template."""
+        self.runtime = choice.choose_runtime(self.spec.template.runtime)
         self.metadata: dict[str, Any] = {
             "name": "champion",
             "namespace": "models",
@@ -136,6 +138,7 @@ class Cluster:
             metadata=self.metadata,
             spec=self.spec,
             replicas=self.replicas or replicas.of_template(self.spec.template),
+            runtime=self.runtime,
             status=self.status,
             desire=self._known(),
             conflict=self.conflict,

@@ -4,8 +4,10 @@ import pathlib
 
 import pytest
 
+from podium import names
 from podium.serving import settings
 from podium.workload import pod
+from tests.unit.workload import factories
 
 
 def test_an_empty_environment_gives_what_a_pod_needs() -> None:
@@ -22,8 +24,12 @@ def test_an_empty_environment_gives_what_a_pod_needs() -> None:
 
 
 def test_the_server_knows_the_grace_and_the_drain_that_the_pod_has() -> None:
-    assert settings.GRACE_SECONDS == pod.GRACE_SECONDS
-    assert settings.from_environment({}).drain_seconds == pod.DRAIN_SECONDS
+    built = pod.build_pod_template(
+        "iris-v1", None, factories.spec(), factories.URI, factories.IMAGES, factories.RUNTIME
+    )["spec"]
+    env = {variable["name"]: variable["value"] for variable in built["containers"][0]["env"]}
+    assert built["terminationGracePeriodSeconds"] == names.GRACE_SECONDS == 60
+    assert str(settings.from_environment({}).drain_seconds) == env["PODIUM_DRAIN_SECONDS"] == "5"
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,13 @@ from podium import names
 from podium.api import model_version
 from podium.manifest import Manifest
 from podium.workload import intent, pod, pods, replicas, sources, version
+from podium.workload.runtimes import choice
 
 URI = "s3://artifacts/iris/1"
 SOURCE = sources.Source(URI, model_uid="uid-of-iris", run_id="run-1")
 IMAGES = pod.Images(puller="podium-server:1", server="podium-server:1")
 NOW = datetime.datetime(2026, 11, 24, 10, 0, 0, tzinfo=datetime.UTC)
+RUNTIME = choice.choose_runtime(model_version.Runtime())
 DIGEST = "sha256:" + "0" * 64
 METADATA: Manifest = {"name": "iris-v1", "namespace": "models", "uid": "uid-of-iris-v1", "generation": 1}
 
@@ -52,6 +54,7 @@ def world(**fields: Any) -> version.World:
         "pods": (),
         "images": IMAGES,
         "now": NOW,
+        "runtime": RUNTIME,
     }
     given |= fields
     return version.World(**({"replicas": replicas.of_template(given["spec"])} | given))
@@ -60,7 +63,7 @@ def world(**fields: Any) -> version.World:
 def serving(**fields: Any) -> version.World:
     """A ModelVersion whose pods are all Ready, as an earlier pass has recorded it."""
     wanted = fields.get("spec", spec())
-    template = pod.build_pod_template("iris-v1", None, wanted, URI, IMAGES)
+    template = pod.build_pod_template("iris-v1", None, wanted, URI, IMAGES, RUNTIME)
     recorded = {
         "modelUid": "uid-of-iris",
         "runId": "run-1",

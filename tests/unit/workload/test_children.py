@@ -44,7 +44,7 @@ def test_pods_have_the_time_of_one_pull_and_one_load(fields: dict[str, Any], sec
 
 
 def test_a_service_leads_from_80_to_8080() -> None:
-    built = children.build_service(OWNER, names.MODEL_VERSION_KIND, {"a": "b"})
+    built = children.build_service(OWNER, names.MODEL_VERSION_KIND, {"a": "b"}, 8080)
     assert built["spec"]["selector"] == {"a": "b"}
     assert built["spec"]["ports"] == [{"name": "http", "port": 80, "protocol": "TCP", "targetPort": 8080}]
 
@@ -81,7 +81,11 @@ def test_an_ingress_without_a_class_leaves_the_choice_to_the_cluster() -> None:
     ],
 )
 def test_the_url_is_where_a_client_posts_to(fields: dict[str, Any], url: str) -> None:
-    assert children.build_url(ingress(**fields)) == url
+    assert children.build_url(OWNER, ingress(**fields), "/invocations") == url
+
+
+def test_without_an_ingress_the_url_leads_to_the_service() -> None:
+    assert children.build_url(OWNER, None, "/invocations") == "http://iris-v1.models.svc/invocations"
 
 
 def test_the_frozen_template_is_named_by_its_intent() -> None:

@@ -13,7 +13,9 @@ S3 = {"endpoint": "http://s3:9000", "region": "eu-1", "secretName": "s3", "caBun
 
 
 def build(alias: str | None = None, **fields: Any) -> Manifest:
-    return pod.build_pod_template("iris-v1", alias, factories.spec(**fields), factories.URI, factories.IMAGES)
+    return pod.build_pod_template(
+        "iris-v1", alias, factories.spec(**fields), factories.URI, factories.IMAGES, factories.RUNTIME
+    )
 
 
 def puller(template: Manifest) -> Manifest:
