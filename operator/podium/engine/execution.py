@@ -12,8 +12,7 @@ from podium.kube import applier, client, events, resources
 from podium.manifest import Manifest
 from podium.registry import store as stores
 from podium.registry.model import entities
-from podium.rollout import actions
-from podium.rollout import world as worlds
+from podium.rollout import actions, worlds
 from podium.workload import version
 
 _log = logging.getLogger("podium.execution")
@@ -142,12 +141,12 @@ class Executor:
         self._assert_leading()
         namespace = world.metadata["namespace"]
         match action:
-            case actions.Apply(manifest=manifest, traffic=traffic):
-                await self._apply(manifest, _seen(world) if traffic else "")
+            case actions.Apply(manifest=manifest, resource_version=resource_version):
+                await self._apply(manifest, resource_version)
             case actions.Delete(name=name, uid=uid):
                 await self._api.delete(resources.MODEL_VERSIONS, namespace, name, uid=uid)
-            case actions.DeleteIngress():
-                await self._api.delete(resources.INGRESSES, namespace, world.metadata["name"])
+            case actions.Prune(kind=kind, name=name):
+                await self._api.delete(_CHILD_RESOURCES[kind], namespace, name)
             case actions.WriteStatus(status=status):
                 await self._write_status(names.MODEL_ALIAS_KIND, world.metadata, dump_status(status))
             case actions.Announce(reason=reason, message=message, warning=warning):
@@ -231,7 +230,3 @@ class Executor:
 def dump_status(status: model_alias.ModelAliasStatus) -> Manifest:
     """The status as the API server keeps it."""
     return status.model_dump(by_alias=True, exclude_none=True)
-
-
-def _seen(world: worlds.World) -> str:
-    return world.service.resource_version if world.service else ""

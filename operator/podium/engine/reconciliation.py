@@ -10,7 +10,7 @@ from podium import errors, names
 from podium.engine import execution, lists, registries, wakeups, worlds
 from podium.kube import resources
 from podium.process import logs
-from podium.rollout import decide
+from podium.rollout import decision
 from podium.workload import sources, version
 
 REFUSALS = (
@@ -104,11 +104,11 @@ class Reconciler:
         if world.status.rollout:
             logs.bind(transition=world.status.rollout.id)
         known, before = self._refused.get(key, (generation, None))
-        plan = decide.decide(dataclasses.replace(world, refused=before if known == generation else None))
+        plan = decision.decide(dataclasses.replace(world, refused=before if known == generation else None))
         try:
-            if world.spec.gates and world.registered:
+            if world.spec.gates and world.registry.registered_uid:
                 registry = self._registries.resolve(world.spec.registry.namespace)
-                await self._executor.project(registry, world.registered)
+                await self._executor.project(registry, world.registry.registered_uid)
             await self._executor.carry_out(world, plan)
         except REFUSALS as error:
             self._refused[key] = (generation, refusal(error))
@@ -122,7 +122,7 @@ class Reconciler:
         """Write the refusal into the status as it is by now: the pass may have written it before it was refused."""
         if world := self._gatherer.gather_alias(key):
             seen = dataclasses.replace(world, refused=problem)
-            await self._executor.carry_out(seen, decide.refused(seen))
+            await self._executor.carry_out(seen, decision.decide_refused(seen))
 
 
 async def _each(

@@ -14,7 +14,7 @@ from podium.manifest import Manifest
 from podium.registry import catalog
 from podium.registry.model import entities
 from podium.registry.storage import backend, policies
-from podium.rollout import lookup, projection
+from podium.rollout import designations, projection
 from podium.settings import Settings
 
 
@@ -124,7 +124,7 @@ class Registries:
     def _acts(self, alias: Manifest) -> bool:
         """Whether no older ModelAlias of the same namespace has the alias, so that this one may act."""
         rivals = [each for each in self._kinds.rivals(alias) if each[0][0] == "alias"]
-        return lookup.conflict(alias, rivals) is None
+        return designations.find_conflict(alias, rivals) is None
 
     def _is_foreign(self, holder: entities.Holder) -> bool:
         """Whether it is another operator's to judge: of another cluster, or of a namespace that we do not watch.

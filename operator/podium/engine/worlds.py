@@ -7,7 +7,9 @@ from podium.api import model_alias, model_version
 from podium.engine import caches, kinds
 from podium.kube import resources
 from podium.manifest import Manifest
-from podium.rollout import bluegreen, lookup, world
+from podium.rollout import designations, worlds
+from podium.rollout.strategies import bluegreen
+from podium.routing import router
 from podium.settings import Settings
 from podium.workload import children as builders
 from podium.workload import intent, pod, replicas, sources, version
@@ -46,7 +48,7 @@ class Gatherer:
             frozen_names=frozenset(self._seen.frozen.get(key)),
         )
 
-    def gather_alias(self, key: resources.Key) -> world.World | None:
+    def gather_alias(self, key: resources.Key) -> worlds.World | None:
         """All that the decision about a ModelAlias looks at; None if it is gone. Raises pydantic.ValidationError."""
         obj = self._seen.kinds.get(names.MODEL_ALIAS_KIND, key)
         if obj is None or "deletionTimestamp" in obj["metadata"]:
@@ -54,37 +56,34 @@ class Gatherer:
         spec = model_alias.ModelAliasSpec.model_validate(obj["spec"])
         registry = self._seen.registries.resolve(spec.registry.namespace)
         mine = self._seen.registries.pin_of(obj["metadata"])
-        answer = lookup.ask(self._seen.registries.get(registry), registry, mine, spec)
-        return world.World(
+        return worlds.World(
             metadata=obj["metadata"],
             spec=spec,
             replicas=replicas.of_template(spec.template),
             runtime=choice.choose_runtime(spec.template.runtime),
             status=model_alias.ModelAliasStatus.model_validate(obj.get("status", {})),
-            desire=answer.desire,
-            conflict=lookup.conflict(obj, self._seen.kinds.rivals(obj)),
+            registry=designations.read_registry(self._seen.registries.get(registry), registry, mine, spec),
+            conflict=designations.find_conflict(obj, self._seen.kinds.rivals(obj)),
             revisions={r.ref.name: r for r in map(self._gather_revision, self._seen.kinds.revisions(key))},
-            service=self._gather_service(key),
+            traffic=self._gather_traffic(key),
             now=_read_clock(),
-            has_ingress=self._has_ingress(names.MODEL_ALIAS_KIND, key),
-            registered=answer.registered,
-            claimed=answer.claimed,
-            designated=answer.designated,
-            is_pin_known=answer.is_pin_known,
         )
 
-    def _gather_revision(self, obj: Manifest) -> world.Revision:
+    def _gather_revision(self, obj: Manifest) -> worlds.Revision:
         key, name = kinds.key_of(obj), obj["metadata"]["name"]
         ref = model_alias.RevisionReference(version=obj["spec"]["version"], revision=name.rpartition("-")[2], name=name)
         ready = [pod for pod in self._seen.pods.get(key).values() if pod.ready and not pod.terminating]
-        return world.Revision(ref, obj, frozenset(pod.name for pod in ready), bluegreen.steady_at(ready))
+        return worlds.Revision(ref, obj, frozenset(pod.name for pod in ready), bluegreen.steady_at(ready))
 
-    def _gather_service(self, key: resources.Key) -> world.Service | None:
-        found = self._seen.inventory.find_child(resources.SERVICES, key)
-        if found is None or found.owner not in (None, (names.MODEL_ALIAS_KIND, key[1])):
-            return None
+    def _gather_traffic(self, key: resources.Key) -> worlds.TrafficView:
+        owner = (names.MODEL_ALIAS_KIND, key[1])
+        objects = {
+            (resource.kind, key[1]): router.Seen(found.resource_version, found.content or {})
+            for resource, owners in ((resources.SERVICES, (None, owner)), (resources.INGRESSES, (owner,)))
+            if (found := self._seen.inventory.find_child(resource, key)) and found.owner in owners
+        }
         ready = (each.ready for each in self._seen.slices.get(key).values())
-        return world.Service(found.content, found.resource_version, frozenset().union(*ready))
+        return worlds.TrafficView(objects, frozenset().union(*ready))
 
     def _find_frozen_template(
         self, key: resources.Key, spec: model_version.ModelVersionSpec, source: sources.Source | sources.Problem

@@ -9,11 +9,11 @@ from podium.registry.model import entities
 
 @dataclasses.dataclass(frozen=True)
 class Apply:
-    """Server-side apply of a child. `traffic` marks the writes that move traffic: they are made by the leader
-    only, and carry the resourceVersion that the decision saw."""
+    """Server-side apply of a child."""
 
     manifest: Manifest
-    traffic: bool = False
+    resource_version: str = ""
+    """Of this object as the decision saw it, where the write moves traffic: it is refused if the object has changed."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,8 +25,11 @@ class Delete:
 
 
 @dataclasses.dataclass(frozen=True)
-class DeleteIngress:
-    """Delete the alias's Ingress, which spec no longer asks for."""
+class Prune:
+    """Delete a child of the alias that is no longer needed, such as the Ingress that spec has no more."""
+
+    kind: str
+    name: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,7 +73,7 @@ class Announce:
     warning: bool = False
 
 
-Action = Apply | Delete | DeleteIngress | WriteStatus | RecordServing | WriteAlias | ReleasePin | Announce
+Action = Apply | Delete | Prune | WriteStatus | RecordServing | WriteAlias | ReleasePin | Announce
 
 
 @dataclasses.dataclass(frozen=True)

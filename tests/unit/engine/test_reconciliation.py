@@ -10,8 +10,7 @@ from podium.engine import reconciliation, wakeups
 from podium.kube import resources
 from podium.process import logs
 from podium.registry.model import entities
-from podium.rollout import actions
-from podium.rollout import world as worlds
+from podium.rollout import actions, worlds
 from tests.unit.rollout import simulator
 
 KEY = ("models", "champion")

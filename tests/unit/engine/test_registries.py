@@ -10,8 +10,7 @@ from podium.engine import execution, wakeups
 from podium.kube import client, events, resources
 from podium.registry.model import entities
 from podium.registry.storage import backend, codec, keys, memory
-from podium.rollout import actions
-from podium.rollout import world as worlds
+from podium.rollout import actions, worlds
 from tests.unit.engine.observing import KEY, REGISTRY, Seen
 
 MANUAL = {"approval": "Manual"}
@@ -251,8 +250,8 @@ async def test_what_a_cluster_holds_keeps_its_versions_and_aliases_and_its_name_
     west.apply("uid-west", version=1)
     west.seen.show_registry()
     world = west.seen.gatherer.gather_alias(KEY)
-    assert isinstance(world and world.desire, worlds.Problem)
-    assert "ModelAlias models/champion in cluster east pins alias 'champion'" in world.desire.message
+    assert isinstance(world and world.registry.designation, worlds.Problem)
+    assert "ModelAlias models/champion in cluster east pins alias 'champion'" in world.registry.designation.message
 
 
 async def test_a_cluster_that_gets_another_name_takes_over_what_its_modelaliases_hold() -> None:
@@ -265,7 +264,7 @@ async def test_a_cluster_that_gets_another_name_takes_over_what_its_modelaliases
     assert named.holders() == {"", "east"}, "the gates at once, the rest when the rollout is looked at"
     world = named.seen.gatherer.gather_alias(KEY)
     assert world is not None
-    assert (world.claimed, world.is_pin_known) == (frozenset(), False)
+    assert (world.registry.claimed_versions, world.registry.is_pin_known) == (frozenset(), False)
     uid = named.seen.head.uid
     plan = actions.Plan((actions.RecordServing(uid, (1,)), actions.WriteAlias(uid, 1, None)))
     await named.executor.carry_out(world, plan)

@@ -7,8 +7,8 @@ from typing import Any, Literal
 from podium import errors, names
 from podium.api import model_alias
 from podium.registry.model import entities
-from podium.rollout import actions, decide, gating
-from podium.rollout import world as worlds
+from podium.rollout import actions, decision, gating, worlds
+from podium.routing import router
 from podium.workload import replicas
 from podium.workload.runtimes import choice
 
@@ -81,15 +81,15 @@ class Cluster:
         self.pinned_from: int | None = None
         """What the alias designates while spec.version asks for another version."""
         self.is_pin_known = False
-        self.desire: worlds.Designation | worlds.Problem = worlds.Problem(names.MODEL_NOT_FOUND, "no such model")
+        self.designation: worlds.Designation | worlds.Problem = worlds.Problem(names.MODEL_NOT_FOUND, "no such model")
         self.conflict: worlds.Problem | None = None
         self.revisions: dict[str, Revision] = {}
         self.selector: dict[str, str] | None = None
         self.endpoints: frozenset[str] = frozenset()
         self.now = START
-        self.registered: str | None = None
+        self.registered_uid: str | None = None
         self.registry: dict[str, set[int]] = {}
-        self.claimed: frozenset[int] = frozenset()
+        self.claimed_versions: frozenset[int] = frozenset()
         self.claims: list[tuple[int, ...]] = []
         self.said: list[actions.Announce] = []
         self.log: list[str] = []
@@ -104,10 +104,10 @@ class Cluster:
         self.recorded.pop(version, None)
         if metrics is not None:
             self.recorded[version] = metrics
-        if uid != self.registered:
-            self.registered, self.claimed = uid, frozenset()
+        if uid != self.registered_uid:
+            self.registered_uid, self.claimed_versions = uid, frozenset()
         self.registry.setdefault(uid, set()).add(version)
-        self.desire = worlds.Designation(version, uid, f"s3://bucket/{version}", by)
+        self.designation = worlds.Designation(version, uid, f"s3://bucket/{version}", by)
 
     def decide_about(self, version: int, decision: Literal["approved", "rejected"]) -> None:
         """Somebody approves or rejects a version."""
@@ -126,35 +126,41 @@ class Cluster:
 
     def _known(self) -> worlds.Designation | worlds.Problem:
         """What is designated, with what gates ask for."""
-        if isinstance(self.desire, worlds.Problem) or self.spec.gates is None:
-            return self.desire
-        version, metrics = self.desire.version, self.recorded.get(self.desire.version)
+        if isinstance(self.designation, worlds.Problem) or self.spec.gates is None:
+            return self.designation
+        version, metrics = self.designation.version, self.recorded.get(self.designation.version)
         facts = gating.Facts(self.version(version), metrics or {}, frozenset({"champion"}))
-        return dataclasses.replace(self.desire, facts=facts)
+        return dataclasses.replace(self.designation, facts=facts)
 
     def world(self) -> worlds.World:
-        service = None if self.selector is None else worlds.Service(self.selector, "1", self.endpoints)
         return worlds.World(
             metadata=self.metadata,
             spec=self.spec,
             replicas=self.replicas or replicas.of_template(self.spec.template),
             runtime=self.runtime,
             status=self.status,
-            desire=self._known(),
+            registry=worlds.RegistryView(
+                designation=self._known(),
+                registered_uid=self.registered_uid,
+                claimed_versions=self.claimed_versions,
+                designated_version=self.pinned_from
+                or (self.designation.version if isinstance(self.designation, worlds.Designation) else None),
+                is_pin_known=self.is_pin_known,
+            ),
             conflict=self.conflict,
             revisions={name: revision.observed() for name, revision in self.revisions.items()},
-            service=service,
+            traffic=self._traffic(),
             now=self.now,
-            registered=self.registered,
-            claimed=self.claimed,
-            designated=self.pinned_from
-            or (self.desire.version if isinstance(self.desire, worlds.Designation) else None),
-            is_pin_known=self.is_pin_known,
         )
+
+    def _traffic(self) -> worlds.TrafficView:
+        service = None if self.selector is None else router.Seen("1", self.selector)
+        objects = {("Service", self.metadata["name"]): service} if service else {}
+        return worlds.TrafficView(objects, self.endpoints)
 
     def pass_once(self, crash_after: int | None = None) -> actions.Plan:
         """One pass; with `crash_after` only so many of its actions are done."""
-        plan = decide.decide(self.world())
+        plan = decision.decide(self.world())
         for action in plan.actions[:crash_after]:
             self._do(action)
         return plan
@@ -218,9 +224,9 @@ class Cluster:
             case actions.WriteStatus(status=status):
                 self.status = status
             case actions.RecordServing(model_uid=uid, versions=versions):
-                if uid != self.registered or not set(versions) - self.claimed <= self.registry[uid]:
+                if uid != self.registered_uid or not set(versions) - self.claimed_versions <= self.registry[uid]:
                     raise errors.NotFound(f"{uid} has no versions {versions}")
-                self.claimed = frozenset(versions)
+                self.claimed_versions = frozenset(versions)
                 self.claims.append(versions)
             case actions.WriteAlias():
                 self.pinned_from, self.is_pin_known = None, True

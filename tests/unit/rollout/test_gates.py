@@ -6,8 +6,7 @@ import typing
 import pytest
 
 from podium import names
-from podium.rollout import actions, decide, desire, gating
-from podium.rollout import world as worlds
+from podium.rollout import actions, decision, gating, revisions, worlds
 from tests.unit.rollout import simulator
 
 ACCURACY = {"metrics": [{"name": "accuracy", "min": 0.9}]}
@@ -182,8 +181,8 @@ def test_another_template_of_the_served_version_is_rolled_out_whatever_its_gates
 def test_another_source_under_the_served_version_s_number_has_to_pass() -> None:
     cluster = gated(ACCURACY)
     cluster.settle()
-    assert not isinstance(cluster.desire, worlds.Problem)
-    cluster.desire = dataclasses.replace(cluster.desire, source="s3://elsewhere/1")
+    assert not isinstance(cluster.designation, worlds.Problem)
+    cluster.designation = dataclasses.replace(cluster.designation, source="s3://elsewhere/1")
     cluster.settle()
     assert cluster.condition(names.GATES_PASSED) == ("False", names.GATES_NOT_PASSED)
 
@@ -240,13 +239,15 @@ def test_a_pin_that_does_not_pass_is_not_written_into_the_registry() -> None:
 def test_a_pin_that_lacks_metrics_says_how_to_have_them_recorded() -> None:
     facts = gating.Facts(simulator.Cluster().version(2), lack=gating.NEVER_MOVED)
     cluster = pinned(None)
-    assert not isinstance(cluster.desire, worlds.Problem)
+    assert not isinstance(cluster.designation, worlds.Problem)
     cluster.is_pin_known = True
-    world = dataclasses.replace(cluster.world(), desire=dataclasses.replace(cluster.desire, facts=facts))
-    wanted = desire.target(world)
-    assert isinstance(wanted, desire.Target)
-    assert wanted.barred is not None
-    assert wanted.barred.message == (
+    known = cluster.world()
+    designation = dataclasses.replace(cluster.designation, facts=facts)
+    world = dataclasses.replace(known, registry=dataclasses.replace(known.registry, designation=designation))
+    desired = revisions.find_desired(world)
+    assert isinstance(desired, revisions.Desired)
+    assert desired.barred is not None
+    assert desired.barred.message == (
         "version 2 receives no traffic, it fails 1 of 1 gate. (1) accuracy >= 0.9: found not recorded, because the "
         "alias was never moved to this version in MLflow. First move 'champion' to version 2 in MLflow, or remove this "
         "gate; the pin keeps others from moving it: remove spec.version meanwhile"
@@ -255,7 +256,7 @@ def test_a_pin_that_lacks_metrics_says_how_to_have_them_recorded() -> None:
 
 def test_a_pin_that_passes_is_written_with_the_evidence_and_served() -> None:
     cluster = pinned(GOOD)
-    [write] = [each for each in decide.decide(cluster.world()).actions if isinstance(each, actions.WriteAlias)]
+    [write] = [each for each in decision.decide(cluster.world()).actions if isinstance(each, actions.WriteAlias)]
     assert write.evidence is not None
     assert write.evidence.metrics == GOOD
     assert [result.gate for result in write.evidence.gates] == ["accuracy >= 0.9"]
@@ -266,13 +267,13 @@ def test_a_pin_that_passes_is_written_with_the_evidence_and_served() -> None:
 def test_a_pin_on_a_version_that_is_designated_already_adds_nothing_to_the_history() -> None:
     cluster = pinned(GOOD)
     cluster.pinned_from = None
-    [write] = [each for each in decide.decide(cluster.world()).actions if isinstance(each, actions.WriteAlias)]
+    [write] = [each for each in decision.decide(cluster.world()).actions if isinstance(each, actions.WriteAlias)]
     assert write.evidence is None
 
 
 def test_a_model_that_cannot_be_asked_leaves_the_gates_unjudged() -> None:
     cluster = gated(ACCURACY)
-    cluster.desire = worlds.Problem(names.ALIAS_NOT_FOUND, "gone")
+    cluster.designation = worlds.Problem(names.ALIAS_NOT_FOUND, "gone")
     cluster.settle()
     assert cluster.condition(names.GATES_PASSED) == ("Unknown", "NothingToJudge")
 
@@ -281,8 +282,8 @@ def test_the_history_says_who_moved_the_alias_and_why() -> None:
     cluster = gated({"tags": {"a": "b"}})
     cluster.tag(2, a="b")
     cluster.designate(2)
-    assert not isinstance(cluster.desire, worlds.Problem)
-    cluster.desire = dataclasses.replace(cluster.desire, why="better on the holdout " * 100)
+    assert not isinstance(cluster.designation, worlds.Problem)
+    cluster.designation = dataclasses.replace(cluster.designation, why="better on the holdout " * 100)
     cluster.settle()
     entry = cluster.status.history[0]
     assert (entry.by, entry.why) == ("ada", ("better on the holdout " * 100)[:256])

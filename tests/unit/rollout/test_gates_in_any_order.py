@@ -7,8 +7,7 @@ import hypothesis
 from hypothesis import stateful
 from hypothesis import strategies as st
 
-from podium.rollout import actions, desire, gating
-from podium.rollout import world as worlds
+from podium.rollout import actions, gating, revisions, worlds
 from tests.support import effort
 from tests.unit.rollout import simulator
 
@@ -48,7 +47,7 @@ class Gated(stateful.RuleBasedStateMachine):
 
     @stateful.rule()
     def the_alias_goes(self) -> None:
-        self.cluster.desire = worlds.Problem("AliasNotFound", "gone")
+        self.cluster.designation = worlds.Problem("AliasNotFound", "gone")
 
     @stateful.rule(version=VERSIONS, decision=st.sampled_from(["approved", "rejected"]))
     def somebody_decides(self, version: int, decision: typing.Literal["approved", "rejected"]) -> None:
@@ -86,7 +85,11 @@ class Gated(stateful.RuleBasedStateMachine):
         before = self.receiving()
         world = self.cluster.world()
         if may_receive(world):
-            self.let_in |= {wanted.ref.name for wanted in [desire.target(world)] if isinstance(wanted, desire.Target)}
+            self.let_in |= {
+                desired.ref.name
+                for desired in [revisions.find_desired(world)]
+                if isinstance(desired, revisions.Desired)
+            }
         plan = self.cluster.pass_once(dies_after)
         after = self.receiving()
         assert after - before <= self.let_in, "a version that never passed receives traffic"
@@ -114,22 +117,22 @@ class Gated(stateful.RuleBasedStateMachine):
 
     def passing(self) -> set[str]:
         world = self.cluster.world()
-        wanted = desire.target(world)
-        return {wanted.ref.name} if isinstance(wanted, desire.Target) and may_receive(world) else set()
+        desired = revisions.find_desired(world)
+        return {desired.ref.name} if isinstance(desired, revisions.Desired) and may_receive(world) else set()
 
 
 def may_receive(world: worlds.World) -> bool:
     """By the gates' own function: the version asked for passes, or its number and source have traffic already."""
-    if isinstance(world.desire, worlds.Problem):
+    if isinstance(world.registry.designation, worlds.Problem):
         return False
     if world.spec.gates is None:
         return True
-    assert world.desire.facts is not None
-    if gating.judge(gating.of_spec(world.spec.gates), world.desire.facts).passed:
+    assert world.registry.designation.facts is not None
+    if gating.judge(gating.of_spec(world.spec.gates), world.registry.designation.facts).passed:
         return True
     rollout = world.status.rollout
     moving = rollout.to if rollout and rollout.phase in worlds.MOVING else None
-    return world.desire.version in {ref.version for ref in (world.status.served, moving) if ref}
+    return world.registry.designation.version in {ref.version for ref in (world.status.served, moving) if ref}
 
 
 TestGated = Gated.TestCase

@@ -1,14 +1,12 @@
 """What a ModelAlias promises where pods die, objects are changed by hand, or an earlier ModelAlias left something."""
 
-import dataclasses
 import datetime
 import typing
 
 import pytest
 
 from podium import names
-from podium.rollout import actions, decide
-from podium.rollout import world as worlds
+from podium.rollout import actions, decision, worlds
 from podium.workload import labels
 from tests.unit.rollout import simulator
 
@@ -24,7 +22,7 @@ def cluster() -> simulator.Cluster:
 
 def applied(cluster: simulator.Cluster, name: str) -> list[dict[str, typing.Any]]:
     """What one pass applies to a revision."""
-    plan = decide.decide(cluster.world())
+    plan = decision.decide(cluster.world())
     manifests = [action.manifest for action in plan.actions if isinstance(action, actions.Apply)]
     return [manifest for manifest in manifests if manifest["metadata"]["name"] == name]
 
@@ -106,7 +104,7 @@ def test_what_an_earlier_modelalias_of_this_name_left_becomes_this_ones(
     "hold",
     [
         pytest.param(
-            lambda cluster: setattr(cluster, "desire", worlds.Problem(names.ALIAS_NOT_FOUND, "gone")), id="gone"
+            lambda cluster: setattr(cluster, "designation", worlds.Problem(names.ALIAS_NOT_FOUND, "gone")), id="gone"
         ),
         pytest.param(lambda cluster: setattr(cluster, "spec", simulator.spec(paused=True)), id="paused"),
     ],
@@ -187,9 +185,9 @@ def test_the_previous_version_keeps_its_pods_as_long_as_the_endpoints_do_not_fol
 def test_an_alias_that_is_no_longer_pinned_is_given_back_even_if_it_cannot_be_served(
     cluster: simulator.Cluster,
 ) -> None:
-    cluster.desire = worlds.Problem(names.VERSION_NOT_FOUND, "version 1 was deleted")
-    world = dataclasses.replace(cluster.world(), is_pin_known=True)
-    assert actions.ReleasePin("model-uid") in decide.decide(world).actions
+    cluster.designation = worlds.Problem(names.VERSION_NOT_FOUND, "version 1 was deleted")
+    cluster.is_pin_known = True
+    assert actions.ReleasePin("model-uid") in decision.decide(cluster.world()).actions
 
 
 def test_what_goes_wrong_after_a_failed_rollout_is_announced_too(cluster: simulator.Cluster) -> None:
@@ -197,7 +195,7 @@ def test_what_goes_wrong_after_a_failed_rollout_is_announced_too(cluster: simula
     cluster.pass_once()
     cluster.of_version(2).trouble = ("ContainerCrashed", "exit code 1")
     cluster.wait(600)
-    cluster.desire = worlds.Problem(names.REGISTRY_CORRUPT, "nonsense")
+    cluster.designation = worlds.Problem(names.REGISTRY_CORRUPT, "nonsense")
     cluster.settle()
     assert [each.reason for each in cluster.said if each.warning] == [
         "RolloutFailed",

@@ -11,8 +11,7 @@ from podium.mlflow_plugin import guard, metrics
 from podium.registry import catalog, store
 from podium.registry.model import entities
 from podium.registry.storage import keys, memory
-from podium.rollout import gating, lookup
-from podium.rollout import world as worlds
+from podium.rollout import designations, gating, worlds
 from tests.support import effort
 from tests.unit.rollout import simulator
 
@@ -61,11 +60,11 @@ def judged(records: memory.MemoryBackend, gates: Written) -> gating.Verdict:
         for record in records.list(keys.of_kind(kind)):
             seen.put(record)
     spec = simulator.spec(gates=gates)
-    answer = lookup.ask(seen, "models", entities.Pin("uid", "models", "iris"), spec)
-    assert isinstance(answer.desire, worlds.Designation)
-    assert answer.desire.facts is not None
+    answer = designations.read_registry(seen, "models", entities.Pin("uid", "models", "iris"), spec)
+    assert isinstance(answer.designation, worlds.Designation)
+    assert answer.designation.facts is not None
     assert spec.gates is not None
-    return gating.judge(gating.of_spec(spec.gates), answer.desire.facts)
+    return gating.judge(gating.of_spec(spec.gates), answer.designation.facts)
 
 
 @hypothesis.settings(max_examples=effort.examples(300), deadline=None)

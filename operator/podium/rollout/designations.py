@@ -1,54 +1,41 @@
 """What the registry designates for a ModelAlias."""
 
 import collections.abc
-import dataclasses
 
 from podium import errors, names
 from podium.api import model_alias
 from podium.manifest import Manifest
 from podium.registry import catalog as catalogs
 from podium.registry.model import entities
-from podium.rollout import gating
-from podium.rollout import world as worlds
+from podium.rollout import gating, worlds
 from podium.workload import sources
 
 
-@dataclasses.dataclass(frozen=True)
-class Answer:
-    """What the registry knows about one ModelAlias object; the fields are those of worlds.World."""
-
-    desire: worlds.Designation | worlds.Problem
-    registered: str | None = None
-    claimed: frozenset[int] | None = None
-    designated: int | None = None
-    is_pin_known: bool = False
-
-
-def ask(
+def read_registry(
     catalog: catalogs.Catalog | None, registry: str, mine: entities.Pin, spec: model_alias.ModelAliasSpec
-) -> Answer:
-    """The registry's answer for a ModelAlias object; `mine` is how the registry names it.
+) -> worlds.RegistryView:
+    """What the registry says of a ModelAlias object; `mine` is how the registry names it.
 
     A claim or a pin that it holds under another name of its cluster counts as unknown, so that it is written anew.
     """
     if catalog is None:
-        return Answer(sources.describe_unserved(registry))
+        return worlds.RegistryView(sources.describe_unserved(registry))
     try:
         head = catalog.find(spec.model)
     except errors.RegistryError as error:
-        return Answer(sources.describe_problem(error, registry))
+        return worlds.RegistryView(sources.describe_problem(error, registry))
     claim, pin = head.serving.get(mine.uid), head.pins.get(spec.alias)
     known = frozenset(claim.versions) if claim and claim.cluster == mine.cluster else frozenset[int]()
     is_mine = pin is not None and pin.uid == mine.uid
     try:
-        desire = _desire(catalog, head, mine.uid, spec, None if is_mine else pin)
+        designation = _find_designation(catalog, head, mine.uid, spec, None if is_mine else pin)
     except errors.RegistryError as error:
-        desire = sources.describe_problem(error, registry)
+        designation = sources.describe_problem(error, registry)
     is_pin_known = is_mine and (spec.version is None or pin == mine)
-    return Answer(desire, head.uid, known, head.aliases.get(spec.alias), is_pin_known)
+    return worlds.RegistryView(designation, head.uid, known, head.aliases.get(spec.alias), is_pin_known)
 
 
-def _desire(
+def _find_designation(
     catalog: catalogs.Catalog,
     head: entities.Head,
     uid: str,
@@ -68,11 +55,11 @@ def _desire(
         source = sources.locate(version)
     except ValueError as error:
         return worlds.Problem(names.SOURCE_UNSUPPORTED, str(error))
-    facts = None if spec.gates is None else _facts(catalog, head, uid, spec, version)
-    return worlds.Designation(number, head.uid, source, *_mover(head, spec.alias, number), facts)
+    facts = None if spec.gates is None else _gather_facts(catalog, head, uid, spec, version)
+    return worlds.Designation(number, head.uid, source, *_find_mover(head, spec.alias, number), facts)
 
 
-def _facts(
+def _gather_facts(
     catalog: catalogs.Catalog,
     head: entities.Head,
     uid: str,
@@ -86,18 +73,18 @@ def _facts(
     return gating.gather(head, version, spec.alias, catalog.moves(head), pinned=is_pinned, owner=other)
 
 
-def _mover(head: entities.Head, alias: str, number: int) -> tuple[str, str]:
+def _find_mover(head: entities.Head, alias: str, number: int) -> tuple[str, str]:
     """Who moved the alias there, or the way it came where no name was told, and why, as far as the head still knows."""
     last = next((entry for entry in reversed(head.history) if entry.alias == alias), None)
     return (last.actor.user or last.actor.via, last.why) if last and last.to_version == number else ("", "")
 
 
-def conflict(
+def find_conflict(
     alias: Manifest, rivals: collections.abc.Iterable[tuple[tuple[str, ...], Manifest]]
 ) -> worlds.Problem | None:
     """What keeps a ModelAlias from acting: an older one with the same identity. The older one is left alone."""
     for identity, rival in rivals:
-        if _age(rival["metadata"]) < _age(alias["metadata"]):
+        if _read_age(rival["metadata"]) < _read_age(alias["metadata"]):
             other = f"{rival['metadata']['namespace']}/{rival['metadata']['name']}"
             if identity[0] == "host":
                 message = f"ModelAlias {other} is older and has host {identity[1]!r} and path {identity[2]!r} already: "
@@ -107,5 +94,5 @@ def conflict(
     return None
 
 
-def _age(metadata: Manifest) -> tuple[str, str]:
+def _read_age(metadata: Manifest) -> tuple[str, str]:
     return metadata["creationTimestamp"], metadata["uid"]

@@ -8,6 +8,7 @@ from podium import names
 from podium.api import conditions, model_alias
 from podium.manifest import Manifest
 from podium.rollout import gating
+from podium.routing import router
 from podium.workload import replicas, sources
 from podium.workload.runtimes import protocol
 
@@ -77,12 +78,34 @@ class Revision:
 
 
 @dataclasses.dataclass(frozen=True)
-class Service:
-    """The alias's Service as it is: whom it selects, and which pods its EndpointSlices hold as ready."""
+class TrafficView:
+    """What brings traffic to the pods of one ModelAlias, as it is."""
 
-    selector: collections.abc.Mapping[str, str]
-    resource_version: str
-    endpoints: frozenset[str]
+    objects: router.Objects = dataclasses.field(default_factory=dict)
+    """The objects that this ModelAlias owns for it: Service, Ingress."""
+    endpoints: frozenset[str] = frozenset()
+    """Names of the pods that the EndpointSlices of the Service hold as ready."""
+
+    @property
+    def service(self) -> router.Seen | None:
+        """The alias's Service; None while there is none."""
+        return next((seen for (kind, _), seen in self.objects.items() if kind == "Service"), None)
+
+
+@dataclasses.dataclass(frozen=True)
+class RegistryView:
+    """What the registry says of one ModelAlias."""
+
+    designation: Designation | Problem
+    """What the alias (or the pin) designates, or why nothing."""
+    registered_uid: str | None = None
+    """The uid of the registered model that has the name now; None where there is none."""
+    claimed_versions: frozenset[int] | None = None
+    """Versions of that model that the registry knows as served by this ModelAlias; None where there is no model."""
+    designated_version: int | None = None
+    """The version that the registry's alias designates, pinned or not."""
+    is_pin_known: bool = False
+    """Whether the registry knows that this ModelAlias owns the alias by a pin."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,32 +119,22 @@ class World:
     runtime: protocol.Runtime
     """What answers in the pods."""
     status: model_alias.ModelAliasStatus
-    desire: Designation | Problem
+    registry: RegistryView
     conflict: Problem | None
     """An older ModelAlias has the same host and path, or the same alias."""
     revisions: collections.abc.Mapping[str, Revision]
     """By name: all that this ModelAlias owns, and those it left behind under its name."""
-    service: Service | None
+    traffic: TrafficView
     now: datetime.datetime
-    has_ingress: bool = False
-    """Whether an Ingress of this ModelAlias is there."""
-    registered: str | None = None
-    """The uid of the registered model that has the name now; None where there is none."""
-    claimed: frozenset[int] | None = None
-    """Versions of that model that the registry knows as served by this ModelAlias; None where there is no model."""
-    designated: int | None = None
-    """The version that the registry's alias designates, pinned or not."""
     refused: Problem | None = None
     """What the API server said of a child that it did not take."""
-    is_pin_known: bool = False
-    """Whether the registry knows that this ModelAlias owns the alias by a pin."""
 
     @property
     def served(self) -> model_alias.RevisionReference | None:
         """What receives traffic: as recorded, else what the Service of an earlier ModelAlias of this name selects."""
-        if self.status.served or self.status.rollout or self.service is None:
+        if self.status.served or self.status.rollout or self.traffic.service is None:
             return self.status.served
-        name = self.service.selector.get(names.MODEL_VERSION_NAME_LABEL, "")
+        name = self.traffic.service.content.get(names.MODEL_VERSION_NAME_LABEL, "")
         return self.revisions[name].ref if name in self.revisions else None
 
     def model_of(self, ref: model_alias.RevisionReference) -> str | None:

@@ -9,57 +9,59 @@ Service selects every revision, so no more than two may answer. Everything else 
 import collections.abc
 
 from podium.api import conditions
-from podium.rollout import actions, bluegreen, desire, progress
-from podium.rollout import world as worlds
+from podium.rollout import actions, revisions, transitions, worlds
+from podium.rollout.strategies import bluegreen
 
 FORGOTTEN_SECONDS = 5.0
 """How long the previous revision's pods stay although a third one is on its way: proxies may be late to forget them."""
 
 
-def kept_warm(world: worlds.World, now: progress.Progress, wanted: desire.Target | worlds.Problem) -> frozenset[str]:
+def kept_warm(
+    world: worlds.World, progress: transitions.Progress, desired: revisions.DesiredOrProblem
+) -> frozenset[str]:
     """Names of the revisions that have pods."""
-    warm = {now.served.name} if now.served else set()
-    moving = now.transition if bluegreen.is_open(now.transition) else None
+    warm = {progress.served.name} if progress.served else set()
+    moving = progress.transition if bluegreen.is_open(progress.transition) else None
     if moving:
         warm |= {moving.to.name} | ({moving.from_.name} if moving.from_ else set())
-    elif isinstance(wanted, desire.Target) and _may_begin(world, now, wanted):
-        warm.add(wanted.ref.name)
-    if now.previous and _seconds_left(world, now) > 0:
-        warm.add(now.previous.name)
+    elif isinstance(desired, revisions.Desired) and _may_begin(world, progress, desired):
+        warm.add(desired.ref.name)
+    if progress.previous and _seconds_left(world, progress) > 0:
+        warm.add(progress.previous.name)
     return frozenset(warm)
 
 
-def _seconds_left(world: worlds.World, now: progress.Progress) -> float:
+def _seconds_left(world: worlds.World, progress: transitions.Progress) -> float:
     """How long the previous revision still keeps its pods; 0 or less: no longer."""
-    if now.retire_at is None:
+    if progress.retire_at is None:
         return 0.0
-    left = (conditions.parse_time(now.retire_at) - world.now).total_seconds()
-    moving = now.transition
-    if moving is None or not bluegreen.is_open(moving) or moving.to == now.previous:
+    left = (conditions.parse_time(progress.retire_at) - world.now).total_seconds()
+    moving = progress.transition
+    if moving is None or not bluegreen.is_open(moving) or moving.to == progress.previous:
         return left
     if moving.phase != bluegreen.PREPARING:
         return 0.0
     return min(left, FORGOTTEN_SECONDS - world.elapsed(moving.started_at))
 
 
-def _may_begin(world: worlds.World, now: progress.Progress, wanted: desire.Target) -> bool:
-    return not (world.spec.paused or wanted.barred or progress.has_failed(world, now, wanted))
+def _may_begin(world: worlds.World, progress: transitions.Progress, desired: revisions.Desired) -> bool:
+    return not (world.spec.paused or desired.barred or transitions.has_failed(world, progress, desired))
 
 
 def resized(
-    world: worlds.World, warm: frozenset[str], wanted: desire.Target | worlds.Problem, growing: bool
+    world: worlds.World, warm: frozenset[str], desired: revisions.DesiredOrProblem, growing: bool
 ) -> list[actions.Action]:
-    """Revisions that have too few pods (`growing`) or too many; the wanted one is applied as a whole elsewhere."""
+    """Revisions that have too few pods (`growing`) or too many; the desired one is applied as a whole elsewhere."""
     out: list[actions.Action] = []
     for name, revision in sorted(world.revisions.items()):
-        if isinstance(wanted, desire.Target) and name == wanted.ref.name and name in warm:
+        if isinstance(desired, revisions.Desired) and name == desired.ref.name and name in warm:
             continue
         replicas = world.count_pods_for(name) if name in warm else 0
         is_due = replicas < revision.replicas
         if growing:
             is_due = replicas > revision.replicas or (replicas == revision.replicas and not _is_owned(world, revision))
         if is_due:
-            out.append(actions.Apply(desire.scaled(world, revision, replicas)))
+            out.append(actions.Apply(revisions.build_scaled(world, revision, replicas)))
     return out
 
 
@@ -77,8 +79,8 @@ def unneeded(world: worlds.World, warm: collections.abc.Set[str]) -> list[action
     return [actions.Delete(r.ref.name, r.manifest["metadata"]["uid"]) for r in excess]
 
 
-def again_after(world: worlds.World, now: progress.Progress) -> float | None:
+def again_after(world: worlds.World, progress: transitions.Progress) -> float | None:
     """Seconds until the previous revision is retired; None if it is already, or its time is over."""
-    previous = world.revisions.get(now.previous.name) if now.previous else None
-    left = _seconds_left(world, now)
+    previous = world.revisions.get(progress.previous.name) if progress.previous else None
+    left = _seconds_left(world, progress)
     return left if previous and previous.replicas and left > 0 else None

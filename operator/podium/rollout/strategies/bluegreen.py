@@ -15,9 +15,9 @@ import datetime
 
 from podium import names
 from podium.api import common, conditions, model_alias
-from podium.rollout import desire
-from podium.rollout import world as worlds
-from podium.workload import labels, pods
+from podium.rollout import revisions, worlds
+from podium.routing import router, service
+from podium.workload import pods
 
 PREPARING, COMPLETE, FAILED = "Preparing", "Complete", "Failed"
 OVERLAPPING, SWITCHING = worlds.MOVING
@@ -33,13 +33,14 @@ STEADY_AFTER_RESTART_SECONDS = 10.0
 """The same for a pod whose server was started again."""
 
 Transition = model_alias.RolloutStatus
+ROUTER: router.Router = service.ServiceRouter()
 
 
-def begin(world: worlds.World, wanted: desire.Target, served: model_alias.RevisionReference | None) -> Transition:
+def begin(world: worlds.World, desired: revisions.Desired, served: model_alias.RevisionReference | None) -> Transition:
     """A new transition to the target; its identity is a hash, so that history can record it once."""
     now = conditions.timestamp(world.now)
-    identity = names.short_hash(f"{world.metadata['uid']}/{wanted.ref.name}/{now}", 16)
-    return Transition(id=identity, phase=PREPARING, to=wanted.ref, from_=served, started_at=now, phase_at=now)
+    identity = names.short_hash(f"{world.metadata['uid']}/{desired.ref.name}/{now}", 16)
+    return Transition(id=identity, phase=PREPARING, to=desired.ref, from_=served, started_at=now, phase_at=now)
 
 
 def is_moving(transition: Transition | None) -> bool:
@@ -109,8 +110,7 @@ def _overlapped(world: worlds.World, transition: Transition) -> Transition:
     new = world.revisions.get(transition.to.name)
     if new is None or not new.is_ready:
         return _enter(world, transition, PREPARING)
-    selects_both = world.service is not None and world.service.selector == selector(world, transition)
-    if not selects_both:
+    if not _is_written(world, transition):
         lost = world.elapsed(transition.phase_at) > REWRITE_SECONDS
         return _enter(world, transition, OVERLAPPING) if lost else transition
     over = world.elapsed(transition.phase_at) >= common.seconds(world.spec.rollout.overlap)
@@ -118,12 +118,12 @@ def _overlapped(world: worlds.World, transition: Transition) -> Transition:
 
 
 def _switched(world: worlds.World, transition: Transition) -> Transition:
-    if world.service is None or world.service.selector != selector(world, transition):
+    if not _is_written(world, transition):
         return transition
     new = world.revisions.get(transition.to.name)
     if new is None or (new.replicas and not new.ready_pods):
         return _enter(world, transition, PREPARING)
-    endpoints = world.service.endpoints
+    endpoints = world.traffic.endpoints
     old = world.revisions.get(transition.from_.name) if transition.from_ else None
     followed = not endpoints.isdisjoint(new.ready_pods) and (old is None or endpoints.isdisjoint(old.ready_pods))
     late = world.elapsed(transition.phase_at) >= VERIFY_SECONDS
@@ -131,15 +131,18 @@ def _switched(world: worlds.World, transition: Transition) -> Transition:
     return _enter(world, transition, COMPLETE) if verified else transition
 
 
-def selector(world: worlds.World, transition: Transition | None) -> dict[str, str] | None:
-    """Whom the alias's Service selects in this phase; None while nothing has been served yet."""
-    alias = world.metadata["name"]
-    if transition is not None and transition.phase == OVERLAPPING:
-        return labels.overlap_selector(alias)
+def _is_written(world: worlds.World, transition: Transition) -> bool:
+    split = find_split(world, transition)
+    return split is not None and ROUTER.is_written(world.metadata, split, world.traffic.objects)
+
+
+def find_split(world: worlds.World, transition: Transition | None) -> router.Split | None:
+    """Who receives traffic in this phase; None while nothing has been served yet."""
+    if transition is not None and transition.phase == OVERLAPPING and transition.from_:
+        return router.Split({transition.from_.name: 1, transition.to.name: 1})
     if transition is not None and transition.phase in (SWITCHING, COMPLETE):
-        return labels.revision_selector(alias, transition.to.name)
-    served = world.served
-    return labels.revision_selector(alias, served.name) if served else None
+        return router.Split({transition.to.name: 1})
+    return router.Split({world.served.name: 1}) if world.served else None
 
 
 def again_after(world: worlds.World, transition: Transition) -> float | None:

@@ -10,8 +10,7 @@ from podium.registry import catalog, store
 from podium.registry.model import entities
 from podium.registry.protocol import aliases
 from podium.registry.storage import backend, keys, memory
-from podium.rollout import gating, lookup
-from podium.rollout import world as worlds
+from podium.rollout import designations, gating, worlds
 from tests.unit.rollout import simulator
 
 ME = "uid-of-mine"
@@ -31,12 +30,12 @@ class Registry:
         self.store.versions.create("iris", source="s3://bucket/1")
         self.store.aliases.set("iris", "champion", 1, entities.Actor("ada"))
 
-    def ask(self, **spec: Any) -> lookup.Answer:
+    def ask(self, **spec: Any) -> worlds.RegistryView:
         seen = catalog.Catalog()
         for kind in (keys.CLAIM, keys.HEAD, keys.VERSION, keys.ARCHIVE, keys.POLICY):
             for record in self.records.list(keys.of_kind(kind)):
                 seen.put(record)
-        return lookup.ask(seen, "models", self.mine, simulator.spec(**spec))
+        return designations.read_registry(seen, "models", self.mine, simulator.spec(**spec))
 
 
 @pytest.fixture
@@ -44,22 +43,22 @@ def registry() -> Registry:
     return Registry()
 
 
-def problem(answer: lookup.Answer) -> worlds.Problem:
-    assert isinstance(answer.desire, worlds.Problem)
-    return answer.desire
+def problem(answer: worlds.RegistryView) -> worlds.Problem:
+    assert isinstance(answer.designation, worlds.Problem)
+    return answer.designation
 
 
 def test_an_alias_designates_a_version_with_its_source_and_who_moved_it(registry: Registry) -> None:
     uid = registry.store.models.fresh("iris").uid
-    assert registry.ask().desire == worlds.Designation(1, uid, "s3://bucket/1", "ada")
+    assert registry.ask().designation == worlds.Designation(1, uid, "s3://bucket/1", "ada")
 
 
 def test_a_move_of_nobody_by_name_is_told_by_the_way_it_came(registry: Registry) -> None:
     registry.store.versions.create("iris", source="s3://bucket/2")
     registry.store.aliases.set("iris", "champion", 2, entities.Actor(via="mlflow-server"))
-    desire = registry.ask().desire
-    assert isinstance(desire, worlds.Designation)
-    assert desire.by == "mlflow-server"
+    designation = registry.ask().designation
+    assert isinstance(designation, worlds.Designation)
+    assert designation.by == "mlflow-server"
 
 
 @pytest.mark.parametrize(
@@ -88,7 +87,7 @@ def test_an_artifact_that_is_not_on_s3_is_refused_with_what_to_do(registry: Regi
 
 
 def test_a_registry_that_is_not_served_is_named(registry: Registry) -> None:
-    said = problem(lookup.ask(None, "elsewhere", MINE, simulator.spec()))
+    said = problem(designations.read_registry(None, "elsewhere", MINE, simulator.spec()))
     assert said.reason == names.REGISTRY_NOT_SERVED
     assert "'elsewhere'" in said.message
 
@@ -96,7 +95,7 @@ def test_a_registry_that_is_not_served_is_named(registry: Registry) -> None:
 def test_a_pin_of_another_object_stops_a_second_pin_but_no_follower(registry: Registry) -> None:
     registry.store.serving.pin(registry.store.models.fresh("iris").uid, "champion", 1, PIN)
     assert problem(registry.ask(version=1)).reason == names.ALIAS_OWNED_ELSEWHERE
-    assert isinstance(registry.ask().desire, worlds.Designation)
+    assert isinstance(registry.ask().designation, worlds.Designation)
 
 
 def test_claims_and_pins_of_this_object_are_known(registry: Registry) -> None:
@@ -104,7 +103,7 @@ def test_claims_and_pins_of_this_object_are_known(registry: Registry) -> None:
     registry.store.serving.record(uid, entities.ServingClaim(ME, "models", "mine", (1,)))
     registry.store.serving.pin(uid, "champion", 1, MINE)
     answer = registry.ask(version=1)
-    assert answer.claimed == {1}
+    assert answer.claimed_versions == {1}
     assert answer.is_pin_known
 
 
@@ -114,8 +113,8 @@ def test_what_this_object_holds_under_another_name_of_its_cluster_is_to_be_writt
     registry.store.serving.pin(uid, "champion", 1, MINE)
     registry.mine = dataclasses.replace(MINE, cluster="east")
     answer = registry.ask(version=1)
-    assert (answer.claimed, answer.is_pin_known) == (frozenset(), False)
-    assert isinstance(answer.desire, worlds.Designation)
+    assert (answer.claimed_versions, answer.is_pin_known) == (frozenset(), False)
+    assert isinstance(answer.designation, worlds.Designation)
     assert registry.ask().is_pin_known, "without spec.version it is still to be released"
 
 
@@ -145,12 +144,12 @@ def evidence(**metrics: float) -> aliases.Guard:
     return lambda _head, _version: entities.Evidence((), {key.replace("_of_", "@"): v for key, v in metrics.items()})
 
 
-def verdict(answer: lookup.Answer) -> gating.Verdict:
-    assert isinstance(answer.desire, worlds.Designation)
-    assert answer.desire.facts is not None
+def verdict(answer: worlds.RegistryView) -> gating.Verdict:
+    assert isinstance(answer.designation, worlds.Designation)
+    assert answer.designation.facts is not None
     gates = simulator.spec(gates=GATES).gates
     assert gates is not None
-    return gating.judge(gating.of_spec(gates), answer.desire.facts)
+    return gating.judge(gating.of_spec(gates), answer.designation.facts)
 
 
 def test_gates_are_judged_by_what_was_recorded_when_the_alias_moved(registry: Registry) -> None:
@@ -182,9 +181,9 @@ def test_an_alias_that_designated_nothing_when_the_move_was_recorded_is_nothing_
     gates = {"metrics": [{"name": "accuracy", "notWorseThan": {"alias": "production"}}]}
     registry.store.aliases.set("iris", "production", 1)
     answer = registry.ask(alias="staging", gates=gates)
-    assert isinstance(answer.desire, worlds.Designation)
-    assert answer.desire.facts is not None
-    assert answer.desire.facts.present == {"champion"}
+    assert isinstance(answer.designation, worlds.Designation)
+    assert answer.designation.facts is not None
+    assert answer.designation.facts.present == {"champion"}
 
 
 def test_an_alias_that_was_written_past_the_store_has_no_metrics_although_they_were_recorded_once(
@@ -243,16 +242,16 @@ def test_a_move_in_a_mirrored_server_that_has_no_metrics_is_told_where_to_make_i
 
 def test_a_model_without_gates_is_asked_for_no_facts(registry: Registry) -> None:
     answer = registry.ask()
-    assert isinstance(answer.desire, worlds.Designation)
-    assert answer.desire.facts is None
+    assert isinstance(answer.designation, worlds.Designation)
+    assert answer.designation.facts is None
 
 
 def test_why_an_alias_was_moved_is_known(registry: Registry) -> None:
     registry.store.versions.create("iris", source="s3://bucket/2")
     registry.store.aliases.set("iris", "champion", 2, entities.Actor("ada"), why="better on the holdout")
     answer = registry.ask()
-    assert isinstance(answer.desire, worlds.Designation)
-    assert (answer.desire.by, answer.desire.why) == ("ada", "better on the holdout")
+    assert isinstance(answer.designation, worlds.Designation)
+    assert (answer.designation.by, answer.designation.why) == ("ada", "better on the holdout")
 
 
 def alias(name: str, created: str, **spec: Any) -> dict[str, Any]:
@@ -271,11 +270,11 @@ SAME = ("alias", "models", "registry", "iris", "champion")
 def test_the_younger_of_two_rivals_is_told_the_older_and_the_older_nothing(
     identity: tuple[str, ...], reason: str
 ) -> None:
-    told = lookup.conflict(YOUNG, [(identity, OLD)])
+    told = designations.find_conflict(YOUNG, [(identity, OLD)])
     assert told is not None
     assert told.reason == reason
     assert "models/old" in told.message
-    assert lookup.conflict(OLD, [(identity, YOUNG)]) is None
+    assert designations.find_conflict(OLD, [(identity, YOUNG)]) is None
 
 
 def test_not_found_says_what_was_not_found() -> None:

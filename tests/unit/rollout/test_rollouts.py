@@ -6,8 +6,8 @@ import pytest
 
 from podium import names
 from podium.api import model_alias
-from podium.rollout import actions, bluegreen
-from podium.rollout import world as worlds
+from podium.rollout import actions, worlds
+from podium.rollout.strategies import bluegreen
 from podium.workload import labels
 from podium.workload import pods as pods_of
 from tests.unit.rollout import simulator
@@ -145,7 +145,7 @@ def test_new_pods_that_do_not_stay_ready_while_both_answer_lose_the_traffic_agai
     assert cluster.selector == labels.revision_selector("champion", cluster.of_version(1).name)
     assert cluster.status.rollout is not None
     assert cluster.status.rollout.phase == "Preparing"
-    assert cluster.claimed == {1}
+    assert cluster.claimed_versions == {1}
     cluster.wait(601)
     assert cluster.status.failed is not None
 
@@ -192,7 +192,7 @@ def test_another_number_of_replicas_scales_what_is_served_and_is_no_rollout(clus
 
 
 def test_what_is_served_stays_while_the_registry_has_no_answer(cluster: simulator.Cluster) -> None:
-    cluster.desire = worlds.Problem(names.ALIAS_NOT_FOUND, "no alias 'champion'; did you mean 'champoin'?")
+    cluster.designation = worlds.Problem(names.ALIAS_NOT_FOUND, "no alias 'champion'; did you mean 'champoin'?")
     before = cluster.selected()
     cluster.settle()
     assert cluster.selected() == before
@@ -215,7 +215,7 @@ def test_a_model_created_again_under_its_name_is_served_only_when_it_is_accepted
     assert cluster.condition("Ready") == ("True", "Served")
     assert cluster.status.model_uid == "another-model"
     assert len(cluster.revisions) == 2
-    assert cluster.claimed == {1}
+    assert cluster.claimed_versions == {1}
 
 
 def test_versions_of_a_model_that_was_replaced_are_not_claimed_in_the_new_one() -> None:

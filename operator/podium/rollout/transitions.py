@@ -4,8 +4,8 @@ import dataclasses
 
 from podium import names
 from podium.api import common, conditions, model_alias
-from podium.rollout import bluegreen, desire
-from podium.rollout import world as worlds
+from podium.rollout import revisions, worlds
+from podium.rollout.strategies import bluegreen
 
 HISTORY_LIMIT = 20
 WHY_LIMIT = 256
@@ -27,7 +27,7 @@ class Progress:
     history: tuple[model_alias.HistoryEntry, ...]
 
 
-def recorded(world: worlds.World) -> Progress:
+def read_progress(world: worlds.World) -> Progress:
     """The facts as they stand before this pass."""
     status = world.status
     return Progress(
@@ -35,39 +35,43 @@ def recorded(world: worlds.World) -> Progress:
     )
 
 
-def make(world: worlds.World, wanted: desire.Target | worlds.Problem) -> Progress:
-    """The facts after this pass. A transition that moves traffic already is finished whatever is wanted now."""
-    now = recorded(world)
-    if now.transition is not None and bluegreen.is_moving(now.transition):
-        return _advanced(world, now, now.transition, wanted)
-    if isinstance(wanted, worlds.Problem):
-        return now
-    if wanted.barred:  # its gates may have been met when its pods were begun to be made ready
-        return _without_open_transition(now)
-    return now if world.spec.paused else _towards(world, now, wanted)
+def find_progress(world: worlds.World, desired: revisions.DesiredOrProblem) -> Progress:
+    """The facts after this pass. A transition that moves traffic already is finished whatever is desired now."""
+    progress = read_progress(world)
+    if progress.transition is not None and bluegreen.is_moving(progress.transition):
+        return _advanced(world, progress, progress.transition, desired)
+    if isinstance(desired, worlds.Problem):
+        return progress
+    if desired.barred:  # its gates may have been met when its pods were begun to be made ready
+        return _without_open_transition(progress)
+    return progress if world.spec.paused else _towards(world, progress, desired)
 
 
-def _without_open_transition(now: Progress) -> Progress:
-    return dataclasses.replace(now, transition=None) if bluegreen.is_open(now.transition) else now
+def _without_open_transition(progress: Progress) -> Progress:
+    return dataclasses.replace(progress, transition=None) if bluegreen.is_open(progress.transition) else progress
 
 
-def _towards(world: worlds.World, now: Progress, wanted: desire.Target) -> Progress:
-    if now.served == wanted.ref:
-        return dataclasses.replace(_without_open_transition(now), failed=None)
-    if has_failed(world, now, wanted):
-        return now
-    current = now.transition
-    if current is None or not bluegreen.is_open(current) or current.to != wanted.ref:
-        current = bluegreen.begin(world, wanted, now.served)
-        now = dataclasses.replace(now, failed=None)
+def _towards(world: worlds.World, progress: Progress, desired: revisions.Desired) -> Progress:
+    if progress.served == desired.ref:
+        return dataclasses.replace(_without_open_transition(progress), failed=None)
+    if has_failed(world, progress, desired):
+        return progress
+    current = progress.transition
+    if current is None or not bluegreen.is_open(current) or current.to != desired.ref:
+        current = bluegreen.begin(world, desired, progress.served)
+        progress = dataclasses.replace(progress, failed=None)
     if bluegreen.is_overdue(world, current):
-        return _failed(world, now, current, wanted)
-    return _advanced(world, now, current, wanted)
+        return _failed(world, progress, current, desired)
+    return _advanced(world, progress, current, desired)
 
 
-def has_failed(world: worlds.World, now: Progress, wanted: desire.Target) -> bool:
-    """Whether the wanted revision had its time, and nobody has asked for another try since."""
-    return now.failed is not None and now.failed.name == wanted.ref.name and now.failed.retry == _retry(world)
+def has_failed(world: worlds.World, progress: Progress, desired: revisions.Desired) -> bool:
+    """Whether the desired revision had its time, and nobody has asked for another try since."""
+    return (
+        progress.failed is not None
+        and progress.failed.name == desired.ref.name
+        and progress.failed.retry == _retry(world)
+    )
 
 
 def _retry(world: worlds.World) -> str:
@@ -75,11 +79,11 @@ def _retry(world: worlds.World) -> str:
 
 
 def _advanced(
-    world: worlds.World, now: Progress, current: bluegreen.Transition, wanted: desire.Target | worlds.Problem
+    world: worlds.World, progress: Progress, current: bluegreen.Transition, desired: revisions.DesiredOrProblem
 ) -> Progress:
     moved = bluegreen.advance(world, current)
     if moved.phase != bluegreen.COMPLETE:
-        return dataclasses.replace(now, transition=moved)
+        return dataclasses.replace(progress, transition=moved)
     delay = common.seconds(world.spec.rollout.previous.delay)
     return Progress(
         transition=moved,
@@ -87,12 +91,12 @@ def _advanced(
         previous=moved.from_,
         retire_at=conditions.timestamp(world.later(delay)) if moved.from_ else None,
         failed=None,
-        history=_with_entry(world, now, moved, wanted, "Switched"),
+        history=_with_entry(world, progress, moved, desired, "Switched"),
     )
 
 
 def _failed(
-    world: worlds.World, now: Progress, current: bluegreen.Transition, wanted: desire.Target | worlds.Problem
+    world: worlds.World, progress: Progress, current: bluegreen.Transition, desired: revisions.DesiredOrProblem
 ) -> Progress:
     revision = world.revisions.get(current.to.name)
     reason, message = (revision and revision.trouble) or (NOT_READY_IN_TIME, _why_not_ready(world, revision))
@@ -105,8 +109,8 @@ def _failed(
         retry=_retry(world),
     )
     ended = current.model_copy(update={"phase": bluegreen.FAILED, "phase_at": conditions.timestamp(world.now)})
-    history = _with_entry(world, now, ended, wanted, "Failed")
-    return dataclasses.replace(now, transition=ended, failed=failure, history=history)
+    history = _with_entry(world, progress, ended, desired, "Failed")
+    return dataclasses.replace(progress, transition=ended, failed=failure, history=history)
 
 
 def _why_not_ready(world: worlds.World, revision: worlds.Revision | None) -> str:
@@ -121,12 +125,12 @@ def _why_not_ready(world: worlds.World, revision: worlds.Revision | None) -> str
 
 def _with_entry(
     world: worlds.World,
-    now: Progress,
+    progress: Progress,
     ended: bluegreen.Transition,
-    wanted: desire.Target | worlds.Problem,
+    desired: revisions.DesiredOrProblem,
     outcome: str,
 ) -> tuple[model_alias.HistoryEntry, ...]:
-    mover = wanted if isinstance(wanted, desire.Target) and wanted.ref == ended.to else None
+    mover = desired if isinstance(desired, revisions.Desired) and desired.ref == ended.to else None
     entry = model_alias.HistoryEntry(
         id=ended.id,
         version=ended.to.version,
@@ -137,7 +141,7 @@ def _with_entry(
         reason=_why(world, ended),
         outcome=outcome,
     )
-    return (entry, *(old for old in now.history if old.id != ended.id))[:HISTORY_LIMIT]
+    return (entry, *(old for old in progress.history if old.id != ended.id))[:HISTORY_LIMIT]
 
 
 def _why(world: worlds.World, ended: bluegreen.Transition) -> str:

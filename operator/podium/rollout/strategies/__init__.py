@@ -1,0 +1,1 @@
+"""How traffic moves from one revision to the next."""
