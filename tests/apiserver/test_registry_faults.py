@@ -16,7 +16,7 @@ from localcluster import context
 from podium import errors
 from podium.kube import session
 from podium.kube.registry import configmaps
-from podium.mlflow_plugin import translate
+from podium.mlflow_plugin import calls
 from podium.registry import store
 from podium.registry.audit import repairs
 from podium.registry.model import entities
@@ -165,7 +165,7 @@ def test_a_missing_permission_is_named_at_once_and_never_repeated(site: Site, wh
         CALLS[what].run(site.faulty)
     assert time.monotonic() - begun < 1
     assert len(site.through.proxy.seen) - asked <= 4
-    told = translate.exception(caught.value)
+    told = calls.to_exception(caught.value)
     assert (told.error_code, told.get_http_status_code()) == ("PERMISSION_DENIED", 403)
 
 
@@ -181,7 +181,7 @@ def test_an_api_server_that_stays_away_is_told_within_the_deadline(site: Site, w
 
 
 def test_a_creation_that_may_have_been_carried_out_is_not_repeated_by_clients() -> None:
-    told = translate.exception(errors.Unavailable("no answer"), is_repeatable=False)
+    told = calls.to_exception(errors.Unavailable("no answer"), is_repeatable=False)
     assert told.get_http_status_code() not in REPEATED
 
 
@@ -192,7 +192,7 @@ def test_writers_who_are_always_faster_are_told_as_a_conflict(site: Site) -> Non
     with pytest.raises(errors.Conflict, match="too many writers") as caught:
         site.faulty.aliases.set("iris", "champion", 2, JOE)
     assert time.monotonic() - begun < 2 * DEADLINE_SECONDS
-    assert translate.exception(caught.value).get_http_status_code() not in REPEATED
+    assert calls.to_exception(caught.value).get_http_status_code() not in REPEATED
     assert site.direct.models.fresh("iris").aliases == {"champion": 1}
 
 

@@ -169,7 +169,7 @@ def test_what_kubectl_has_made_is_listed_and_asked_but_what_it_has_set_stays(
     assert (listed["name"], listed["served_version"]) == ("iris", 1)
     assert client.predict("iris", ROWS) == {"predictions": [1]}
     with pytest.raises(
-        exceptions.MlflowException, match=rf'"{support.FIELD_MANAGER}".*replicas.*changed there'
+        exceptions.MlflowException, match=rf'"{support.FIELD_MANAGER}".*replicas.*change it there'
     ) as caught:
         client.update_deployment("iris", config={"replicas": 3})
     assert caught.value.error_code == "RESOURCE_CONFLICT"
@@ -180,7 +180,7 @@ def test_what_cannot_be_served_is_raised_with_the_objects_own_sentence(
     user: User, client: typing.Any, namespace: support.Namespace, model: models.NewModel
 ) -> None:
     said = user.run("create", "--name", "nobody", "-m", "models:/no such model@champion", status=1)
-    assert "ModelAlias nobody is there, but cannot be served as it is. ModelNotFound: " in said.splitlines()[-1]
+    assert "ModelAlias nobody was written, but cannot be served as it is. ModelNotFound: " in said.splitlines()[-1]
     assert "no such model" in said.splitlines()[-1]
     served = model()
     served.add()
@@ -226,14 +226,14 @@ def test_bad_input_is_refused_before_anything_is_made(
 ) -> None:
     uri = "models:/iris@champion"
     refused = {
-        "is no name of a deployment": lambda: client.create_deployment("Iris", uri),
+        "is not a valid name of a deployment": lambda: client.create_deployment("Iris", uri),
         "write at most 44": lambda: client.create_deployment("i" * 45, uri),
         "write models:/NAME@ALIAS": lambda: client.create_deployment("iris", "runs:/0123/model"),
         "did you mean 'replicas'": lambda: client.create_deployment("iris", uri, config={"replica": 1}),
         "write the URL": lambda: client.create_deployment("iris", uri, config={"storage.endpoint": "s3"}),
         "should be greater than or equal to 0": lambda: client.create_deployment("iris", uri, config={"replicas": -1}),
         "not by sklearn": lambda: client.create_deployment("iris", uri, flavor="sklearn"),
-        "at its own url": lambda: client.create_deployment("iris", uri, endpoint="e"),
+        "at its own URL": lambda: client.create_deployment("iris", uri, endpoint="e"),
         "there is no deployment 'iris'": lambda: client.update_deployment("iris"),
         "mlflow deployments list": lambda: client.get_deployment("iris"),
         "no deployment 'x/../y'": lambda: client.predict("x/../y", ROWS),
@@ -254,7 +254,7 @@ def test_a_name_that_is_taken_is_refused_for_either_kind(
     served.add()
     client.create_deployment("iris", f"models:/{served.name}@champion", config={"wait": "false", "replicas": 0})
     for uri in (f"models:/{served.name}@champion", f"models:/{served.name}/1"):
-        with pytest.raises(exceptions.MlflowException, match="there is a ModelAlias 'iris' already") as caught:
+        with pytest.raises(exceptions.MlflowException, match="there is already a ModelAlias 'iris'") as caught:
             client.create_deployment("iris", uri)
         assert caught.value.error_code == "RESOURCE_ALREADY_EXISTS"
 

@@ -9,7 +9,7 @@ from localcluster import context
 from podium import errors
 from podium.kube import session
 from podium.kube.registry import configmaps
-from podium.mlflow_plugin import opening, server, uri
+from podium.mlflow_plugin import address, server
 from podium.registry import store
 from podium.registry.model import entities
 from podium.registry.storage import codec, keys
@@ -122,7 +122,7 @@ def test_searches_come_from_a_watch_in_a_tracking_server_alone(
     target: context.Target, namespace: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KUBECONFIG", str(target.kubeconfig))
-    opener = opening.Opener(uri.parse(f"configmap://{namespace}?context={target.context}"))
+    opener = address.Opener(address.parse(f"configmap://{namespace}?context={target.context}"))
     head = store.Registry(configmaps.open_backend(namespace, target.context)).models.create("watched")
     assert opener().reader._watch.cached_all() is None
     monkeypatch.setenv(server.BACKEND_STORE, "sqlite://")

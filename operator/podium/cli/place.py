@@ -115,12 +115,12 @@ def nearest(name: str, there: Iterable[str]) -> str:
 
 def default(environment: Mapping[str, str]) -> tuple[str | None, str | None]:
     """Namespace and context where neither is chosen. Raises InvalidInput for a registry URI that is none."""
-    from podium.mlflow_plugin import uri
+    from podium.mlflow_plugin import address
 
     if namespace := environment.get(names.ENV_NAMESPACE):
         return namespace, None
     given = environment.get(MLFLOW_REGISTRY_URI, "")
-    if not given.startswith(f"{uri.SCHEME}:"):
+    if not given.startswith(f"{address.SCHEME}:"):
         return None, None
-    parsed = uri.parse(given)
+    parsed = address.parse(given)
     return parsed.namespace, parsed.context

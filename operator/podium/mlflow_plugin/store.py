@@ -22,38 +22,23 @@ from mlflow.store.model_registry import abstract_store
 from mlflow.utils import validation
 
 from podium import errors
-from podium.mlflow_plugin import (
-    actor,
-    arguments,
-    entities,
-    guard,
-    latest,
-    metrics,
-    opening,
-    search,
-    server,
-    sources,
-    translate,
-    webhooks,
-    workspaces,
-)
+from podium.mlflow_plugin import address, calls, guard, metrics, search, server, sources, views, webhooks
 from podium.registry import store
-from podium.registry.model import entities as registry_entities
-from podium.registry.model import transitions, versionlist
+from podium.registry.model import entities, transitions, versionlist
 
 _FEW_MODELS = 10
 """Up to so many are read one by one; above, all at once."""
 
 
 @dataclasses.dataclass(frozen=True)
-class _Opened:
+class _Parts:
     """What a store works on, for one process."""
 
     pid: int
     registry: store.Registry
     sources: sources.Sources
     guards: guard.Guards
-    identify: Callable[[], registry_entities.Actor]
+    identify: Callable[[], entities.Actor]
     """Who this process is, asked once."""
 
 
@@ -68,12 +53,12 @@ class RegistryStore(webhooks.WebhookMethods, abstract_store.AbstractStore):  # t
         store_uri: str,
         tracking_uri: str | None,
         open_registry: Callable[[], store.Registry],
-        identify: Callable[[], registry_entities.Actor] = actor.of_operating_system,
+        identify: Callable[[], entities.Actor] = server.read_system_user,
     ) -> None:
         """`identify` tells who this process is, for the history of what it writes without a tracking server."""
         super().__init__(store_uri, tracking_uri)
         self._tracking_uri, self._open_registry, self._identify = tracking_uri, open_registry, identify
-        self._opened: _Opened | None = None
+        self._opened: _Parts | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """Connections stay behind."""
@@ -81,10 +66,10 @@ class RegistryStore(webhooks.WebhookMethods, abstract_store.AbstractStore):  # t
 
     @property
     def _registry(self) -> store.Registry:
-        return self._open().registry
+        return self._open_parts().registry
 
-    def _open(self) -> _Opened:
-        workspaces.check_default()
+    def _open_parts(self) -> _Parts:
+        calls.check_workspace()
         opened = self._opened
         if opened is None or opened.pid != os.getpid():
             registry = self._open_registry()
@@ -92,15 +77,15 @@ class RegistryStore(webhooks.WebhookMethods, abstract_store.AbstractStore):  # t
             found = sources.Sources(registry, tracking_uri, server.artifacts_destination(os.environ))
             guards = guard.Guards(registry, metrics.Metrics(tracking_uri))
             identify = functools.cache(self._identify)
-            opened = self._opened = _Opened(os.getpid(), registry, found, guards, identify)
+            opened = self._opened = _Parts(os.getpid(), registry, found, guards, identify)
         return opened
 
-    def _actor(self) -> registry_entities.Actor:
-        return actor.current(self._open().identify)
+    def _find_actor(self) -> entities.Actor:
+        return server.find_actor(self._open_parts().identify)
 
     # Registered models
 
-    @translate.translated
+    @calls.translated
     def create_registered_model(
         self,
         name: str,
@@ -109,9 +94,9 @@ class RegistryStore(webhooks.WebhookMethods, abstract_store.AbstractStore):  # t
         deployment_job_id: str | None = None,
     ) -> Any:
         """A new RegisteredModel."""
-        arguments.check_no_deployment_job(deployment_job_id)
+        calls.check_no_deployment_job(deployment_job_id)
         validation._validate_model_name(name)
-        given = arguments.tags(tags, validation._validate_registered_model_tag)
+        given = calls.collect_tags(tags, validation._validate_registered_model_tag)
         try:
             head = self._registry.models.create(name, description, given)
         except errors.AlreadyExists:
@@ -119,35 +104,35 @@ class RegistryStore(webhooks.WebhookMethods, abstract_store.AbstractStore):  # t
             prompt_tags = [registry_utils.has_prompt_tag(dict(each)) for each in (existing.tags, given)]
             registry_utils.handle_resource_already_exist_error(name, *prompt_tags)
             raise
-        return entities.registered_model(head, [])
+        return views.to_registered_model(head, [])
 
-    @translate.translated
+    @calls.translated
     def get_registered_model(self, name: str) -> Any:
         """The RegisteredModel with this name."""
         validation._validate_model_name(name)
-        return entities.registered_model(*latest.read(self._registry, name))
+        return views.to_registered_model(*views.read_model(self._registry, name))
 
-    @translate.translated
+    @calls.translated
     def update_registered_model(self, name: str, description: str | None, deployment_job_id: str | None = None) -> Any:
         """Another description; the RegisteredModel."""
-        arguments.check_no_deployment_job(deployment_job_id)
+        calls.check_no_deployment_job(deployment_job_id)
         validation._validate_model_name(name)
-        return self._model(self._registry.models.describe(name, description))
+        return self._show_model(self._registry.models.describe(name, description))
 
-    @translate.translated_once
+    @calls.translated_once
     def rename_registered_model(self, name: str, new_name: str) -> Any:
         """Another name for a model; the RegisteredModel. RESOURCE_CONFLICT while a ModelAlias uses it."""
         validation._validate_model_renaming(new_name)
         validation._validate_model_name(name)
-        return self._model(self._registry.models.rename(name, new_name))
+        return self._show_model(self._registry.models.rename(name, new_name))
 
-    @translate.translated
+    @calls.translated
     def delete_registered_model(self, name: str) -> None:
         """Delete a model with its versions; RESOURCE_CONFLICT while a ModelAlias serves it."""
         validation._validate_model_name(name)
         self._registry.models.delete(name)
 
-    @translate.translated
+    @calls.translated
     def search_registered_models(
         self,
         filter_string: str | None = None,
@@ -156,27 +141,27 @@ class RegistryStore(webhooks.WebhookMethods, abstract_store.AbstractStore):  # t
         page_token: str | None = None,
     ) -> Any:
         """A PagedList of RegisteredModels."""
-        query = search.models(filter_string, max_results, order_by, page_token)
-        page = query.page(self._heads(query.names))
-        return paged_list.PagedList(self._models(page.rows), page.token)
+        query = search.parse_model_search(filter_string, max_results, order_by, page_token)
+        page = query.page(self._list_models(query.names))
+        return paged_list.PagedList(self._show_models(page.rows), page.token)
 
-    @translate.translated
+    @calls.translated
     def get_latest_versions(self, name: str, stages: Sequence[str] | None = None) -> list[Any]:
         """The latest ModelVersion of each of these stages, or of all."""
         validation._validate_model_name(name)
         head = self._registry.models.fresh(name)
-        wanted = [arguments.stage(stage) for stage in stages or model_version_stages.ALL_STAGES]
-        found = latest.of_model(self._registry, head)
-        return [entities.designated_version(head, each) for each in found if each.stage in wanted]
+        wanted = [calls.parse_stage(stage) for stage in stages or model_version_stages.ALL_STAGES]
+        found = views.read_latest(self._registry, head)
+        return [views.to_designated_version(head, each) for each in found if each.stage in wanted]
 
-    @translate.translated
+    @calls.translated
     def set_registered_model_tag(self, name: str, tag: Any) -> None:
         """Set a tag of a model."""
         validation._validate_model_name(name)
         validation._validate_registered_model_tag(tag.key, tag.value)
         self._registry.models.set_tag(name, tag.key, tag.value)
 
-    @translate.translated
+    @calls.translated
     def delete_registered_model_tag(self, name: str, key: str) -> None:
         """Delete a tag of a model; one that is not there is fine."""
         validation._validate_model_name(name)
@@ -185,7 +170,7 @@ class RegistryStore(webhooks.WebhookMethods, abstract_store.AbstractStore):  # t
 
     # Model versions
 
-    @translate.translated_once
+    @calls.translated_once
     def create_model_version(  # noqa: PLR0913, PLR0917 -- MLflow's signature
         self,
         name: str,
@@ -199,8 +184,8 @@ class RegistryStore(webhooks.WebhookMethods, abstract_store.AbstractStore):  # t
     ) -> Any:
         """A new ModelVersion with the next number, with the place where its artifact really is."""
         validation._validate_model_name(name)
-        given = arguments.tags(tags, validation._validate_model_version_tag)
-        opened = self._open()
+        given = calls.collect_tags(tags, validation._validate_model_version_tag)
+        opened = self._open_parts()
         resolved = opened.sources.resolve(source)
         run_id = run_id or resolved.run_id or run_id
         if not run_id and model_id:
@@ -215,27 +200,27 @@ class RegistryStore(webhooks.WebhookMethods, abstract_store.AbstractStore):  # t
             tags=given,
             model_id=model_id or resolved.model_id,
         )
-        return entities.model_version(name, version)
+        return views.to_model_version(name, version)
 
-    @translate.translated
+    @calls.translated
     def get_model_version(self, name: str, version: Any) -> Any:
         """The ModelVersion with this number."""
-        head, found = self._version(name, version)
-        return entities.designated_version(head, found)
+        head, found = self._read_version(name, version)
+        return views.to_designated_version(head, found)
 
-    @translate.translated
+    @calls.translated
     def update_model_version(self, name: str, version: Any, description: str | None = None) -> Any:
         """Another description; the ModelVersion."""
         validation._validate_model_name(name)
-        updated = self._registry.versions.describe(name, arguments.number(version), description)
-        return entities.designated_version(self._registry.models.cached(name), updated)
+        updated = self._registry.versions.describe(name, calls.parse_version_number(version), description)
+        return views.to_designated_version(self._registry.models.cached(name), updated)
 
-    @translate.translated
+    @calls.translated
     def transition_model_version_stage(
         self, name: str, version: Any, stage: str, archive_existing_versions: bool
     ) -> Any:
         """Move a version into a stage, and if so wished the others that are in it into "Archived"; the ModelVersion."""
-        canonical = arguments.stage(stage)
+        canonical = calls.parse_stage(stage)
         active = model_version_stages.DEFAULT_STAGES_FOR_GET_LATEST_VERSIONS
         if archive_existing_versions and canonical not in active:
             raise errors.InvalidInput(
@@ -243,26 +228,26 @@ class RegistryStore(webhooks.WebhookMethods, abstract_store.AbstractStore):  # t
                 f"stage. Valid stages are {active}"
             )
         validation._validate_model_name(name)
-        number = arguments.number(version)
+        number = calls.parse_version_number(version)
         moved = self._registry.versions.transition_stage(
             name, number, canonical, archive_existing=bool(archive_existing_versions)
         )
-        return entities.designated_version(self._registry.models.fresh(name), moved)
+        return views.to_designated_version(self._registry.models.fresh(name), moved)
 
-    @translate.translated
+    @calls.translated
     def delete_model_version(self, name: str, version: Any) -> None:
         """Delete a version and the aliases that designate it; RESOURCE_CONFLICT while a ModelAlias serves it."""
-        number = arguments.number(version)
+        number = calls.parse_version_number(version)
         validation._validate_model_name(name)
-        self._registry.versions.delete(name, number, self._actor())
+        self._registry.versions.delete(name, number, self._find_actor())
 
-    @translate.translated
+    @calls.translated
     def get_model_version_download_uri(self, name: str, version: Any) -> str:
         """Where MLflow's clients download the version's artifact from."""
-        _, found = self._version(name, version)
+        _, found = self._read_version(name, version)
         return sources.download_uri(found, server.artifacts_destination(os.environ))
 
-    @translate.translated
+    @calls.translated
     def search_model_versions(
         self,
         filter_string: str | None = None,
@@ -271,25 +256,25 @@ class RegistryStore(webhooks.WebhookMethods, abstract_store.AbstractStore):  # t
         page_token: str | None = None,
     ) -> Any:
         """A PagedList of ModelVersions, without their aliases (as in MLflow's own store)."""
-        query = search.versions(filter_string, max_results, order_by, page_token)
-        page = query.page(self._versions(query.names))
+        query = search.parse_version_search(filter_string, max_results, order_by, page_token)
+        page = query.page(self._list_versions(query.names))
         return paged_list.PagedList(
-            [entities.model_version(head.name, version) for head, version in page.rows], page.token
+            [views.to_model_version(head.name, version) for head, version in page.rows], page.token
         )
 
-    @translate.translated
+    @calls.translated
     def set_model_version_tag(self, name: str, version: Any, tag: Any) -> None:
         """Set a tag of a version."""
         validation._validate_model_name(name)
-        number = arguments.number(version)
+        number = calls.parse_version_number(version)
         validation._validate_model_version_tag(tag.key, tag.value)
         self._registry.versions.set_tag(name, number, tag.key, tag.value)
 
-    @translate.translated
+    @calls.translated
     def delete_model_version_tag(self, name: str, version: Any, key: str) -> None:
         """Delete a tag of a version; one that is not there is fine."""
         validation._validate_model_name(name)
-        number = arguments.number(version)
+        number = calls.parse_version_number(version)
         validation._validate_tag_name(key)
         self._registry.versions.delete_tag(name, number, key)
 
@@ -298,7 +283,7 @@ class RegistryStore(webhooks.WebhookMethods, abstract_store.AbstractStore):  # t
 
     # Aliases
 
-    @translate.translated
+    @calls.translated
     def set_registered_model_alias(self, name: str, alias: str, version: Any) -> None:
         """The alias designates this version from now on.
 
@@ -307,40 +292,40 @@ class RegistryStore(webhooks.WebhookMethods, abstract_store.AbstractStore):  # t
         validation._validate_model_name(name)
         validation._validate_model_alias_name(alias)
         validation._validate_model_alias_name_reserved(alias)
-        opened = self._open()
+        opened = self._open_parts()
         opened.registry.aliases.set(
-            name, alias, arguments.number(version), self._actor(), guard=opened.guards.of(alias)
+            name, alias, calls.parse_version_number(version), self._find_actor(), guard=opened.guards.of(alias)
         )
 
-    @translate.translated
+    @calls.translated
     def delete_registered_model_alias(self, name: str, alias: str) -> None:
         """Delete an alias; one that is not there is fine."""
         validation._validate_model_name(name)
         validation._validate_model_alias_name(alias)
-        self._registry.aliases.delete(name, alias, self._actor())
+        self._registry.aliases.delete(name, alias, self._find_actor())
 
-    @translate.translated
+    @calls.translated
     def get_model_version_by_alias(self, name: str, alias: str) -> Any:
         """The ModelVersion that the alias designates; of "latest", the one with the highest number."""
         validation._validate_model_name(name)
         validation._validate_model_alias_name(alias)
         if alias.lower() == "latest":
             head = self._registry.models.fresh(name)
-            if not (found := latest.of_model(self._registry, head)):
+            if not (found := views.read_latest(self._registry, head)):
                 raise errors.NotFound(f"Latest version not found for model {name}.", "version")
-            return entities.designated_version(head, max(found, key=lambda version: version.number))
-        return entities.designated_version(
+            return views.to_designated_version(head, max(found, key=lambda version: version.number))
+        return views.to_designated_version(
             *self._registry.versions.cached_with_fresh_model(name, lambda head: transitions.designated(head, alias))
         )
 
     # Parts of the above
 
-    def _version(self, name: str, version: Any) -> tuple[registry_entities.Head, registry_entities.Version]:
+    def _read_version(self, name: str, version: Any) -> tuple[entities.Head, entities.Version]:
         validation._validate_model_name(name)
-        number = arguments.number(version)
+        number = calls.parse_version_number(version)
         return self._registry.versions.fresh_with_cached_model(name, number)
 
-    def _heads(self, names: Collection[str] | None) -> list[registry_entities.Head]:
+    def _list_models(self, names: Collection[str] | None) -> list[entities.Head]:
         """Models by name: all, or at least those with these names, which need not be there."""
         if names is None or len(names) > _FEW_MODELS:
             return self._registry.models.list()
@@ -350,7 +335,7 @@ class RegistryStore(webhooks.WebhookMethods, abstract_store.AbstractStore):  # t
                 found.append(self._registry.models.fresh(name))
         return found
 
-    def _versions(self, names: Collection[str] | None) -> list[versionlist.VersionList]:
+    def _list_versions(self, names: Collection[str] | None) -> list[versionlist.VersionList]:
         """The versions of models by name: of all, or at least of those with these names."""
         if names is None or len(names) > _FEW_MODELS:
             return self._registry.versions.list_all()
@@ -360,17 +345,22 @@ class RegistryStore(webhooks.WebhookMethods, abstract_store.AbstractStore):  # t
                 found.append(self._registry.versions.list_with_model(name))
         return found
 
-    def _model(self, head: registry_entities.Head) -> Any:
-        return entities.registered_model(head, latest.of_model(self._registry, head))
+    def _show_model(self, head: entities.Head) -> Any:
+        return views.to_registered_model(head, views.read_latest(self._registry, head))
 
-    def _models(self, heads: Sequence[registry_entities.Head]) -> list[Any]:
+    def _show_models(self, heads: Sequence[entities.Head]) -> list[Any]:
         """One page of RegisteredModels."""
-        return list(map(entities.registered_model, heads, latest.of_models(self._registry, heads)))
+        return list(map(views.to_registered_model, heads, views.read_latest_of_each(self._registry, heads)))
 
 
 class ConfigMapModelRegistryStore(RegistryStore):
     """What MLflow builds for ``configmap://NAMESPACE[?context=NAME]``. Raises MlflowException for another URI."""
 
     def __init__(self, store_uri: str, tracking_uri: str | None = None) -> None:
-        opener = opening.Opener(opening.parse(store_uri))
+        opener = address.Opener(_parse_address(store_uri))
         super().__init__(store_uri, tracking_uri, opener, opener.identify)
+
+
+@calls.translated
+def _parse_address(store_uri: str) -> address.RegistryUri:
+    return address.parse(store_uri)

@@ -14,7 +14,7 @@ from mlflow.store.entities import paged_list
 from mlflow.utils import uri
 
 from podium import errors
-from podium.mlflow_plugin import server, translate
+from podium.mlflow_plugin import calls, server
 
 _NO_DATABASE = (
     "webhooks are kept in the database of a tracking server, because their secrets belong into no ConfigMap: use this "
@@ -25,7 +25,7 @@ _NO_DATABASE = (
 def _delegated(name: str) -> Callable[..., Any]:
     """A method that MLflow's own store carries out."""
 
-    @translate.translated
+    @calls.translated
     def method(_self: object, *arguments: Any, **named: Any) -> Any:
         database = _database()
         if database is None:

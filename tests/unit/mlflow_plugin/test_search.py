@@ -7,7 +7,7 @@ import pytest
 from mlflow import exceptions
 
 from podium import errors, names
-from podium.mlflow_plugin import conditions, search, store
+from podium.mlflow_plugin import search, store
 from podium.registry import store as registries
 from podium.registry.model import entities, versionlist
 from podium.registry.storage import backend, memory
@@ -21,7 +21,7 @@ def head(name: str, **fields: Any) -> entities.Head:
 
 def found(text: str, *names: str) -> list[str]:
     """Which of the models meet the filter."""
-    page = search.models(text, 1000, None, None).page([head(name) for name in sorted(names)])
+    page = search.parse_model_search(text, 1000, None, None).page([head(name) for name in sorted(names)])
     return [each.name for each in page.rows]
 
 
@@ -44,19 +44,19 @@ def test_patterns_match_as_in_postgresql(pattern: str, matching: list[str], othe
 
 def test_a_pattern_that_ends_in_a_backslash_is_refused_with_what_to_write() -> None:
     with pytest.raises(errors.InvalidInput, match="write two for one"):
-        search.models("name LIKE 'a\\'", 1, None, None)
+        search.parse_model_search("name LIKE 'a\\'", 1, None, None)
 
 
 @pytest.mark.parametrize("comparator", ["=", "!=", "LIKE", "ILIKE", "IN", "NOT IN"])
 def test_nothing_meets_no_condition(comparator: str) -> None:
-    expected: Any = ("a",) if comparator in conditions.LISTS else "a"
-    assert conditions.sieve(lambda _: None, comparator, expected)([object()]) == []
+    expected: Any = ("a",) if comparator in search.LIST_COMPARATORS else "a"
+    assert search.build_filter(lambda _: None, comparator, expected)([object()]) == []
 
 
 @pytest.mark.parametrize("comparator", ["=", "!=", "LIKE", "ILIKE", "<", ">"])
 def test_a_list_beside_a_comparator_of_one_value_is_refused(comparator: str) -> None:
     with pytest.raises(exceptions.MlflowException, match="Invalid value"):
-        conditions.sieve(str, comparator, ("a", "b"))
+        search.build_filter(str, comparator, ("a", "b"))
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_a_list_beside_a_comparator_of_one_value_is_refused(comparator: str) -> 
 def test_the_names_that_results_can_have_are_known_before_anything_is_searched(
     text: str, names: set[str] | None
 ) -> None:
-    known = search.versions(text, 1, None, None).names
+    known = search.parse_version_search(text, 1, None, None).names
     assert (None if known is None else set(known)) == names
 
 
@@ -82,7 +82,7 @@ def test_pages_follow_each_other_without_gap_or_double() -> None:
     heads = [head(f"m{number:02}", updated_ms=number % 3) for number in range(10)]
     token, seen = None, []
     while True:
-        page = search.models(None, 3, ["timestamp DESC"], token).page(heads)
+        page = search.parse_model_search(None, 3, ["timestamp DESC"], token).page(heads)
         seen += [each.name for each in page.rows]
         if not (token := page.token):
             break
@@ -96,9 +96,9 @@ def test_a_model_with_a_version_of_a_prompt_is_hidden_with_all_its_versions() ->
         versionlist.VersionList(model, {1: entities.Version(model.uid, 1, "s3://b")}),
         versionlist.VersionList(prompt, {1: entities.Version(prompt.uid, 1, "s3://b"), 2: tagged}),
     ]
-    hidden = search.versions("version_number = 1", 10, None, None).page(versions)
+    hidden = search.parse_version_search("version_number = 1", 10, None, None).page(versions)
     assert [(each.name, version.number) for each, version in hidden.rows] == [("m", 1)]
-    shown = search.versions(f"tags.`{PROMPT}` = 'true'", 10, None, None).page(versions)
+    shown = search.parse_version_search(f"tags.`{PROMPT}` = 'true'", 10, None, None).page(versions)
     assert [(each.name, version.number) for each, version in shown.rows] == [("p", 2)]
 
 

@@ -5,7 +5,7 @@ from mlflow import exceptions
 from mlflow.utils import request_utils
 
 from podium import errors
-from podium.mlflow_plugin import translate
+from podium.mlflow_plugin import calls
 
 ANSWERS = [
     pytest.param(errors.NotFound("x", "model"), "RESOURCE_DOES_NOT_EXIST", 404, id="no such model"),
@@ -26,20 +26,20 @@ ANSWERS = [
 
 @pytest.mark.parametrize(("error", "code", "status"), ANSWERS)
 def test_each_error_has_one_code_and_keeps_its_sentence(error: errors.RegistryError, code: str, status: int) -> None:
-    answer = translate.exception(error)
+    answer = calls.to_exception(error)
     assert (answer.error_code, answer.get_http_status_code(), answer.message) == (code, status, str(error))
 
 
 @pytest.mark.parametrize("error", [case.values[0] for case in ANSWERS], ids=[case.id for case in ANSWERS])
 def test_clients_repeat_nothing_but_what_the_api_server_did_not_answer(error: errors.RegistryError) -> None:
     repeated = request_utils._TRANSIENT_FAILURE_RESPONSE_CODES
-    is_repeated = translate.exception(error).get_http_status_code() in repeated
+    is_repeated = calls.to_exception(error).get_http_status_code() in repeated
     assert is_repeated == isinstance(error, errors.Unavailable)
-    assert translate.exception(error, is_repeatable=False).get_http_status_code() not in repeated
+    assert calls.to_exception(error, is_repeatable=False).get_http_status_code() not in repeated
 
 
 def test_an_unknown_outcome_of_what_must_not_be_repeated_says_to_look_first() -> None:
-    @translate.translated_once
+    @calls.translated_once
     def create() -> None:
         raise errors.Unavailable("the API server did not answer")
 
@@ -49,5 +49,5 @@ def test_an_unknown_outcome_of_what_must_not_be_repeated_says_to_look_first() ->
 
 
 def test_every_kind_of_registry_error_has_a_code_of_its_own_choice() -> None:
-    chosen = {kind for kind, _ in translate._CODES}
+    chosen = {kind for kind, _ in calls._CODES}
     assert set(errors.RegistryError.__subclasses__()) <= chosen

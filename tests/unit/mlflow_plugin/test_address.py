@@ -3,7 +3,7 @@
 import pytest
 
 from podium import errors
-from podium.mlflow_plugin import uri
+from podium.mlflow_plugin import address
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,7 @@ from podium.mlflow_plugin import uri
     ],
 )
 def test_an_address_names_a_namespace_and_perhaps_a_context(text: str, namespace: str, context: str | None) -> None:
-    assert uri.parse(text) == uri.RegistryUri(namespace, context)
+    assert address.parse(text) == address.RegistryUri(namespace, context)
 
 
 @pytest.mark.parametrize(
@@ -39,4 +39,4 @@ def test_an_address_names_a_namespace_and_perhaps_a_context(text: str, namespace
 )
 def test_any_other_address_is_refused_with_what_to_write(text: str) -> None:
     with pytest.raises(errors.InvalidInput, match="configmap://NAMESPACE"):
-        uri.parse(text)
+        address.parse(text)

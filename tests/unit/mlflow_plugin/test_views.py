@@ -3,7 +3,7 @@
 import pytest
 
 from podium import errors
-from podium.mlflow_plugin import latest
+from podium.mlflow_plugin import views
 from podium.registry import store
 from tests.unit.registry import factories
 
@@ -19,16 +19,16 @@ def records() -> factories.Counting:
 
 
 def numbers(records: factories.Counting) -> list[int]:
-    head, versions = latest.read(store.Registry(records), "iris")
+    head, versions = views.read_model(store.Registry(records), "iris")
     assert head.name == "iris"
     return [version.number for version in versions]
 
 
 def test_a_model_that_was_read_before_is_read_with_its_latest_version_at_once(records: factories.Counting) -> None:
     registry = store.Registry(records)
-    latest.read(registry, "iris")
+    views.read_model(registry, "iris")
     records.trips = 0
-    assert [version.number for version in latest.read(registry, "iris")[1]] == [2]
+    assert [version.number for version in views.read_model(registry, "iris")[1]] == [2]
     assert records.trips == 1
 
 
@@ -45,6 +45,6 @@ def test_of_a_model_with_stages_each_has_its_latest(records: factories.Counting)
 def test_a_model_may_have_no_version_and_a_missing_one_is_told(records: factories.Counting) -> None:
     registry = store.Registry(records)
     registry.models.create("empty")
-    assert latest.read(registry, "empty")[1] == []
+    assert views.read_model(registry, "empty")[1] == []
     with pytest.raises(errors.NotFound, match="name=rose not found"):
-        latest.read(registry, "rose")
+        views.read_model(registry, "rose")
