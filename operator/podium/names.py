@@ -36,6 +36,13 @@ MODEL_VERSION_NAME_LABEL = "podium.dev/model-version-name"
 """On pods and children: the name of the ModelVersion object that they belong to."""
 MODEL_ALIAS_NAME_LABEL = "podium.dev/model-alias-name"
 """On revisions and their pods: the name of the ModelAlias object that owns them."""
+TRAFFIC_LABEL = "podium.dev/traffic"
+"""On revisions and their pods, for their whole life: whether the alias's traffic may come to them. While a switch lasts
+the alias's Service selects the pods with TRAFFIC_LIVE, so that a shadow never answers."""
+TRAFFIC_LIVE = "live"
+"""It is served, or may come to be."""
+TRAFFIC_SHADOW = "shadow"
+"""It receives copies of requests, and its answers are discarded."""
 
 # Annotations
 MODEL_ANNOTATION = "podium.dev/model"

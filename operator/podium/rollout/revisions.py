@@ -89,29 +89,32 @@ def _receives_traffic(world: worlds.World, desired: Desired) -> bool:
 
 
 def build_desired(world: worlds.World, desired: Desired, replicas: int) -> Manifest:
-    """The ModelVersion of a target."""
+    """The ModelVersion of the desired revision."""
     template = world.spec.template.model_dump(by_alias=True, exclude_defaults=True, exclude={"replicas", "ingress"})
     registry = world.spec.registry.model_dump(by_alias=True, exclude_none=True)
     spec = template | {"model": world.spec.model, "version": desired.ref.version, "source": desired.source}
     complete = spec | ({"registry": registry} if registry else {}) | {"replicas": replicas}
-    return _manifest(world, desired.ref.name, desired.model_uid, complete)
+    borne = {names.TRAFFIC_LABEL: names.TRAFFIC_LIVE, names.REGISTRY_UID_LABEL: desired.model_uid}
+    return _build_manifest(world, desired.ref.name, borne, complete)
 
 
 def build_scaled(world: worlds.World, revision: worlds.Revision, replicas: int) -> Manifest:
     """An existing revision with another number of pods and nothing else changed."""
-    return _manifest(world, revision.ref.name, revision.model_uid, revision.manifest["spec"] | {"replicas": replicas})
+    known = revision.manifest["metadata"].get("labels", {})
+    borne = {key: known[key] for key in (names.TRAFFIC_LABEL, names.REGISTRY_UID_LABEL) if key in known}
+    return _build_manifest(world, revision.ref.name, borne, revision.manifest["spec"] | {"replicas": replicas})
 
 
-def _manifest(world: worlds.World, name: str, model_uid: str | None, spec: Manifest) -> Manifest:
+def _build_manifest(world: worlds.World, name: str, borne: dict[str, str], spec: Manifest) -> Manifest:
     owner = world.metadata
-    model = {names.REGISTRY_UID_LABEL: model_uid} if model_uid else {}
+    mine = labels.children(owner["name"]) | {names.MODEL_ALIAS_NAME_LABEL: owner["name"]}
     return {
         "apiVersion": f"{names.GROUP}/{names.API_VERSION}",
         "kind": names.MODEL_VERSION_KIND,
         "metadata": {
             "name": name,
             "namespace": owner["namespace"],
-            "labels": labels.children(owner["name"]) | {names.MODEL_ALIAS_NAME_LABEL: owner["name"]} | model,
+            "labels": mine | borne,
             "ownerReferences": [labels.owner_reference(names.MODEL_ALIAS_KIND, owner)],
         },
         "spec": spec,

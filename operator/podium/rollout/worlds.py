@@ -53,6 +53,12 @@ class Revision:
         return uid
 
     @property
+    def is_shadow(self) -> bool:
+        """Whether it receives copies of requests, and never the alias's traffic."""
+        borne: dict[str, str] = self.manifest["metadata"].get("labels", {})
+        return borne.get(names.TRAFFIC_LABEL) == names.TRAFFIC_SHADOW
+
+    @property
     def replicas(self) -> int:
         """Pods asked for now."""
         return replicas.count_asked(self.manifest["spec"])

@@ -6,4 +6,7 @@ phase, so each can be exchanged without the other.
 
     router     Split, Seen (an object as it is), and the Router protocol
     service    the selector of the alias's Service: one revision, or two that answer by their numbers of pods
+
+A revision that must not receive traffic (a shadow) is kept out by a label of its pods, names.TRAFFIC_LABEL, which is
+written when the revision is made and stays for its life: the overlap selects the pods with its value "live".
 """

@@ -4,7 +4,7 @@ A selector knows labels and no weights. One revision is selected by its name. Tw
 in common, so each receives traffic by its number of ready pods, whatever the weights say: enough for an overlap.
 
     {"champion-v2-abc": 1}                          {model-alias-name: champion, model-version-name: champion-v2-abc}
-    {"champion-v1-xyz": 1, "champion-v2-abc": 1}    {model-alias-name: champion}
+    {"champion-v1-xyz": 1, "champion-v2-abc": 1}    {model-alias-name: champion, traffic: live}
 """
 
 from podium import names

@@ -11,13 +11,28 @@ def selector(model_version: str) -> dict[str, str]:
 
 
 def revision_selector(alias: str, model_version: str) -> dict[str, str]:
-    """Selects the pods of one revision of one ModelAlias."""
+    """Selects the pods of one revision of one ModelAlias.
+
+    TRAFFIC_LABEL is not in it: the name says enough, and pods that were made before the label existed stay selected.
+    """
     return {names.MODEL_ALIAS_NAME_LABEL: alias, names.MODEL_VERSION_NAME_LABEL: model_version}
 
 
 def overlap_selector(alias: str) -> dict[str, str]:
-    """Selects the pods of all revisions of one ModelAlias, while a switch lasts."""
-    return {names.MODEL_ALIAS_NAME_LABEL: alias}
+    """Selects the pods of all revisions of one ModelAlias that traffic may come to, while a switch lasts."""
+    return {names.MODEL_ALIAS_NAME_LABEL: alias, names.TRAFFIC_LABEL: names.TRAFFIC_LIVE}
+
+
+def of_pods(owner: dict[str, Any]) -> dict[str, str]:
+    """Labels by which the pods of a ModelVersion, with this metadata, are selected; of a revision also as its alias's.
+
+    Whether traffic may come to a revision is written on it when it is made, and taken over as it is.
+    """
+    alias = find_controller(owner, names.MODEL_ALIAS_KIND)
+    if alias is None:
+        return selector(owner["name"])
+    traffic = {k: v for k, v in owner.get("labels", {}).items() if k == names.TRAFFIC_LABEL}
+    return revision_selector(alias, owner["name"]) | traffic
 
 
 def children(instance: str) -> dict[str, str]:

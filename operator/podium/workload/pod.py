@@ -23,17 +23,11 @@ class Images:
 
 
 def build_pod_template(
-    name: str,
-    alias: str | None,
-    spec: model_version.ModelVersionSpec,
-    source: str,
-    images: Images,
-    runtime: protocol.Runtime,
+    owner: Manifest, spec: model_version.ModelVersionSpec, source: str, images: Images, runtime: protocol.Runtime
 ) -> Manifest:
-    """The pod template of the ModelVersion `name`; `alias` is the ModelAlias that owns it, if one does."""
-    pod = spec.pod_template
-    selected = labels.revision_selector(alias, name) if alias else labels.selector(name)
-    metadata: Manifest = {"labels": pod.labels | labels.children(name) | selected}
+    """The pod template of the ModelVersion with the metadata `owner`."""
+    pod, name = spec.pod_template, owner["name"]
+    metadata: Manifest = {"labels": pod.labels | labels.children(name) | labels.of_pods(owner)}
     model_notes = {names.MODEL_ANNOTATION: spec.model, names.VERSION_ANNOTATION: str(spec.version)}
     metadata["annotations"] = pod.annotations | model_notes
     return {"metadata": metadata, "spec": _build_pod_spec(name, spec, source, images, runtime)}

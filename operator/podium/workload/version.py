@@ -99,10 +99,7 @@ def _accepted_source(world: World) -> Source | Problem:
 def _children(world: World, source: Source) -> tuple[Manifest, ...]:
     owner, spec = world.metadata, world.spec
     wanted_intent = intent.intent_hash(spec, source.uri)
-    alias = labels.find_controller(owner, names.MODEL_ALIAS_KIND)
-    template = world.frozen or pod.build_pod_template(
-        owner["name"], alias, spec, source.uri, world.images, world.runtime
-    )
+    template = world.frozen or pod.build_pod_template(owner, spec, source.uri, world.images, world.runtime)
     out = [
         children.build_frozen_template(owner, wanted_intent, template, owner["generation"]),
         children.build_deployment(owner, wanted_intent, template, spec, _count_asked(world)),

@@ -63,7 +63,7 @@ def world(**fields: Any) -> version.World:
 def serving(**fields: Any) -> version.World:
     """A ModelVersion whose pods are all Ready, as an earlier pass has recorded it."""
     wanted = fields.get("spec", spec())
-    template = pod.build_pod_template("iris-v1", None, wanted, URI, IMAGES, RUNTIME)
+    template = pod.build_pod_template({"name": "iris-v1"}, wanted, URI, IMAGES, RUNTIME)
     recorded = {
         "modelUid": "uid-of-iris",
         "runId": "run-1",

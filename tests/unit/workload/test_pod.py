@@ -12,10 +12,11 @@ from tests.unit.workload import factories
 S3 = {"endpoint": "http://s3:9000", "region": "eu-1", "secretName": "s3", "caBundle": {"configMapName": "ca"}}
 
 
-def build(alias: str | None = None, **fields: Any) -> Manifest:
-    return pod.build_pod_template(
-        "iris-v1", alias, factories.spec(**fields), factories.URI, factories.IMAGES, factories.RUNTIME
-    )
+def build(alias: str | None = None, traffic: str | None = None, **fields: Any) -> Manifest:
+    owner: Manifest = {"name": "iris-v1", "labels": {names.TRAFFIC_LABEL: traffic} if traffic else {}}
+    if alias:
+        owner["ownerReferences"] = [labels.owner_reference(names.MODEL_ALIAS_KIND, {"name": alias, "uid": "one"})]
+    return pod.build_pod_template(owner, factories.spec(**fields), factories.URI, factories.IMAGES, factories.RUNTIME)
 
 
 def puller(template: Manifest) -> Manifest:
@@ -176,6 +177,18 @@ def test_pods_bear_the_labels_that_select_them_beside_the_users_own(alias: str |
     assert (metadata["labels"]["team"], metadata["annotations"]["note"]) == ("a", "b")
     assert metadata["annotations"][names.MODEL_ANNOTATION] == "iris"
     assert metadata["annotations"][names.VERSION_ANNOTATION] == "1"
+
+
+@pytest.mark.parametrize(
+    ("traffic", "is_selected"),
+    [(names.TRAFFIC_LIVE, True), (names.TRAFFIC_SHADOW, False), (None, False)],
+    ids=["live", "a shadow", "made before the label"],
+)
+def test_only_pods_that_traffic_may_come_to_are_selected_while_a_switch_lasts(
+    traffic: str | None, is_selected: bool
+) -> None:
+    borne = build("iris", traffic)["metadata"]["labels"]
+    assert (labels.overlap_selector("iris").items() <= borne.items()) == is_selected
 
 
 def test_what_the_pod_template_asks_for_is_in_the_pod() -> None:
