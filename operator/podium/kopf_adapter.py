@@ -1,6 +1,12 @@
-"""Kopf's part: it watches the two kinds and shows every change. Nothing is decided here, nothing is written."""
+"""Kopf's part: it watches the two kinds and shows every change. Nothing is decided here, nothing is written.
+
+Kopf takes the process's stop signals when it has begun. They are taken back here, so that the process ends in order:
+its work first, and Kopf's watches after that.
+"""
 
 import asyncio
+import collections.abc
+import logging
 from typing import Any, cast
 
 import kopf
@@ -8,7 +14,12 @@ import kopf
 from podium import names
 from podium.engine import watches
 from podium.kube import resources
+from podium.process import signals
 from podium.settings import Settings
+
+STOP_SECONDS = 5.0
+"""How long Kopf may take to close its connections."""
+_log = logging.getLogger("podium.kopf_adapter")
 
 
 def build_registry(observer: watches.Observer) -> kopf.OperatorRegistry:
@@ -42,8 +53,38 @@ def build_settings() -> kopf.OperatorSettings:
     return settings
 
 
-async def run(observer: watches.Observer, settings: Settings, stop: asyncio.Event, ready: asyncio.Event) -> None:
-    """Watch until `stop` is set; an end before that is an error of Kopf's, and it says so."""
+async def run(
+    observer: watches.Observer,
+    settings: Settings,
+    finish: collections.abc.Callable[[], collections.abc.Awaitable[None]],
+) -> None:
+    """Watch until a stop signal; then `finish` is awaited and Kopf is stopped. Raises Stopped.
+
+    An end of Kopf before that is raised as what ended it.
+    """
+    stop, ready = asyncio.Event(), asyncio.Event()
+    watching = asyncio.create_task(_watch(observer, settings, stop, ready))
+    telling = asyncio.create_task(_await_signal(ready))
+    try:
+        await asyncio.wait({watching, telling}, return_when=asyncio.FIRST_COMPLETED)
+        if watching.done():
+            watching.result()
+        _log.info("told to stop")
+        await finish()
+        stop.set()
+        await asyncio.wait({watching}, timeout=STOP_SECONDS)
+    finally:
+        telling.cancel()
+    raise signals.Stopped
+
+
+async def _await_signal(ready: asyncio.Event) -> None:
+    await ready.wait()
+    await signals.take_signals().wait()
+
+
+async def _watch(observer: watches.Observer, settings: Settings, stop: asyncio.Event, ready: asyncio.Event) -> None:
+    """Run Kopf until `stop` is set; an end before that is an error of Kopf's, and it says so."""
     await kopf.operator(
         registry=build_registry(observer),
         settings=build_settings(),

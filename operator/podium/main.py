@@ -1,13 +1,11 @@
 """The operator's process: wiring, start and stop. The death of any part ends it, with a reason."""
 
 import asyncio
-import collections.abc
 import contextlib
+import functools
 import logging
 import os
-import signal
 import sys
-from typing import Any
 
 from podium import errors, kopf_adapter, settings
 from podium.engine import (
@@ -15,7 +13,7 @@ from podium.engine import (
     controller,
     execution,
     failpoints,
-    http,
+    health,
     lists,
     queue,
     reconciliation,
@@ -26,18 +24,12 @@ from podium.engine import (
 )
 from podium.kube import client, events, lease
 from podium.kube.registry import configmaps
-from podium.process import logs
+from podium.process import http, logs, signals
 from podium.registry import store
 
 STOP_SECONDS = 10.0
 """How long what is being reconciled may take to its end after the stop signal."""
-KOPF_SECONDS = 5.0
-"""How long Kopf may take to close its connections."""
 _log = logging.getLogger("podium.main")
-
-
-class Stopped(Exception):
-    """The process was told to end."""
 
 
 def main() -> int:
@@ -54,22 +46,8 @@ def main() -> int:
         _log.error("the operator cannot begin: %s", error)
         return 1
     except BaseExceptionGroup as group:
-        return _farewell(group)
+        return signals.log_end("the operator", group, _log)
     return 0
-
-
-def _farewell(group: BaseExceptionGroup[BaseException]) -> int:
-    """Say why the process ends; 0 if it was told to and nothing else happened."""
-    _, rest = group.split(Stopped)
-    if rest is None:
-        _log.info("stopped as told")
-        return 0
-    expected, faults = rest.split(errors.PodiumError)
-    for error in expected.exceptions if expected else ():
-        _log.error("the operator ends: %s", error)
-    if faults is not None:
-        _log.error("the operator ends by a fault of its own", exc_info=faults)
-    return 1
 
 
 async def run(chosen: settings.Settings) -> None:
@@ -92,38 +70,22 @@ async def run(chosen: settings.Settings) -> None:
     executor = execution.Executor(api, observer, registries, recorder, leadership.is_leader, reached)
     reconciler = reconciliation.Reconciler(worlds.Gatherer(seen, chosen), executor, lister, seen.registries)
     control = controller.Controller(work, seen.kinds, reconciler, metrics)
-    health = http.Server(
-        chosen.http_port,
-        metrics,
-        observer.problems,
-        observer.is_synced,
-        lambda: [*lister.failures(), *observer.failures()],
+    checks = health.Health(
+        observer.problems, lambda: lister.failures() + observer.failures(), observer.is_synced, metrics.lagged
     )
+    server = http.Server(chosen.http_port, checks.check_health, checks.check_readiness, metrics.render)
     try:
         async with asyncio.TaskGroup() as group:
-            group.create_task(health.run(), name="http")
-            await _unless_told(lister.prime())
+            group.create_task(server.run(), name="http")
+            group.create_task(checks.run(), name="health")
+            await signals.run_unless_stopped(lister.prime())
             group.create_task(observer.run(), name="watches")
             group.create_task(leadership.run(), name="lease")
             group.create_task(_lead(chosen, observer, leadership, control, metrics), name="controller")
-            group.create_task(_watch_kinds(observer, chosen, work, leadership), name="kopf")
+            finish = functools.partial(_finish, work, leadership)
+            group.create_task(kopf_adapter.run(observer, chosen, finish), name="kopf")
     finally:
         await api.close()
-
-
-async def _unless_told(work: collections.abc.Coroutine[Any, Any, None]) -> None:
-    """Do what may wait for ever, such as for the CRDs; Kopf does not take the stop signals yet. Raises Stopped."""
-    told = asyncio.Event()
-    _take_signals(told)
-    working, telling = asyncio.create_task(work), asyncio.create_task(told.wait())
-    try:
-        await asyncio.wait({working, telling}, return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
-            raise Stopped
-        working.result()
-    finally:
-        working.cancel()
-        telling.cancel()
 
 
 async def _lead(
@@ -144,39 +106,11 @@ async def _lead(
         group.create_task(control.resync(chosen.resync_seconds), name="resync")
 
 
-async def _watch_kinds(
-    observer: watches.Observer,
-    chosen: settings.Settings,
-    work: queue.Queue[wakeups.WorkKey],
-    leadership: lease.Lease,
-) -> None:
-    """Kopf, and the orderly end: no new work, the Lease released, then Stopped."""
-    stop, ready, told = asyncio.Event(), asyncio.Event(), asyncio.Event()
-    kopf_task = asyncio.create_task(kopf_adapter.run(observer, chosen, stop, ready))
-    told_task = asyncio.create_task(_await_signal(ready, told))
-    await asyncio.wait({kopf_task, told_task}, return_when=asyncio.FIRST_COMPLETED)
-    if kopf_task.done():
-        kopf_task.result()
-    _log.info("told to stop")
+async def _finish(work: queue.Queue[wakeups.WorkKey], leadership: lease.Lease) -> None:
+    """The orderly end: what is being reconciled comes to its end, nothing new is begun, the Lease is released."""
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(work.drain(), STOP_SECONDS)
     await leadership.release()
-    stop.set()
-    await asyncio.wait({kopf_task}, timeout=KOPF_SECONDS)
-    raise Stopped
-
-
-async def _await_signal(ready: asyncio.Event, told: asyncio.Event) -> None:
-    """Take the stop signals from Kopf once it has taken them, so that the Lease is released in order."""
-    await ready.wait()
-    _take_signals(told)
-    await told.wait()
-
-
-def _take_signals(told: asyncio.Event) -> None:
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, told.set)
 
 
 if __name__ == "__main__":

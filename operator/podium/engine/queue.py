@@ -6,9 +6,10 @@ that worker is done, so no change is lost and many changes cost one look.
 
 import asyncio
 import collections.abc
-import random
 import time
 from typing import Generic, Protocol, TypeVar
+
+from podium.process import backoff
 
 K = TypeVar("K", bound=collections.abc.Hashable)
 BACKOFF_SECONDS = 0.5
@@ -96,7 +97,8 @@ class Queue(Generic[K]):
             self._ready.put_nowait(key)
         if failed:
             self._failures[key] = self._failures.get(key, 0) + 1
-            self.add_after(key, self._backoff(self._failures[key]))
+            limits = self._backoff_seconds, self._backoff_limit_seconds
+            self.add_after(key, backoff.delay(self._failures[key], *limits))
         else:
             self._failures.pop(key, None)
 
@@ -113,8 +115,3 @@ class Queue(Generic[K]):
     def _cancel_timer(self, key: K) -> None:
         if timer := self._timers.pop(key, None):
             timer.cancel()
-
-    def _backoff(self, failures: int) -> float:
-        """Seconds to wait: 0.25 to 0.5 after the first failure, doubled for each that follows, at most 60."""
-        longest: float = min(self._backoff_seconds * 2 ** min(failures - 1, 32), self._backoff_limit_seconds)
-        return longest * random.uniform(0.5, 1)  # noqa: S311 -- spreads load

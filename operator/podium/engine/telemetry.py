@@ -10,7 +10,6 @@ from prometheus_client import exposition
 
 QUEUE = "podium"
 LEASE = "podium"
-CONTENT_TYPE = exposition.CONTENT_TYPE_PLAIN_0_0_4
 _SECONDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 
@@ -112,5 +111,5 @@ class Telemetry:
             self._retries.inc()
 
     def render(self) -> bytes:
-        """All metrics in Prometheus' text format, of CONTENT_TYPE."""
+        """All metrics in Prometheus' text format."""
         return exposition.generate_latest(self.registry)

@@ -5,8 +5,8 @@ with that tool's name, and not taken over. Each call may be repeated, and is, wh
 """
 
 import dataclasses
+import itertools
 import json
-import random
 import time
 import urllib.parse
 from typing import Any
@@ -14,12 +14,14 @@ from typing import Any
 from podium import errors
 from podium.kube import resources, session
 from podium.manifest import Manifest
+from podium.process import backoff
 
 Manifests = list[Manifest]
 
 APPLY_TYPE = "application/apply-patch+yaml"
 DEADLINE_SECONDS = 10.0
 """How long one call keeps trying while the API server does not answer."""
+_FIRST_DELAY_SECONDS = 0.1
 _LONGEST_DELAY_SECONDS = 2.0
 
 
@@ -71,16 +73,17 @@ class Objects:
         return resource.path(urllib.parse.quote(self.namespace, safe=""), urllib.parse.quote(name or "", safe=":"))
 
     def _request(self, method: str, path: str, **options: Any) -> Manifest:
-        end, delay = time.monotonic() + DEADLINE_SECONDS, 0.1
-        while True:
+        end = time.monotonic() + DEADLINE_SECONDS
+        for failures in itertools.count(1):
             try:
                 return self.connection.request(method, path, **options)
             except errors.KubeUnavailable as error:
-                wait = max(random.uniform(delay / 2, delay), error.retry_after or 0)  # noqa: S311 -- spreads callers
+                delay = backoff.delay(failures, _FIRST_DELAY_SECONDS, _LONGEST_DELAY_SECONDS)
+                wait = max(delay, error.retry_after or 0)
                 if time.monotonic() + wait >= end:
                     raise
             time.sleep(wait)
-            delay = min(delay * 2, _LONGEST_DELAY_SECONDS)
+        raise AssertionError("unreachable")
 
 
 def owned_spec(obj: Manifest, manager: str) -> Manifest:

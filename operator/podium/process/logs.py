@@ -3,34 +3,23 @@
 import collections.abc
 import contextlib
 import contextvars
-import datetime
-import json
 import logging
 import secrets
 import sys
 from typing import Any
+
+from podium import log_lines
 
 _context: contextvars.ContextVar[dict[str, Any]] = contextvars.ContextVar("podium-log-context", default={})  # noqa: B039 -- never changed in place
 _QUIET = {"kopf": logging.WARNING, "aiohttp.access": logging.WARNING, "asyncio": logging.WARNING}
 """Libraries that would tell of every event."""
 
 
-class Formatter(logging.Formatter):
-    """A record as one line of JSON: time (UTC, RFC 3339), level, logger, message, and the bound fields."""
+class Formatter(log_lines.Formatter):
+    """A record as one line of JSON (see log_lines), with the bound fields."""
 
-    def format(self, record: logging.LogRecord) -> str:
-        """One line, whatever the message holds."""
-        time = datetime.datetime.fromtimestamp(record.created, datetime.UTC)
-        line: dict[str, Any] = {
-            "time": time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage(),
-            **_context.get(),
-        }
-        if record.exc_info:
-            line["error"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False, default=str)
+    def __init__(self) -> None:
+        super().__init__(_context.get)
 
 
 def configure(level: str, stream: Any = None) -> None:

@@ -20,7 +20,7 @@ def main() -> int:
     with contextlib.suppress(OSError):  # outside of a pod there may be no such file
         settings.termination_log(os.environ).write_text(message)
     if failed:
-        report.log("failed", report=message)
+        report.log("failed", "error", report=message)
     return 1 if failed else 0
 
 

@@ -65,7 +65,9 @@ class Limits:
         seconds = delay(failures, random.random())  # noqa: S311 -- spreads retries, keeps no secret
         if time.monotonic() + seconds >= self._deadline:
             raise self._timed_out(f"; last: {error}") from error
-        report.log("retry", failures=failures, seconds=round(seconds, 2), reason=error.reason, message=str(error))
+        report.log(
+            "retry", "warning", failures=failures, seconds=round(seconds, 2), reason=error.reason, error=str(error)
+        )
         self._stopped.wait(seconds)
 
     def _timed_out(self, last: str) -> errors.SourceUnreachable:

@@ -1,11 +1,13 @@
 """What the puller says: its log lines and the report that Kubernetes keeps as the termination message."""
 
 import dataclasses
-import datetime
 import json
 import sys
+import time
 
-from podium import errors, names
+from podium import errors, log_lines, names
+
+_LOGGER = "podium.puller"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,8 +36,7 @@ def format_failure(error: BaseException) -> str:
     return text
 
 
-def log(event: str, **fields: object) -> None:
-    """Writes one line of JSON, with the time in UTC."""
-    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
-    sys.stdout.write(json.dumps({"time": now, "event": event} | fields, default=str) + "\n")
+def log(message: str, level: str = "info", **fields: object) -> None:
+    """Writes one line of JSON (see log_lines)."""
+    sys.stdout.write(log_lines.build_line(time.time(), level, _LOGGER, message, fields) + "\n")
     sys.stdout.flush()

@@ -3,23 +3,18 @@
 import asyncio
 import logging
 import os
-import signal
 import sys
 
 from podium import errors
 from podium.kube import client, events, lease
 from podium.kube.registry import configmaps
 from podium.mlflow_plugin import guard, metrics
-from podium.process import logs
+from podium.process import logs, signals
 from podium.registry import store
 from podium.registry.storage import mirror_mark
 from podium.sync import board, follower, http, mirror, settings, source, telemetry, webhooks
 
 _log = logging.getLogger("podium.sync")
-
-
-class _Stopped(Exception):
-    """The process was told to end."""
 
 
 def main() -> int:
@@ -37,24 +32,20 @@ def main() -> int:
         _log.error("the mirror cannot begin: %s", error)
         return 1
     except BaseExceptionGroup as group:
-        _, rest = group.split(_Stopped)
-        if rest is None:
-            _log.info("stopped as told")
-            return 0
-        _log.error("the mirror ends", exc_info=rest)
-        return 1
+        return signals.log_end("the mirror", group, _log)
     return 0
 
 
 async def run(chosen: settings.Settings) -> None:
-    """The mirror. Raises a group of _Stopped, LeaseLost or what a part died of."""
+    """The mirror. Raises a group of Stopped, LeaseLost or what a part died of."""
     api = await client.Client.connect()
     counted = telemetry.Telemetry()
     address = source.address(chosen.tracking_uri)
     leadership = lease.Lease(api, chosen.namespace, mirror_mark.NAME, chosen.identity)
     loop = follower.Follower(lambda: open_mirror(chosen), address, chosen.interval_seconds, leadership, counted)
     door = webhooks.Door(chosen.webhook_secret) if chosen.webhook_secret else None
-    server = http.Server(chosen.http_port, counted, door, loop.hint, loop.problems, loop.failures)
+    messages = http.Webhooks(door, loop.hint, counted)
+    server = http.build_server(chosen.http_port, loop.problems, loop.failures, counted, messages)
     wall = board.Board(api, chosen.namespace, events.Recorder(api))
     runner = await server.start()
     try:
@@ -79,15 +70,12 @@ def open_mirror(chosen: settings.Settings) -> mirror.Mirror:
 
 
 async def _stop_when_told(loop: follower.Follower, leadership: lease.Lease) -> None:
-    """The orderly end: the reading that is under way comes to an end, the Lease is released, then _Stopped."""
-    told = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, told.set)
-    await told.wait()
+    """The orderly end: the reading that is under way comes to an end, the Lease is released, then Stopped."""
+    await signals.take_signals().wait()
     _log.info("told to stop")
     await loop.stop()
     await leadership.release()
-    raise _Stopped
+    raise signals.Stopped
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ from prometheus_client import exposition
 
 from podium import names
 
-CONTENT_TYPE = exposition.CONTENT_TYPE_PLAIN_0_0_4
 CAUSES = (*names.ServerFailure, names.REGISTRY_FAILED, names.ADDRESS_CHANGED)
 """Values of the label `cause`: failures of the server, and two of the registry."""
 
@@ -82,5 +81,5 @@ class Telemetry:
         self._webhooks.labels(result).inc()
 
     def render(self) -> bytes:
-        """All metrics in Prometheus' text format, of CONTENT_TYPE."""
+        """All metrics in Prometheus' text format."""
         return exposition.generate_latest(self.registry)

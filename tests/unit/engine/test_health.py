@@ -9,16 +9,20 @@ from typing import Any
 import aiohttp
 import pytest
 
-from podium.engine import http, telemetry
+from podium.engine import health, telemetry
+from podium.process import http
 
 
 @contextlib.asynccontextmanager
 async def serving(
     port: int, **more: Any
 ) -> collections.abc.AsyncIterator[collections.abc.Callable[[str], collections.abc.Awaitable[tuple[int, Any]]]]:
-    """A server with these answers; what it says to a path, as code and JSON."""
-    answers = {"problems": list, "is_synced": lambda: True, **more}
-    task = asyncio.create_task(http.Server(port, telemetry.Telemetry(), **answers).run())
+    """The operator's server with these answers; what it says to a path, as code and JSON."""
+    metrics = telemetry.Telemetry()
+    answers = {"problems": list, "failures": list, "is_synced": lambda: True, "on_lag": metrics.lagged, **more}
+    checks = health.Health(**answers)
+    server = http.Server(port, checks.check_health, checks.check_readiness, metrics.render)
+    task = asyncio.ensure_future(asyncio.gather(server.run(), checks.run()))
     async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
 
         async def ask(path: str) -> tuple[int, Any]:
@@ -77,4 +81,4 @@ async def test_metrics_are_shown_as_prometheus_reads_them(unused_tcp_port: int) 
 async def test_a_taken_port_ends_it(unused_tcp_port: int) -> None:
     async with serving(unused_tcp_port):
         with pytest.raises(OSError, match="address already in use"):
-            await http.Server(unused_tcp_port, telemetry.Telemetry(), list, lambda: True).run()
+            await http.Server(unused_tcp_port, lambda: (True, {}), lambda: (True, {}), bytes).run()
