@@ -82,5 +82,5 @@ async def client(configuration: configurations.Configuration) -> collections.abc
 @pytest_asyncio.fixture
 async def proxy(configuration: configurations.Configuration) -> collections.abc.AsyncIterator[apiproxy.ApiProxy]:
     """A proxy before the API server; a client with its `configuration` goes through it."""
-    async with apiproxy.ApiProxy(configuration).running() as running:
-        yield running
+    async with apiproxy.ApiProxy(configuration).serving() as serving:
+        yield serving

@@ -124,7 +124,7 @@ async def test_another_manifest_is_applied(applied: Applied) -> None:
 
 
 async def test_an_apply_that_failed_is_not_remembered(applied: Applied, proxy: apiproxy.ApiProxy) -> None:
-    proxy.rule(lambda request: request.method == "PATCH", proxy.refuse(500, "InternalError", "no"), times=1)
+    proxy.rule(lambda request: request.method == "PATCH", apiproxy.refuse(500, "InternalError", "no"), times=1)
     with pytest.raises(errors.KubeUnavailable):
         await applied.again(applied.manifest(minReadySeconds=1))
     assert [await applied.again(applied.manifest(minReadySeconds=1))] == [1]

@@ -22,7 +22,7 @@ from podium import errors
 from podium.kube import client as clients
 from podium.kube import resources
 from podium.manifest import Manifest
-from tests.support import apiproxy, cluster
+from tests.support import apiproxy, cluster, httpserver
 
 
 def config_map(namespace: str, name: str, **more: Any) -> Manifest:
@@ -138,14 +138,18 @@ async def test_a_server_that_nobody_reaches_is_unavailable(configuration: config
 @pytest.mark.parametrize(
     ("act", "sentence"),
     [
-        pytest.param("hang", "no answer in time", id="it never answers"),
-        pytest.param("break_off", "GET /api/v1/", id="its answer breaks off"),
+        pytest.param(lambda _: httpserver.hang, "no answer in time", id="it never answers"),
+        pytest.param(lambda proxy: proxy.break_off, "GET /api/v1/", id="its answer breaks off"),
     ],
 )
 async def test_an_answer_that_does_not_come_is_unavailable(
-    proxy: apiproxy.ApiProxy, through: clients.Client, namespace: str, act: str, sentence: str
+    proxy: apiproxy.ApiProxy,
+    through: clients.Client,
+    namespace: str,
+    act: collections.abc.Callable[[apiproxy.ApiProxy], httpserver.Act],
+    sentence: str,
 ) -> None:
-    proxy.rule(apiproxy.is_any, getattr(proxy, act))
+    proxy.rule(httpserver.is_any, act(proxy))
     with pytest.raises(errors.KubeUnavailable, match=sentence) as caught:
         await through.list(resources.SERVICES, namespace)
     assert caught.value.status == 0
@@ -155,7 +159,7 @@ async def test_an_answer_that_does_not_come_is_unavailable(
 async def test_a_server_that_cannot_answer_now_is_unavailable(
     proxy: apiproxy.ApiProxy, through: clients.Client, namespace: str, code: int
 ) -> None:
-    proxy.rule(apiproxy.is_any, proxy.refuse(code, "Whatever", "come again later"))
+    proxy.rule(httpserver.is_any, apiproxy.refuse(code, "Whatever", "come again later"))
     with pytest.raises(errors.KubeUnavailable, match=r"^come again later$") as caught:
         await through.list(resources.SERVICES, namespace)
     assert (caught.value.status, caught.value.reason) == (code, "Whatever")
@@ -178,7 +182,7 @@ async def test_a_list_begins_anew_when_its_pages_are_gone(
         await client.create(config_map(namespace, "") | _labelled(namespace, f"gone-{number}", "gone"))
     proxy.rule(
         lambda request: "continue" in request.query,
-        proxy.refuse(410, "Expired", "The provided continue parameter is too old"),
+        apiproxy.refuse(410, "Expired", "The provided continue parameter is too old"),
         times=1,
     )
     items, _ = await through.list(resources.CONFIG_MAPS, namespace, labels="test=gone", limit=2)
@@ -212,7 +216,7 @@ async def test_every_answer_is_counted_and_every_missing_one(proxy: apiproxy.Api
     await counting.apply(config_map(namespace, "counted"))
     with pytest.raises(errors.KubeNotFound):
         await counting.get(resources.PODS, namespace, "nobody")
-    proxy.rule(apiproxy.is_any, proxy.hang)
+    proxy.rule(httpserver.is_any, httpserver.hang)
     with pytest.raises(errors.KubeUnavailable):
         await counting.list(resources.SERVICES)
     await counting.close()

@@ -7,7 +7,7 @@ import pytest
 from podium.kube import client as clients
 from podium.kube import events, resources
 from podium.manifest import Manifest
-from tests.support import apiproxy
+from tests.support import apiproxy, httpserver
 
 
 async def made(client: clients.Client, namespace: str, name: str) -> Manifest:
@@ -82,7 +82,7 @@ async def test_a_failure_to_record_is_logged_and_nothing_more(
     proxy: apiproxy.ApiProxy, client: clients.Client, namespace: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     obj = await made(client, namespace, "unlucky")
-    proxy.rule(apiproxy.is_any, proxy.refuse(403, "Forbidden", "cannot create events"))
+    proxy.rule(httpserver.is_any, apiproxy.refuse(403, "Forbidden", "cannot create events"))
     through = clients.Client(proxy.configuration)
     with caplog.at_level(logging.WARNING, "podium.events"):
         await events.Recorder(through).record(obj, "Failed", "again")

@@ -15,7 +15,7 @@ from podium import errors
 from podium.kube import client as clients
 from podium.kube import lease, resources
 from podium.manifest import Manifest
-from tests.support import apiproxy
+from tests.support import apiproxy, httpserver
 
 DURATION, DEADLINE, PERIOD = 4.0, 2.5, 0.25
 PATIENCE_SECONDS = 20.0
@@ -110,8 +110,8 @@ async def test_the_stale_one_of_two_leaders_is_no_leader(
 ) -> None:
     stale = await contenders.lead(through, "stale")
     successor = contenders.start(client, "successor")
-    acts = {"hang": proxy.hang, "unavailable": proxy.refuse(503, "ServiceUnavailable", "no")}
-    proxy.rule(apiproxy.is_any, acts[act])
+    acts = {"hang": httpserver.hang, "unavailable": apiproxy.refuse(503, "ServiceUnavailable", "no")}
+    proxy.rule(httpserver.is_any, acts[act])
     await within(successor.acquired.wait())
     assert not stale.is_leader()
     with pytest.raises(errors.LeaseLost):
@@ -122,7 +122,7 @@ async def test_a_lease_whose_renewals_fail_is_given_up_before_its_duration_ends(
     proxy: apiproxy.ApiProxy, through: clients.Client, contenders: Contenders
 ) -> None:
     leader = await contenders.lead(through, "leader")
-    proxy.rule(apiproxy.is_any, proxy.hang)
+    proxy.rule(httpserver.is_any, httpserver.hang)
     began = time.monotonic()
     with pytest.raises(errors.LeaseLost, match=f"could not be renewed for {DEADLINE:g} s: no answer in time"):
         await within(contenders.run["leader"])
@@ -134,7 +134,7 @@ async def test_renewals_that_fail_for_a_while_do_not_cost_the_lease(
     proxy: apiproxy.ApiProxy, through: clients.Client, contenders: Contenders
 ) -> None:
     leader = await contenders.lead(through, "leader")
-    proxy.rule(apiproxy.is_any, proxy.refuse(500, "InternalError", "etcdserver: request timed out"), times=3)
+    proxy.rule(httpserver.is_any, apiproxy.refuse(500, "InternalError", "etcdserver: request timed out"), times=3)
     for _ in range(20):
         await asyncio.sleep(PERIOD / 2)
         assert leader.is_leader()

@@ -19,15 +19,16 @@ from mlflow import exceptions
 from localcluster import context
 from podium.kube.registry import watchcache
 from podium.registry.audit import repairs
-from tests.support import apiproxy, cluster, faultyserver, guarded, workers
+from tests.support import apiproxy, cluster, faultyserver, guarded, httpserver, workers
 from tests.support import mlflowfaults as faults
 from tests.support.faultyserver import Site
 
-Fault = collections.abc.Callable[[apiproxy.ApiProxy], apiproxy.Act]
+Fault = collections.abc.Callable[[apiproxy.ApiProxy], httpserver.Act]
 CALL_SECONDS = 20.0
 """How long a call may take: the 10 seconds that the registry tries, and as long again on a busy machine."""
 AT_ONCE_SECONDS = 8.0
 """How long a call may take that is not tried again; less than those 10 seconds."""
+SLOW_SECONDS = 0.3
 FEW = 6
 """So many of those calls are under way at once, so that they do not wait for each other."""
 AWAY_SECONDS = 14.0
@@ -80,25 +81,25 @@ def at_once(calls: collections.abc.Iterable[collections.abc.Callable[[], Any]]) 
         return [future.exception() or future.result() for future in futures]
 
 
-def is_method(*methods: str) -> apiproxy.Matches:
+def is_method(*methods: str) -> httpserver.Matches:
     return lambda request: request.method in methods
 
 
-CONFLICT = faults.refused(409, "Conflict", "the object has been modified")
-BUSY = faults.refused(429, "TooManyRequests", "too many requests", **{"Retry-After": "1"})
-ERROR = faults.refused(500, "InternalError", "etcdserver: leader changed")
-AWAY = faults.refused(503, "ServiceUnavailable", "apiserver is shutting down")
+CONFLICT = apiproxy.refuse(409, "Conflict", "the object has been modified")
+BUSY = apiproxy.refuse(429, "TooManyRequests", "too many requests", **{"Retry-After": "1"})
+ERROR = apiproxy.refuse(500, "InternalError", "etcdserver: leader changed")
+AWAY = apiproxy.refuse(503, "ServiceUnavailable", "apiserver is shutting down")
 
 PASSING: dict[str, Fault] = {
-    "slow": faults.slow,
-    "409": lambda proxy: faults.Once(proxy, is_method("PUT"), CONFLICT),
-    "409 of a quota": lambda proxy: faults.Once(proxy, is_method("POST"), CONFLICT),
-    "429 with Retry-After": lambda proxy: faults.Once(proxy, faults.is_write, BUSY),
-    "500": lambda proxy: faults.Once(proxy, apiproxy.is_any, ERROR),
-    "503": lambda proxy: faults.Once(proxy, apiproxy.is_any, AWAY),
-    "the connection is cut": lambda proxy: faults.Once(proxy, apiproxy.is_any, faults.cut),
-    "half an answer": lambda proxy: faults.Once(proxy, apiproxy.is_any, proxy.break_off),
-    "the answer to a write is lost": lambda proxy: faults.Once(proxy, faults.is_write, faults.lost(proxy)),
+    "slow": lambda _: httpserver.slow(SLOW_SECONDS),
+    "409": lambda _: faults.Once(is_method("PUT"), CONFLICT),
+    "409 of a quota": lambda _: faults.Once(is_method("POST"), CONFLICT),
+    "429 with Retry-After": lambda _: faults.Once(faults.is_write, BUSY),
+    "500": lambda _: faults.Once(httpserver.is_any, ERROR),
+    "503": lambda _: faults.Once(httpserver.is_any, AWAY),
+    "the connection is cut": lambda _: faults.Once(httpserver.is_any, httpserver.drop),
+    "half an answer": lambda proxy: faults.Once(httpserver.is_any, proxy.break_off),
+    "the answer to a write is lost": lambda proxy: faults.Once(faults.is_write, proxy.lose),
 }
 
 
@@ -124,7 +125,7 @@ def test_connections_that_died_silently_hold_up_a_call_for_one_try(site: Site, m
     subjects = [site.subject(what) for what in faults.CALLS]
     at_once(functools.partial(site.client.get_registered_model, each.name) for each in subjects)
     dead = {request.transport for request in site.proxy.seen} - {None}
-    with site.fault(site.proxy.hang, lambda request: request.transport in dead):
+    with site.fault(httpserver.hang, lambda request: request.transport in dead):
         answers = at_once(functools.partial(faults.rest, site.url, each) for each in subjects)
     assert {each.what: answer for each, answer in zip(subjects, answers, strict=True) if answer.status != 200} == {}
     assert max(answer.seconds for answer in answers) < CALL_SECONDS
@@ -149,25 +150,23 @@ class Lasting:
 
 LASTING = {
     "403": Lasting(
-        lambda _: faults.refused(403, "Forbidden", 'User "joe" cannot touch configmaps'),
+        lambda _: apiproxy.refuse(403, "Forbidden", 'User "joe" cannot touch configmaps'),
         "grant the verb '[a-z]+' on resource 'configmaps' in namespace",
         403,
         AT_ONCE_SECONDS,
     ),
-    "409": Lasting(
-        lambda proxy: faults.only(proxy, is_method("PUT"), CONFLICT), "too many writers", 409, is_of_writes=True
-    ),
-    "410": Lasting(lambda _: faults.refused(410, "Expired", "too old"), "too old", 400, AT_ONCE_SECONDS),
+    "409": Lasting(lambda _: httpserver.only(is_method("PUT"), CONFLICT), "too many writers", 409, is_of_writes=True),
+    "410": Lasting(lambda _: apiproxy.refuse(410, "Expired", "too old"), "too old", 400, AT_ONCE_SECONDS),
     "429": Lasting(
-        lambda _: faults.refused(429, "TooManyRequests", "slow down", **{"Retry-After": "60"}),
+        lambda _: apiproxy.refuse(429, "TooManyRequests", "slow down", **{"Retry-After": "60"}),
         "slow down",
         seconds=AT_ONCE_SECONDS,
     ),
     "500": Lasting(lambda _: ERROR, "leader changed"),
-    "the connection is cut": Lasting(lambda _: faults.cut, "did not [a-z]+ a ConfigMap .*(reset|closed|aborted)"),
-    "silent": Lasting(lambda proxy: proxy.hang, "did not [a-z]+ a ConfigMap .*timed out"),
+    "the connection is cut": Lasting(lambda _: httpserver.drop, "did not [a-z]+ a ConfigMap .*(reset|closed|aborted)"),
+    "silent": Lasting(lambda _: httpserver.hang, "did not [a-z]+ a ConfigMap .*timed out"),
     "the answer to a write is lost": Lasting(
-        faults.lost_writes,
+        lambda proxy: httpserver.only(faults.is_write, proxy.lose),
         "the write may have been taken",
         is_of_writes=True,
     ),
@@ -180,7 +179,7 @@ LASTING_CALLS = [
     for what, call in faults.CALLS.items()
     if (call.is_write or not lasting.is_of_writes) and (what in TRIED or lasting.seconds == AT_ONCE_SECONDS)
 ]
-OVERCOME: dict[str, Fault] = {"503": lambda _: AWAY, "lost": faults.lost_writes}
+OVERCOME: dict[str, Fault] = {"503": lambda _: AWAY, "lost": lambda proxy: httpserver.only(faults.is_write, proxy.lose)}
 OVERCOME_CALLS = [(fault, what) for fault in OVERCOME for what in TRIED if faults.CALLS[what].is_write]
 
 
@@ -196,7 +195,7 @@ class Lasted:
 @pytest.fixture(scope="module")
 def lasted(site: Site) -> Lasted:
     """Many at the same time, because each takes as long as a call tries; first, by a few, those told at once."""
-    aim = faults.Aim(site.proxy)
+    aim = faults.Aim()
     subjects, answers = {}, {}
     at_first = [key for key in LASTING_CALLS if LASTING[key[0]].seconds == AT_ONCE_SECONDS]
     with site.fault(aim):
@@ -216,7 +215,7 @@ def aimed(
 ) -> collections.abc.Callable[[], faults.Outcome]:
     """The call, by REST or as MLflow's client repeats it, once the fault is aimed at it."""
     if fault in OVERCOME:
-        aim.at(subject, faults.for_a_while(site.proxy, AWAY_SECONDS, OVERCOME[fault](site.proxy)))
+        aim.at(subject, httpserver.for_a_while(AWAY_SECONDS, OVERCOME[fault](site.proxy)))
         return functools.partial(subject.call.run, site.client, subject.name)
     aim.at(subject, LASTING[fault].fault(site.proxy))
     return functools.partial(faults.rest, site.url, subject)
@@ -289,7 +288,7 @@ def test_a_missing_permission_is_named_at_once_and_nothing_is_half_written(
 def test_a_watch_that_falls_silent_keeps_no_worker_from_seeing_what_another_wrote(
     site: Site, record_property: collections.abc.Callable[[str, object], None]
 ) -> None:
-    site.through.silence()
+    site.proxy.silence()
     slowest = 0.0
     for turn in range(4):
         writer, reader = site.workers[turn % 2], site.workers[1 - turn % 2]
@@ -297,7 +296,7 @@ def test_a_watch_that_falls_silent_keeps_no_worker_from_seeing_what_another_wrot
         begun = time.monotonic()
         assert f"silent-{turn}" in found(reader, "silent-")
         slowest = max(slowest, time.monotonic() - begun)
-    site.through.call(site.proxy.cut)
+    site.proxy.call(site.proxy.cut)
     record_property("figure", f"a search while the watch is silent: {slowest:.2f} s at most")
     assert slowest < watchcache.CATCH_UP_SECONDS + 4
 
@@ -305,13 +304,13 @@ def test_a_watch_that_falls_silent_keeps_no_worker_from_seeing_what_another_wrot
 def test_a_watch_that_falls_silent_hides_what_others_wrote_no_longer_than_is_promised(
     site: Site, record_property: collections.abc.Callable[[str, object], None]
 ) -> None:
-    site.through.silence()
+    site.proxy.silence()
     site.direct.models.create("hidden")
     begun = time.monotonic()
     for worker in site.workers:
         cluster.wait_for("the model that another server made", functools.partial(found, worker, "hidden"), 40)
     took = time.monotonic() - begun
-    site.through.call(site.proxy.cut)
+    site.proxy.call(site.proxy.cut)
     record_property("figure", f"a model made elsewhere while the watch is silent: seen after {took:.1f} s")
     assert took < watchcache.SILENCE_SECONDS + 6
 
@@ -324,20 +323,20 @@ def test_a_watch_whose_resource_version_has_expired_begins_anew_and_searches_mis
     name = f"expired-{is_event}"
     if is_event:
         streams = site.streams()
-        site.through.silence()
+        site.proxy.silence()
         site.direct.models.create(name)
         for stream in streams:
-            asyncio.run_coroutine_threadsafe(stream.say("ERROR", expired), site.through.loop).result(10)
+            asyncio.run_coroutine_threadsafe(stream.say("ERROR", expired), site.proxy.loop).result(10)
     else:
-        site.proxy.rule(apiproxy.is_watch, faults.refused(410, "Expired", "too old"), times=faultyserver.WORKERS)
-        site.through.call(site.proxy.cut)
+        site.proxy.rule(apiproxy.is_watch, apiproxy.refuse(410, "Expired", "too old"), times=faultyserver.WORKERS)
+        site.proxy.call(site.proxy.cut)
         site.direct.models.create(name)
     begun = time.monotonic()
     for worker in site.workers:
         cluster.wait_for("the model", functools.partial(found, worker, name), 20)
     took = time.monotonic() - begun
     site.proxy.rules.clear()
-    site.through.call(site.proxy.cut)
+    site.proxy.call(site.proxy.cut)
     assert took < AT_ONCE_SECONDS
     worker, other = site.workers
     worker.call("DELETE", "registered-models/delete", {"name": name})

@@ -16,7 +16,7 @@ import pytest_asyncio
 from podium.kube import client as clients
 from podium.kube import reflector, resources
 from podium.manifest import Manifest
-from tests.support import apiproxy
+from tests.support import apiproxy, httpserver
 
 Values = dict[str, str]
 PATIENCE_SECONDS = 15.0
@@ -135,8 +135,8 @@ async def test_what_was_deleted_during_a_410_gap_is_announced_as_vanished(world:
     await world.write(stays="1", vanishes="1", changes="1")
     async with world.running():
         await world.until_watching()
-        world.proxy.rule(apiproxy.is_watch, world.proxy.refuse(503, "ServiceUnavailable", "restarting"), times=1)
-        world.proxy.rule(apiproxy.is_watch, world.proxy.refuse(410, "Expired", "too old resource version"), times=1)
+        world.proxy.rule(apiproxy.is_watch, apiproxy.refuse(503, "ServiceUnavailable", "restarting"), times=1)
+        world.proxy.rule(apiproxy.is_watch, apiproxy.refuse(410, "Expired", "too old resource version"), times=1)
         world.changes.clear()
         world.proxy.cut()
         await world.delete("vanishes")
@@ -164,9 +164,9 @@ async def test_a_410_in_an_open_watch_begins_anew(world: World) -> None:
 
 BROKEN_LISTS = [
     pytest.param(lambda proxy: proxy.break_off, apiproxy.is_list, id="its answer breaks off"),
-    pytest.param(lambda proxy: proxy.refuse(500, "InternalError", "no"), apiproxy.is_list, id="it is answered 500"),
+    pytest.param(lambda _: apiproxy.refuse(500, "InternalError", "no"), apiproxy.is_list, id="it is answered 500"),
     pytest.param(
-        lambda proxy: proxy.refuse(410, "Expired", "continue token too old"),
+        lambda _: apiproxy.refuse(410, "Expired", "continue token too old"),
         lambda request: "continue" in request.query,
         id="its second page is gone",
     ),
@@ -176,8 +176,8 @@ BROKEN_LISTS = [
 @pytest.mark.parametrize(("act", "matches"), BROKEN_LISTS)
 async def test_a_broken_first_list_loses_nothing(
     world: World,
-    act: collections.abc.Callable[[apiproxy.ApiProxy], apiproxy.Act],
-    matches: apiproxy.Matches,
+    act: collections.abc.Callable[[apiproxy.ApiProxy], httpserver.Act],
+    matches: httpserver.Matches,
 ) -> None:
     await world.write(a="1", b="1", c="1")
     world.proxy.rule(matches, act(world.proxy), times=1)
@@ -232,7 +232,7 @@ async def test_a_watch_that_the_server_ends_goes_on_without_a_new_list(world: Wo
 async def test_a_watch_that_keeps_failing_is_mended_by_a_new_list(world: World) -> None:
     async with world.running():
         await world.until_watching()
-        refused = world.proxy.refuse(400, "BadRequest", "resourceVersion: Invalid value")
+        refused = apiproxy.refuse(400, "BadRequest", "resourceVersion: Invalid value")
         world.proxy.rule(lambda r: apiproxy.is_watch(r) and world.proxy.count(apiproxy.is_list) == 1, refused)
         world.proxy.cut()
         await world.write(a="1")
@@ -352,7 +352,7 @@ async def test_what_loses_its_label_is_gone_until_it_has_it_again(world: World) 
 
 async def test_a_watch_that_nobody_runs_is_stuck_and_one_that_cannot_connect_is_not(world: World) -> None:
     limit = 0.5
-    world.proxy.rule(apiproxy.is_any, world.proxy.refuse(503, "ServiceUnavailable", "restarting"))
+    world.proxy.rule(httpserver.is_any, apiproxy.refuse(503, "ServiceUnavailable", "restarting"))
     await asyncio.sleep(2 * limit)
     assert "watch of configmaps in " in (world.copy.stuck(limit) or "")
     async with world.running():

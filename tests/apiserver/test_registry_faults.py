@@ -20,10 +20,11 @@ from podium.mlflow_plugin import calls
 from podium.registry import store
 from podium.registry.audit import repairs
 from podium.registry.model import entities
-from tests.support import apiproxy, cluster, mlflowfaults
+from tests.support import apiproxy, cluster, httpserver
 
 JOE = entities.Actor("joe", "basic", True)
 DEADLINE_SECONDS = 3.0
+SLOW_SECONDS = 0.3
 REPEATED = (408, 429, 500, 502, 503, 504)
 """Answers that MLflow's clients repeat for minutes."""
 
@@ -33,13 +34,13 @@ class Site:
     """A registry behind a proxy, and the same one past it."""
 
     namespace: str
-    through: apiproxy.Threaded
+    proxy: apiproxy.ApiProxy
     faulty: store.Registry
     direct: store.Registry
 
-    def fault(self, matches: apiproxy.Matches, act: apiproxy.Act, times: int | None = None) -> None:
-        self.through.proxy.rules.clear()
-        self.through.proxy.rule(matches, act, times)
+    def fault(self, matches: httpserver.Matches, act: httpserver.Act, times: int | None = None) -> None:
+        self.proxy.rules.clear()
+        self.proxy.rule(matches, act, times)
 
     def problems(self) -> list[repairs.Finding]:
         return repairs.check(self.direct.records, time.time_ns() // 1_000_000 + 3_600_000)
@@ -55,13 +56,13 @@ def site(target: context.Target, api: cluster.Api) -> collections.abc.Iterator[S
     for number in (1, 2, 3):
         direct.versions.create("iris", source=f"s3://b/{number}")
     direct.aliases.set("iris", "champion", 1, JOE)
-    with apiproxy.in_a_thread(chosen) as through:
+    with apiproxy.ApiProxy(chosen).running() as proxy:
         proxied = configurations.Configuration()
-        proxied.host = through.url
+        proxied.host = proxy.url
         records = configmaps.ConfigMapBackend(session.Session(proxied), name, deadline_seconds=DEADLINE_SECONDS)
         faulty = store.Registry(records, deadline_seconds=DEADLINE_SECONDS)
         faulty.models.fresh("iris")
-        yield Site(name, through, faulty, direct)
+        yield Site(name, proxy, faulty, direct)
     api.delete("Namespace", "", name)
 
 
@@ -110,25 +111,24 @@ CALLS = {
     ),
     "delete model": Call(lambda r: r.models.delete("iris"), lambda r: r.models.list() == []),
 }
-BUSY = mlflowfaults.refused(429, "TooManyRequests", "too many requests", **{"Retry-After": "1"})
+BUSY = apiproxy.refuse(429, "TooManyRequests", "too many requests", **{"Retry-After": "1"})
 FAULTS = ("429 with Retry-After", "500", "503", "half an answer", "the answer of a write is lost", "slow")
 
 
 def inject(site: Site, fault: str) -> None:
-    proxy = site.through.proxy
     match fault:
         case "429 with Retry-After":
-            site.fault(apiproxy.is_any, BUSY, times=1)
+            site.fault(httpserver.is_any, BUSY, times=1)
         case "500":
-            site.fault(apiproxy.is_any, proxy.refuse(500, "InternalError", "etcdserver: leader changed"), times=2)
+            site.fault(httpserver.is_any, apiproxy.refuse(500, "InternalError", "etcdserver: leader changed"), times=2)
         case "503":
-            site.fault(apiproxy.is_any, proxy.refuse(503, "ServiceUnavailable", "starting"), times=2)
+            site.fault(httpserver.is_any, apiproxy.refuse(503, "ServiceUnavailable", "starting"), times=2)
         case "half an answer":
-            site.fault(is_read, proxy.break_off, times=2)
+            site.fault(is_read, site.proxy.break_off, times=2)
         case "the answer of a write is lost":
-            site.fault(is_write, mlflowfaults.lost(proxy), times=2)
+            site.fault(is_write, site.proxy.lose, times=2)
         case "slow":
-            site.fault(apiproxy.is_any, mlflowfaults.slow(proxy))
+            site.fault(httpserver.is_any, httpserver.slow(SLOW_SECONDS))
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -140,14 +140,14 @@ def test_a_fault_that_passes_is_not_noticed_and_nothing_happens_twice(site: Site
         begun = time.monotonic()
         call.run(site.faulty)
         assert time.monotonic() - begun < 2 * DEADLINE_SECONDS + 5, what
-        site.through.proxy.rules.clear()
+        site.proxy.rules.clear()
         assert call.is_done(site.direct), what
         assert site.problems() == [], what
 
 
 def _begin_anew(site: Site) -> None:
     """The registry as the fixture made it."""
-    site.through.proxy.rules.clear()
+    site.proxy.rules.clear()
     for head in site.direct.models.list():
         site.direct.models.delete(head.name)
     site.direct.models.create("iris")
@@ -158,25 +158,25 @@ def _begin_anew(site: Site) -> None:
 
 @pytest.mark.parametrize("what", CALLS)
 def test_a_missing_permission_is_named_at_once_and_never_repeated(site: Site, what: str) -> None:
-    site.fault(apiproxy.is_any, site.through.proxy.refuse(403, "Forbidden", 'User "joe" cannot touch configmaps'))
-    asked = len(site.through.proxy.seen)
+    site.fault(httpserver.is_any, apiproxy.refuse(403, "Forbidden", 'User "joe" cannot touch configmaps'))
+    asked = len(site.proxy.seen)
     begun = time.monotonic()
     with pytest.raises(errors.Forbidden, match="grant the verb") as caught:
         CALLS[what].run(site.faulty)
     assert time.monotonic() - begun < 1
-    assert len(site.through.proxy.seen) - asked <= 4
+    assert len(site.proxy.seen) - asked <= 4
     told = calls.to_exception(caught.value)
     assert (told.error_code, told.get_http_status_code()) == ("PERMISSION_DENIED", 403)
 
 
 @pytest.mark.parametrize("what", CALLS)
 def test_an_api_server_that_stays_away_is_told_within_the_deadline(site: Site, what: str) -> None:
-    site.fault(apiproxy.is_any, site.through.proxy.refuse(503, "ServiceUnavailable", "shutting down"))
+    site.fault(httpserver.is_any, apiproxy.refuse(503, "ServiceUnavailable", "shutting down"))
     begun = time.monotonic()
     with pytest.raises(errors.Unavailable, match="shutting down"):
         CALLS[what].run(site.faulty)
     assert time.monotonic() - begun < 2 * DEADLINE_SECONDS
-    site.through.proxy.rules.clear()
+    site.proxy.rules.clear()
     assert site.problems() == []
 
 
@@ -186,7 +186,7 @@ def test_a_creation_that_may_have_been_carried_out_is_not_repeated_by_clients() 
 
 
 def test_writers_who_are_always_faster_are_told_as_a_conflict(site: Site) -> None:
-    conflict = site.through.proxy.refuse(409, "Conflict", "the object has been modified")
+    conflict = apiproxy.refuse(409, "Conflict", "the object has been modified")
     site.fault(lambda request: request.method == "PUT", conflict)
     begun = time.monotonic()
     with pytest.raises(errors.Conflict, match="too many writers") as caught:
@@ -197,7 +197,7 @@ def test_writers_who_are_always_faster_are_told_as_a_conflict(site: Site) -> Non
 
 
 def test_an_api_server_that_does_not_answer_holds_up_a_call_no_longer_than_its_deadline(site: Site) -> None:
-    site.fault(apiproxy.is_any, site.through.proxy.hang)
+    site.fault(httpserver.is_any, httpserver.hang)
     begun = time.monotonic()
     with pytest.raises(errors.Unavailable, match="within 3 seconds"):
         site.faulty.aliases.fresh("iris", "champion")

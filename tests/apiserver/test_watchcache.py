@@ -37,12 +37,12 @@ class Site:
 
     namespace: str
     mark: pathlib.Path
-    through: apiproxy.Threaded
+    proxy: apiproxy.ApiProxy
     direct: store.Registry
 
     def worker(self, *, page_size: int = watchcache.PAGE_SIZE, silence_seconds: float = SILENCE_SECONDS) -> Worker:
         chosen = configurations.Configuration()
-        chosen.host = self.through.url
+        chosen.host = self.proxy.url
         connection = session.Session(chosen)
         cache = watchcache.WatchCache(
             connection,
@@ -57,7 +57,7 @@ class Site:
 
     def lists(self) -> int:
         """How many lists the API server was asked for."""
-        return self.through.proxy.count(is_any_list)
+        return self.proxy.count(is_any_list)
 
 
 def is_any_list(request: web.Request) -> bool:
@@ -77,8 +77,8 @@ def site(target: context.Target, api: cluster.Api, tmp_path: pathlib.Path) -> co
     api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     chosen = cluster.administrator(target)
     direct = store.Registry(configmaps.ConfigMapBackend(session.Session(chosen), name))
-    with apiproxy.in_a_thread(chosen) as through:
-        yield Site(name, tmp_path / "mark", through, direct)
+    with apiproxy.ApiProxy(chosen).running() as proxy:
+        yield Site(name, tmp_path / "mark", proxy, direct)
     api.delete("Namespace", "", name)
 
 
@@ -143,9 +143,9 @@ def test_a_worker_reads_by_one_get_and_writes_by_one_swap(site: Site) -> None:
     for name, (call, _) in CALLS.items():
         assert worker.cache.cached_all()
         assert settled(lambda: worker.registry.models.list() == site.direct.models.list())
-        before = len(site.through.proxy.seen)
+        before = len(site.proxy.seen)
         call(worker.registry)
-        calls = [request for request in site.through.proxy.seen[before:] if not apiproxy.is_watch(request)]
+        calls = [request for request in site.proxy.seen[before:] if not apiproxy.is_watch(request)]
         asked[name] = [request.method for request in calls]
     assert asked == {name: methods for name, (_, methods) in CALLS.items()}
 
@@ -244,8 +244,8 @@ def test_what_another_server_did_is_neither_undone_nor_overlooked_by_a_worker_wh
         site.direct.aliases.set(case.__name__, "champion", 1)
     worker = site.worker(silence_seconds=3600)
     assert settled(lambda: sum(map(len, worker.registry.versions.list_all())) == 2 * len(cases))
-    assert settled(lambda: len(site.through.proxy.streams) == 1)
-    site.through.silence()
+    assert settled(lambda: len(site.proxy.streams) == 1)
+    site.proxy.silence()
     for case in cases:
         case(Overtaken(site.direct, worker.registry, case.__name__))
 
@@ -257,7 +257,7 @@ def test_the_first_list_comes_in_pages_and_is_the_same_as_a_consistent_one(site:
             site.direct.versions.create(name, source=f"s3://b/{number}")
     worker = site.worker(page_size=3)
     assert worker.registry.versions.list_all() == site.direct.versions.list_all()
-    assert site.through.proxy.count(lambda request: bool(request.query.get("continue"))) == 3
+    assert site.proxy.count(lambda request: bool(request.query.get("continue"))) == 3
 
 
 def test_a_watch_that_is_cut_goes_on_and_nothing_is_missed(site: Site) -> None:
@@ -265,7 +265,7 @@ def test_a_watch_that_is_cut_goes_on_and_nothing_is_missed(site: Site) -> None:
     worker.registry.models.create("iris")
     worker.registry.models.list()
     for number in range(1, 6):
-        site.through.call(site.through.proxy.cut)
+        site.proxy.call(site.proxy.cut)
         worker.registry.versions.create("iris", source="s3://b/x")
         assert [version.number for version in worker.registry.versions.list("iris")][:1] == [number]
 
@@ -274,8 +274,8 @@ def test_own_writes_are_listed_and_those_of_others_soon_though_a_watch_died_sile
     worker = site.worker()
     worker.registry.models.create("iris")
     worker.registry.models.list()
-    assert settled(lambda: len(site.through.proxy.streams) == 1)
-    site.through.silence()
+    assert settled(lambda: len(site.proxy.streams) == 1)
+    site.proxy.silence()
     worker.registry.versions.create("iris", source="s3://b/own")
     begun = time.monotonic()
     assert len(worker.registry.versions.list("iris")) == 1  # a consistent list, after a while
@@ -301,9 +301,9 @@ def test_an_expired_resource_version_is_followed_by_a_new_list(site: Site) -> No
     worker = site.worker()
     worker.registry.models.create("iris")
     worker.registry.models.list()
-    gone = site.through.proxy.refuse(410, "Expired", "too old resource version")
-    site.through.proxy.rule(apiproxy.is_watch, gone, times=2)
-    site.through.call(site.through.proxy.cut)
+    gone = apiproxy.refuse(410, "Expired", "too old resource version")
+    site.proxy.rule(apiproxy.is_watch, gone, times=2)
+    site.proxy.call(site.proxy.cut)
     asked = site.lists()
     assert settled(lambda: site.lists() > asked)
     worker.registry.versions.create("iris", source="s3://b/1")
@@ -313,8 +313,8 @@ def test_an_expired_resource_version_is_followed_by_a_new_list(site: Site) -> No
 def test_without_the_right_to_watch_lists_are_consistent_ones_and_the_log_says_why(
     site: Site, caplog: pytest.LogCaptureFixture
 ) -> None:
-    forbidden = site.through.proxy.refuse(403, "Forbidden", "User cannot watch resource configmaps")
-    site.through.proxy.rule(apiproxy.is_watch, forbidden)
+    forbidden = apiproxy.refuse(403, "Forbidden", "User cannot watch resource configmaps")
+    site.proxy.rule(apiproxy.is_watch, forbidden)
     worker = site.worker()
     with caplog.at_level(logging.WARNING):
         worker.registry.models.create("iris")

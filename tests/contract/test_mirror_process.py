@@ -27,7 +27,7 @@ from podium.kube import session
 from podium.kube.registry import configmaps
 from podium.registry import store
 from podium.sync import http, webhooks
-from tests.support import faultproxy, mlflowserver, models, postgres, s3
+from tests.support import httpserver, mlflowserver, models, postgres, s3
 
 pytestmark = pytest.mark.needs("postgresql")
 
@@ -49,7 +49,7 @@ class Mirror:
 
     process: subprocess.Popen[bytes]
     port: int
-    proxy: faultproxy.Proxy
+    proxy: httpserver.Proxy
     client: mlflow.MlflowClient
     registry: store.Registry
     api: session.Session
@@ -105,7 +105,7 @@ def running(
     kubeconfig = folder / "kubeconfig"
     kubeconfig.write_text(pathlib.Path(target.kubeconfig).read_text())
     log, port = folder / "mirror.log", s3.free_ports(1)[0]
-    with faultproxy.Proxy(server.url).running() as proxy:
+    with httpserver.Proxy(server.url).running() as proxy:
         env = {
             **os.environ,
             "KUBECONFIG": str(kubeconfig),
@@ -219,11 +219,11 @@ def figures(seconds: list[float]) -> str:
     )
 
 
-FAULTS: dict[str, faultproxy.Fault] = {
-    "Unreachable": faultproxy.dropped,
-    "Unauthorized": faultproxy.status(401),
-    "RateLimited": faultproxy.status(429),
-    "ServerError": faultproxy.status(500),
+FAULTS: dict[str, httpserver.Act] = {
+    "Unreachable": httpserver.drop,
+    "Unauthorized": httpserver.answer(401, b"refused"),
+    "RateLimited": httpserver.answer(429, b"refused"),
+    "ServerError": httpserver.answer(500, b"refused"),
 }
 
 
@@ -232,7 +232,7 @@ def test_a_server_that_fails_shows_in_condition_metric_and_event_and_nothing_is_
     mirror: Mirror, cause: str
 ) -> None:
     name, doomed = model(mirror), model(mirror, 0)
-    mirror.proxy.fault = FAULTS[cause]
+    mirror.proxy.rule(httpserver.is_any, FAULTS[cause])
     try:
         mirror.client.set_registered_model_alias(name, "champion", "1")
         mirror.client.delete_registered_model(doomed)
@@ -245,7 +245,7 @@ def test_a_server_that_fails_shows_in_condition_metric_and_event_and_nothing_is_
         assert httpx.get(f"http://127.0.0.1:{mirror.port}/healthz").status_code == 200
         wait_for(lambda: cause in mirror.events(), "the Event")
     finally:
-        mirror.proxy.fault = faultproxy.passed
+        mirror.proxy.rules.clear()
     wait_for(lambda: mirror.condition().get("status") == "True", "Ready again")
     assert mirror.registry.models.fresh(name).aliases == {"champion": 1}
     assert doomed not in [head.name for head in mirror.registry.models.list()]

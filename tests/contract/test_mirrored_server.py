@@ -16,7 +16,7 @@ from podium import errors
 from podium.registry import store
 from podium.registry.storage import memory
 from podium.sync import mirror, source
-from tests.support import faultproxy, mlflowserver, postgres
+from tests.support import httpserver, mlflowserver, postgres
 
 pytestmark = pytest.mark.needs("postgresql")
 
@@ -31,8 +31,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> collections.abc.Iterator
 
 
 @pytest.fixture
-def proxy(server: mlflowserver.Server) -> collections.abc.Iterator[faultproxy.Proxy]:
-    with faultproxy.Proxy(server.url).running() as proxy:
+def proxy(server: mlflowserver.Server) -> collections.abc.Iterator[httpserver.Proxy]:
+    with httpserver.Proxy(server.url).running() as proxy:
         yield proxy
 
 
@@ -55,7 +55,7 @@ def client(server: mlflowserver.Server) -> mlflow.MlflowClient:
 class Bench:
     """A mirror of the server behind the proxy."""
 
-    def __init__(self, proxy: faultproxy.Proxy, truth: str) -> None:
+    def __init__(self, proxy: httpserver.Proxy, truth: str) -> None:
         self.registry = store.Registry(memory.MemoryBackend(), mirrors=True)
         self.source = source.Source(proxy.url)
         self.mirror = mirror.Mirror(self.registry, self.source, truth)
@@ -78,7 +78,7 @@ class Bench:
 
 @pytest.fixture
 def bench(
-    client: mlflow.MlflowClient, proxy: faultproxy.Proxy, server: mlflowserver.Server, monkeypatch: pytest.MonkeyPatch
+    client: mlflow.MlflowClient, proxy: httpserver.Proxy, server: mlflowserver.Server, monkeypatch: pytest.MonkeyPatch
 ) -> Bench:
     for name, value in source.limits(CALL_SECONDS).items():
         monkeypatch.setenv(name, value)
@@ -111,18 +111,26 @@ def test_everything_that_a_server_tells_is_mirrored_and_nothing_is_written_twice
     assert bench.mirror.changes == changes
 
 
-FAULTS: dict[str, tuple[faultproxy.Fault, str]] = {
-    "the connection is dropped": (faultproxy.dropped, "Unreachable"),
-    "it is slow": (faultproxy.slow(2 * CALL_SECONDS), "TimedOut"),
-    "401": (faultproxy.status(401), "Unauthorized"),
-    "403": (faultproxy.status(403), "Forbidden"),
-    "404 of a proxy": (faultproxy.status(404, b"no such page"), "Unreadable"),
-    "404 of a proxy in JSON": (faultproxy.status(404, b'{"error_code": 404, "message": "no route"}'), "Unreadable"),
-    "429": (faultproxy.status(429, **{"Retry-After": "60"}), "RateLimited"),
-    "500": (faultproxy.status(500), "ServerError"),
-    "503": (faultproxy.status(503), "ServerError"),
-    "a page that asks to log in": (faultproxy.status(200, b"<html>log in</html>"), "Unreadable"),
-    "an answer that ends in its middle": (faultproxy.cut, "Unreadable"),
+Fault = collections.abc.Callable[[httpserver.Proxy], httpserver.Act]
+
+
+def answered(status: int, content: bytes = b"refused", headers: dict[str, str] | None = None) -> Fault:
+    """Every call is answered so."""
+    return lambda _: httpserver.answer(status, content, headers)
+
+
+FAULTS: dict[str, tuple[Fault, str]] = {
+    "the connection is dropped": (lambda _: httpserver.drop, "Unreachable"),
+    "it is slow": (lambda _: httpserver.slow(2 * CALL_SECONDS), "TimedOut"),
+    "401": (answered(401), "Unauthorized"),
+    "403": (answered(403), "Forbidden"),
+    "404 of a proxy": (answered(404, b"no such page"), "Unreadable"),
+    "404 of a proxy in JSON": (answered(404, b'{"error_code": 404, "message": "no route"}'), "Unreadable"),
+    "429": (answered(429, headers={"Retry-After": "60"}), "RateLimited"),
+    "500": (answered(500), "ServerError"),
+    "503": (answered(503), "ServerError"),
+    "a page that asks to log in": (answered(200, b"<html>log in</html>"), "Unreadable"),
+    "an answer that ends in its middle": (lambda proxy: proxy.break_off, "Unreadable"),
 }
 CALLS = {
     "at every call": "",
@@ -135,13 +143,13 @@ CALLS = {
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_server_that_fails_loses_nothing_and_deletes_nothing(
-    client: mlflow.MlflowClient, bench: Bench, proxy: faultproxy.Proxy, fault: str, call: str
+    client: mlflow.MlflowClient, bench: Bench, proxy: httpserver.Proxy, fault: str, call: str
 ) -> None:
     before = bench.shown()
     client.delete_registered_model("other")
     client.set_registered_model_alias('it\'s "iris"', "champion", "2")
     failing, cause = FAULTS[fault]
-    proxy.fault = faultproxy.only(CALLS[call], failing)
+    proxy.rule(httpserver.has_in_path(CALLS[call]), failing(proxy))
     try:
         bench.mirror.follow_all()
     except errors.ServerFailed as error:
@@ -152,29 +160,30 @@ def test_a_server_that_fails_loses_nothing_and_deletes_nothing(
     assert causes == {cause} or (fault.startswith("an answer") and causes <= {"Unreadable", "Unreachable"})
     assert {"other", "greeting"} <= bench.shown().keys()
     assert bench.shown()["greeting"] == before["greeting"]
-    proxy.fault = faultproxy.passed
+    proxy.rules.clear()
     bench.mirror.follow_all()
     assert bench.shown() == bench.expected()
 
 
 @pytest.mark.parametrize("call", CALLS)
 def test_an_empty_answer_with_a_good_status_is_not_believed(
-    client: mlflow.MlflowClient, bench: Bench, proxy: faultproxy.Proxy, call: str
+    client: mlflow.MlflowClient, bench: Bench, proxy: httpserver.Proxy, call: str
 ) -> None:
     before = bench.shown()
-    proxy.fault = faultproxy.only(CALLS[call], faultproxy.status(200, b"{}"))
+    proxy.rule(httpserver.has_in_path(CALLS[call]), httpserver.answer(200, b"{}"))
     bench.mirror._seen.clear()  # as after VERIFY_EVERY passes
     with contextlib.suppress(errors.ServerFailed):
         bench.mirror.follow_all()
     assert bench.shown() == before
-    proxy.fault = faultproxy.passed
+    proxy.rules.clear()
     bench.mirror.follow_all()
     assert bench.shown() == before
     assert bench.mirror.problems == {}
 
 
-def test_no_call_takes_minutes(client: mlflow.MlflowClient, bench: Bench, proxy: faultproxy.Proxy) -> None:
-    proxy.fault, proxy.calls = faultproxy.status(503), 0
+def test_no_call_takes_minutes(client: mlflow.MlflowClient, bench: Bench, proxy: httpserver.Proxy) -> None:
+    proxy.rule(httpserver.is_any, httpserver.answer(503, b"refused"))
+    proxy.seen.clear()
     with pytest.raises(errors.ServerFailed):
         bench.mirror.follow_all()
-    assert proxy.calls == 1
+    assert len(proxy.seen) == 1

@@ -8,14 +8,15 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from podium import errors, names
 from podium.puller import plan, pull, settings
-from tests.support import s3, scriptedserver
+from tests.support import httpserver, s3
 
 BUCKET = "models"
 LARGE = bytes(range(256)) * (2 * plan.BLOCK // 256) + b"tail"
@@ -195,7 +196,7 @@ def test_missing_credentials_are_told_at_once(
 def test_an_endpoint_that_does_not_speak_s3_is_told_from_a_missing_object(
     chosen: settings.Settings, monkeypatch: pytest.MonkeyPatch, answer: tuple[int, bytes]
 ) -> None:
-    with scriptedserver.Server(*answer).running() as server:
+    with httpserver.Server(httpserver.answer(*answer)).running() as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", server.url)
         error = refused(chosen, names.PullReason.ENDPOINT_INVALID)
     assert "does not speak S3; correct storage.endpoint" in str(error)
@@ -227,18 +228,16 @@ def test_an_endpoint_that_is_no_url_is_refused(chosen: settings.Settings, monkey
 def test_a_block_goes_on_from_where_the_connection_was_cut(
     chosen: settings.Settings, endpoint: str, large: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ranges: list[bytes] = []
+    def is_first_block(request: web.Request) -> bool:
+        return request.headers.get("Range") == f"bytes=0-{plan.BLOCK - 1}"
 
-    def on_request(request: bytes) -> s3.Proxy.Change | None:
-        asked = [line for line in request.split(b"\r\n") if line.lower().startswith(b"range:")]
-        ranges.extend(asked)
-        return s3.cut_after(5_000_000) if asked == [b"Range: bytes=0-%d" % (plan.BLOCK - 1)] else None
-
-    with s3.disturbed(endpoint, on_request) as proxied:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", proxied)
+    with httpserver.Proxy(endpoint).running() as proxy:
+        proxy.rule(is_first_block, proxy.break_off_after(4_900_000))
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", proxy.url)
         pull.run(of(chosen, source=large))
     assert (chosen.model_dir / "weights").read_bytes() == LARGE
-    resumed = [int(line.split(b"=")[1].split(b"-")[0]) for line in ranges]
+    ranges = [each.headers["range"] for each in proxy.asked if "range" in each.headers]
+    resumed = [int(line.split("=")[1].split("-")[0]) for line in ranges]
     assert len(ranges) == 4
     assert any(4_000_000 < start < 5_000_000 for start in resumed)
 
@@ -246,8 +245,9 @@ def test_a_block_goes_on_from_where_the_connection_was_cut(
 def test_answers_that_always_end_early_are_told_as_truncated(
     chosen: settings.Settings, endpoint: str, large: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with s3.disturbed(endpoint, lambda r: s3.cut_after(100_000) if b"/weights" in r else None) as proxied:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", proxied)
+    with httpserver.Proxy(endpoint).running() as proxy:
+        proxy.rule(httpserver.has_in_path("/weights"), proxy.break_off_after(100_000))
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", proxy.url)
         error = refused(of(chosen, source=large), names.PullReason.OBJECT_TRUNCATED)
     assert "large/1/weights" in str(error)
 
@@ -260,29 +260,23 @@ def test_an_object_that_is_overwritten_during_the_pull_is_told_as_changed(
     chosen: settings.Settings, endpoint: str, monkeypatch: pytest.MonkeyPatch, content: bytes
 ) -> None:
     store(endpoint, "moving/1/", {"MLmodel": b"flavors: {}", "weights": LARGE})
-    overwritten = False
 
-    def on_request(request: bytes) -> None:
-        nonlocal overwritten
-        if b"/weights" in request and not overwritten:
-            overwritten = True
-            store(endpoint, "moving/1/", {"weights": content})
+    async def overwrite(_: web.Request) -> None:
+        store(endpoint, "moving/1/", {"weights": content})
 
-    with s3.disturbed(endpoint, on_request) as proxied:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", proxied)
+    with httpserver.Proxy(endpoint).running() as proxy:
+        proxy.rule(httpserver.has_in_path("/weights"), overwrite, times=1)
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", proxy.url)
         error = refused(of(chosen, source=f"s3://{BUCKET}/moving/1"), names.PullReason.OBJECT_CHANGED)
     assert "s3://models/moving/1/weights" in str(error)
-
-
-def rewriting(old: bytes, new: bytes) -> Callable[[bytes], s3.Proxy.Change]:
-    return lambda _: lambda data: data.replace(old, new)
 
 
 def test_bytes_that_were_changed_on_the_way_are_noticed(
     chosen: settings.Settings, endpoint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with s3.disturbed(endpoint, rewriting(b"pickle", b"PICKLE")) as proxied:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", proxied)
+    with httpserver.Proxy(endpoint).running() as proxy:
+        proxy.rule(httpserver.is_any, proxy.rewrite(b"pickle", b"PICKLE"))
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", proxy.url)
         refused(chosen, names.PullReason.CHECKSUM_MISMATCH)
 
 
@@ -290,8 +284,9 @@ def test_a_listing_with_a_key_that_leaves_the_directory_is_refused(
     chosen: settings.Settings, endpoint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store(endpoint, "evil/1/", {"MLmodel": b"x", "xx/escaped": b"evil"})
-    with s3.disturbed(endpoint, rewriting(b"xx/escaped", b"../escaped")) as proxied:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", proxied)
+    with httpserver.Proxy(endpoint).running() as proxy:
+        proxy.rule(httpserver.is_any, proxy.rewrite(b"xx/escaped", b"../escaped"))
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", proxy.url)
         error = refused(of(chosen, source=f"s3://{BUCKET}/evil/1"), names.PullReason.SOURCE_INVALID)
     assert "would leave the model's directory" in str(error)
 

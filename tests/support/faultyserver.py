@@ -15,7 +15,7 @@ from podium.kube import session
 from podium.kube.registry import configmaps
 from podium.registry import store
 from podium.registry.audit import repairs
-from tests.support import apiproxy, mlflowfaults, s3, trackingserver, workers
+from tests.support import apiproxy, httpserver, mlflowfaults, s3, trackingserver, workers
 
 WORKERS = 2
 _HOUR_MS = 3_600_000
@@ -28,17 +28,14 @@ class Site:
     url: str
     client: Any
     workers: list[workers.Connection]
-    through: apiproxy.Threaded
+    proxy: apiproxy.ApiProxy
     records: configmaps.ConfigMapBackend
     direct: store.Registry
 
-    @property
-    def proxy(self) -> apiproxy.ApiProxy:
-        """The proxy."""
-        return self.through.proxy
-
     @contextlib.contextmanager
-    def fault(self, act: apiproxy.Act, matches: apiproxy.Matches = apiproxy.is_any) -> collections.abc.Iterator[None]:
+    def fault(
+        self, act: httpserver.Act, matches: httpserver.Matches = httpserver.is_any
+    ) -> collections.abc.Iterator[None]:
         """The proxy acts so while the block lasts; watches go on."""
         self.proxy.rule(lambda request: matches(request) and not apiproxy.is_watch(request), act)
         try:
@@ -85,14 +82,14 @@ def running(
         *("--host=127.0.0.1", f"--port={port}", f"--workers={WORKERS}"),
         "--uvicorn-opts=--timeout-keep-alive 120",  # as the chart: connections to single workers are kept
     ]
-    with apiproxy.in_a_thread(api_server) as through:
-        kubeconfig = _kubeconfig(folder, through.url)
+    with apiproxy.ApiProxy(api_server).running() as proxy:
+        kubeconfig = _kubeconfig(folder, proxy.url)
         with trackingserver.running(options, {"KUBECONFIG": str(kubeconfig)}, folder) as pid:
             trackingserver.await_registry(port, folder / "output")
             connections = workers.connect_to_each(port, pid, WORKERS)
             url = f"http://127.0.0.1:{port}"
             with trackingserver.used(url):
-                yield Site(url, mlflow.MlflowClient(), connections, through, records, store.Registry(records))
+                yield Site(url, mlflow.MlflowClient(), connections, proxy, records, store.Registry(records))
             for each in connections:
                 each.close()
 

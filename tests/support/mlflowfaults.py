@@ -3,7 +3,6 @@
 So many calls can be under way at once, and a fault of the API server can be aimed at one of them (see `Aim`).
 """
 
-import asyncio
 import collections.abc
 import dataclasses
 import time
@@ -17,7 +16,7 @@ from podium import errors
 from podium.registry import store
 from podium.registry.model import entities
 from podium.registry.storage import keys
-from tests.support import apiproxy
+from tests.support import httpserver
 
 JOE = entities.Actor("joe", "basic", True)
 NEW = "-new"
@@ -26,7 +25,6 @@ Versions = list[tuple[int, str, dict[str, str]]]
 State = dict[str, tuple[dict[str, int], Versions, int]]
 """By what follows the model's name: aliases, versions (number, source, tags), number of moves in the history."""
 
-_SLOW_SECONDS = 0.3
 _TWO: Versions = [(number, f"s3://b/{number}", {}) for number in (2, 1)]
 BEFORE: State = {"": ({"champion": 1}, _TWO, 1)}
 
@@ -177,82 +175,22 @@ def is_write(request: web.Request) -> bool:
     return request.method in ("POST", "PUT", "DELETE")
 
 
-def refused(code: int, reason: str, message: str, **headers: str) -> apiproxy.Act:
-    """An act of the proxy: the API server refuses."""
-
-    async def act(_: web.Request) -> web.StreamResponse:
-        return web.json_response(apiproxy.status(code, reason, message), status=code, headers=headers)
-
-    return act
-
-
-async def cut(request: web.Request) -> web.StreamResponse:
-    """An act of the proxy: the connection ends before the request is passed on."""
-    assert request.transport
-    request.transport.abort()
-    raise ConnectionResetError
-
-
-def lost(proxy: apiproxy.ApiProxy) -> apiproxy.Act:
-    """An act of the proxy: the connection ends after the API server has carried the request out."""
-
-    async def act(request: web.Request) -> web.StreamResponse:
-        await proxy.forward(request)
-        return await cut(request)
-
-    return act
-
-
-def lost_writes(proxy: apiproxy.ApiProxy) -> apiproxy.Act:
-    """An act of the proxy: `lost` for every write; reads pass."""
-    return only(proxy, is_write, lost(proxy))
-
-
-def slow(proxy: apiproxy.ApiProxy) -> apiproxy.Act:
-    """An act of the proxy: every answer takes its time."""
-
-    async def act(request: web.Request) -> web.StreamResponse:
-        await asyncio.sleep(_SLOW_SECONDS)
-        return await proxy.forward(request)
-
-    return act
-
-
-def only(proxy: apiproxy.ApiProxy, matches: apiproxy.Matches, act: apiproxy.Act) -> apiproxy.Act:
-    """An act of the proxy: those requests meet the fault, others pass."""
-
-    async def chosen(request: web.Request) -> web.StreamResponse:
-        return await (act if matches(request) else proxy.forward)(request)
-
-    return chosen
-
-
-def for_a_while(proxy: apiproxy.ApiProxy, seconds: float, act: apiproxy.Act) -> apiproxy.Act:
-    """An act of the proxy: the fault, from the first request that meets it for so long; afterwards all pass."""
-    ends: list[float] = []
-
-    def is_on(_: web.Request) -> bool:
-        ends.append(ends[0] if ends else time.monotonic() + seconds)
-        return time.monotonic() < ends[0]
-
-    return only(proxy, is_on, act)
-
-
 class Aim:
     """An act of the proxy: each request meets the fault that is aimed at its model; those of other models pass."""
 
-    def __init__(self, proxy: apiproxy.ApiProxy) -> None:
-        self._proxy = proxy
-        self._acts: dict[str, apiproxy.Act] = {}
+    def __init__(self) -> None:
+        self._acts: dict[str, httpserver.Act] = {}
 
-    def at(self, subject: Subject, act: apiproxy.Act) -> None:
+    def at(self, subject: Subject, act: httpserver.Act) -> None:
         """From now on."""
         self._acts |= dict.fromkeys(subject.marks, act)
 
-    async def __call__(self, request: web.Request) -> web.StreamResponse:
+    async def __call__(self, request: web.Request) -> web.StreamResponse | None:
         text = f"{request.path} {request.query_string} {(await request.read()).decode()}"
-        act = next((act for mark, act in self._acts.items() if mark in text), self._proxy.forward)
-        if request.method == "POST" and act != self._proxy.forward:
+        act = next((act for mark, act in self._acts.items() if mark in text), None)
+        if act is None:
+            return None
+        if request.method == "POST":
             self._acts[(await request.json())["metadata"]["name"]] = act  # a new model's uid
         return await act(request)
 
@@ -260,14 +198,14 @@ class Aim:
 class Once:
     """An act of the proxy: the fault meets the first request of each sort about each object, and no other."""
 
-    def __init__(self, proxy: apiproxy.ApiProxy, matches: apiproxy.Matches, act: apiproxy.Act) -> None:
-        self._proxy, self._matches, self._act = proxy, matches, act
+    def __init__(self, matches: httpserver.Matches, act: httpserver.Act) -> None:
+        self._matches, self._act = matches, act
         self._met: set[tuple[str, ...]] = set()
 
-    async def __call__(self, request: web.Request) -> web.StreamResponse:
+    async def __call__(self, request: web.Request) -> web.StreamResponse | None:
         name = (await request.json())["metadata"]["name"] if request.method == "POST" else ""
         sort = (request.method, request.path, request.query_string, name)
         if sort in self._met or not self._matches(request):
-            return await self._proxy.forward(request)
+            return None
         self._met.add(sort)
         return await self._act(request)

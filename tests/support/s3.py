@@ -1,4 +1,4 @@
-"""A real S3 server for tests (SeaweedFS on loopback), and a proxy in front of it that disturbs what passes."""
+"""A real S3 server for tests: SeaweedFS on loopback."""
 
 import contextlib
 import json
@@ -7,9 +7,8 @@ import shutil
 import socket
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import boto3
@@ -99,76 +98,3 @@ def _await_bucket(process: subprocess.Popen[bytes], endpoint: str, bucket: str, 
         else:
             return
     raise RuntimeError(f"SeaweedFS did not start:\n{log.read_text()[-3000:]}")
-
-
-class Proxy:
-    """Passes HTTP on to an endpoint; `on_request` sees a request's first bytes, and says how its answer is changed.
-
-    A change is a function from the bytes of the answer that arrive next to those that are passed on; None cuts the
-    connection.
-    """
-
-    Change = Callable[[bytes], bytes | None]
-
-    def __init__(self, endpoint: str, on_request: Callable[[bytes], Change | None]) -> None:
-        host, _, port = endpoint.removeprefix("http://").partition(":")
-        self._upstream, self._on_request = (host, int(port)), on_request
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
-        self.endpoint = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def close(self) -> None:
-        """Takes no further connection."""
-        self._listener.close()
-
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                connection, _ = self._listener.accept()
-                threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
-
-    def _serve(self, connection: socket.socket) -> None:
-        change: list[Proxy.Change | None] = [None]
-        upstream = socket.create_connection(self._upstream)
-
-        def back() -> None:
-            with contextlib.suppress(OSError):
-                while data := upstream.recv(65536):
-                    passed = change[0](data) if change[0] else data
-                    if passed is None:
-                        break
-                    connection.sendall(passed)
-            for each in (connection, upstream):
-                with contextlib.suppress(OSError):
-                    each.shutdown(socket.SHUT_RDWR)
-
-        threading.Thread(target=back, daemon=True).start()
-        with contextlib.suppress(OSError), connection, upstream:
-            while data := connection.recv(65536):
-                change[0] = self._on_request(data)
-                upstream.sendall(data)
-
-
-@contextlib.contextmanager
-def disturbed(endpoint: str, on_request: Callable[[bytes], Proxy.Change | None]) -> Iterator[str]:
-    """A Proxy in front of `endpoint`; yields its own endpoint."""
-    proxy = Proxy(endpoint, on_request)
-    try:
-        yield proxy.endpoint
-    finally:
-        proxy.close()
-
-
-def cut_after(count: int) -> Proxy.Change:
-    """Lets `count` bytes of an answer pass, then cuts the connection."""
-    passed = 0
-
-    def change(data: bytes) -> bytes | None:
-        nonlocal passed
-        if passed >= count:
-            return None
-        data = data[: count - passed]
-        passed += len(data)
-        return data
-
-    return change

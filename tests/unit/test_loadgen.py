@@ -1,78 +1,40 @@
 """The load generator against a server of this process: what it counts, and that it ends by itself."""
 
-import asyncio
-import threading
 import time
 from collections.abc import Iterator
 
 import pytest
-from aiohttp import web
 
 import loadgen
 from podium import names
+from tests.support import httpserver
 
 
-class Server:
-    """Answers /invocations; what it answers can be changed while it runs."""
-
-    def __init__(self) -> None:
-        self.version, self.status, self.hosts = "1", 200, set[str]()
-        self.connections = set[object]()
-        self._loop = asyncio.new_event_loop()
-        self._ready = threading.Event()
-        self.port = 0
-        threading.Thread(target=self._run, daemon=True).start()
-        assert self._ready.wait(10)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/invocations"
-
-    def close(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-
-    async def _answer(self, request: web.Request) -> web.Response:
-        self.hosts.add(request.host)
-        self.connections.add(request.transport)
-        headers = {names.MODEL_VERSION_HEADER: self.version} if self.version else {}
-        return web.Response(status=self.status, headers=headers)
-
-    def _run(self) -> None:
-        application = web.Application()
-        application.router.add_post("/invocations", self._answer)
-        self._loop.run_until_complete(self._start(application))
-        self._ready.set()
-        self._loop.run_forever()
-
-    async def _start(self, application: web.Application) -> None:
-        runner = web.AppRunner(application)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        self.port = runner.addresses[0][1]
+def answer(version: str, status: int = 200) -> httpserver.Act:
+    """The answer of a model's server of this version, or of a server that names none."""
+    return httpserver.answer(status, b"", {names.MODEL_VERSION_HEADER: version} if version else {})
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
-    server = Server()
-    yield server
-    server.close()
+def server() -> Iterator[httpserver.Server]:
+    with httpserver.Server(answer("1")).running() as server:
+        yield server
 
 
-def target(server: Server) -> loadgen.Target:
-    return loadgen.Target(server.url, "iris.example.com")
+def target(server: httpserver.Server) -> loadgen.Target:
+    return loadgen.Target(f"{server.url}/invocations", "iris.example.com")
 
 
-def test_a_load_ends_by_count_and_sends_the_host_header(server: Server) -> None:
+def test_a_load_ends_by_count_and_sends_the_host_header(server: httpserver.Server) -> None:
     with loadgen.running(target(server), loadgen.Plan(kept=2, fresh=2, rate=1000, most=60)) as load:
         load.wait_for_answers(50)
         time.sleep(0.2)
     assert 50 <= load.result.sent <= 60
     assert load.result.failed == 0
-    assert server.hosts == {"iris.example.com"}
+    assert {each.headers["host"] for each in server.asked} == {"iris.example.com"}
 
 
-def test_a_load_ends_by_time(server: Server) -> None:
+def test_a_load_ends_by_time(server: httpserver.Server) -> None:
     began = time.monotonic()
     load = loadgen.Load(target(server), loadgen.Plan(kept=1, fresh=1, rate=50, seconds=0.3))
     load.start()
@@ -82,20 +44,20 @@ def test_a_load_ends_by_time(server: Server) -> None:
     load.stop()
 
 
-def test_kept_workers_keep_their_connections_and_fresh_ones_do_not(server: Server) -> None:
+def test_kept_workers_keep_their_connections_and_fresh_ones_do_not(server: httpserver.Server) -> None:
     with loadgen.running(target(server), loadgen.Plan(kept=2, fresh=0, rate=1000, most=40)) as load:
         load.wait_for_answers(30)
-    assert len(server.connections) <= 2
+    assert server.connections <= 2
     with loadgen.running(target(server), loadgen.Plan(kept=0, fresh=2, rate=1000, most=40)) as load:
         load.wait_for_answers(30)
-    assert len(server.connections) >= 30
+    assert server.connections >= 30
 
 
-def test_a_move_is_told_by_the_last_answer_of_one_version_and_the_first_of_the_next(server: Server) -> None:
+def test_a_move_is_told_by_the_last_answer_of_one_version_and_the_first_of_the_next(server: httpserver.Server) -> None:
     with loadgen.running(target(server), loadgen.Plan(rate=400)) as load:
         load.wait_for_answers(20)
         moved = time.monotonic()
-        server.version = "2"
+        server.default = answer("2")
         load.wait_for_version("2", moved, timeout=10)
         load.wait_for_answers(20)
     result = load.result
@@ -115,8 +77,10 @@ def test_a_move_is_told_by_the_last_answer_of_one_version_and_the_first_of_the_n
     [(503, "1", "503 Service Unavailable"), (200, "", "200 names no version"), (404, "", "404 Not Found")],
     ids=["a server error", "an answer that names no version", "no such host"],
 )
-def test_anything_but_200_with_the_version_has_failed(server: Server, status: int, version: str, words: str) -> None:
-    server.status, server.version = status, version
+def test_anything_but_200_with_the_version_has_failed(
+    server: httpserver.Server, status: int, version: str, words: str
+) -> None:
+    server.default = answer(version, status)
     with loadgen.running(target(server), loadgen.Plan(kept=1, fresh=1, rate=500, most=20)) as load:
         load.wait_for_answers(15)
     assert load.result.failed == load.result.sent

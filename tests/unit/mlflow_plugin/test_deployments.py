@@ -1,6 +1,8 @@
 """The deployments client: errors are MLflow's and say what to do; requests reach a model over a real socket."""
 
 import collections.abc
+import contextlib
+import dataclasses
 import json
 import pathlib
 from typing import Any
@@ -15,13 +17,13 @@ from mlflow import exceptions
 from podium import errors, names
 from podium.kube import objects, session
 from podium.mlflow_plugin import deployments, manifests
-from tests.support import httpserver, scriptedserver
+from tests.support import httpserver
 
 
 @pytest.fixture
 def bare_cluster(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> collections.abc.Iterator[None]:
     """The kubeconfig of a cluster without Podium's CRDs: so an API server answers for a group that it does not know."""
-    with scriptedserver.Server(404, b"404 page not found\n").running() as server:
+    with httpserver.Server(httpserver.answer(404, b"404 page not found\n")).running() as server:
         cluster = {"server": server.url}
         context = {"cluster": "c", "user": "u", "namespace": "models"}
         config = {
@@ -76,33 +78,28 @@ def test_help_names_every_key() -> None:
         assert all(f"  {key}\n" in text for key in manifests.known_keys(kind))
 
 
-Answer = tuple[int, str, bool]
-"""Status, body, and whether it bears the mark of a model's server."""
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """What a request is answered; only a model's server puts its mark on it."""
 
-
-class Server(httpserver.Server):
-    """Gives one answer after the other, the last one for good, and keeps what it was asked."""
-
-    def __init__(self, *answers: Answer) -> None:
-        super().__init__(Handler)
-        self.answers = list(answers)
-        self.asked: list[tuple[str, str, Any]] = []
+    status: int
+    content: str
+    is_marked: bool = False
 
     @property
-    def address(self) -> str:
-        return f"127.0.0.1:{self.server_port}"
+    def act(self) -> httpserver.Act:
+        mark = {names.MODEL_VERSION_HEADER: "3"} if self.is_marked else {}
+        return httpserver.answer(self.status, self.content.encode(), {"Content-Type": "application/json", **mark})
 
 
-class Handler(httpserver.Handler):
-    server: Server
+def answering(*answers: Answer) -> contextlib.AbstractContextManager[httpserver.Server]:
+    """A server that gives one answer after another, the last one for good."""
+    return httpserver.Server(httpserver.one_after_another(*(each.act for each in answers))).running()
 
-    def respond(self, body: bytes) -> None:
-        self.server.asked.append((self.headers["Host"], self.path, json.loads(body)))
-        status, text, is_marked = self.server.answers[0]
-        if len(self.server.answers) > 1:
-            self.server.answers.pop(0)
-        mark = {names.MODEL_VERSION_HEADER: "3"} if is_marked else {}
-        self.answer(status, {"Content-Type": "application/json", **mark}, text.encode())
+
+def asked(server: httpserver.Server) -> list[tuple[str, str, Any]]:
+    """Host, path and body of each request."""
+    return [(each.headers["host"], each.path, json.loads(each.body)) for each in server.asked]
 
 
 def deployment(**spec: Any) -> dict[str, Any]:
@@ -117,42 +114,42 @@ def cluster(address: str) -> objects.Objects:
 
 AT_INGRESS = deployment(ingress={"host": "iris.example.com", "path": "/v1"})
 ROWS = {"inputs": [[1.0]]}
-GOOD: Answer = (200, '{"predictions": [1]}', True)
+GOOD = Answer(200, '{"predictions": [1]}', is_marked=True)
 
 
 def test_a_request_goes_through_the_ingress_under_the_deployments_host() -> None:
-    with Server(GOOD).running() as server:
+    with answering(GOOD) as server:
         text = deployments.ask_model(cluster(server.address), AT_INGRESS, ROWS, server.address)
         again = deployments.ask_model(cluster(server.address), AT_INGRESS, ROWS, f"http://{server.address}/")
     assert json.loads(text) == json.loads(again) == {"predictions": [1]}
-    assert server.asked == [("iris.example.com", "/v1/invocations", ROWS)] * 2
+    assert asked(server) == [("iris.example.com", "/v1/invocations", ROWS)] * 2
 
 
 def test_a_request_goes_through_the_api_servers_proxy_where_there_is_no_ingress() -> None:
-    with Server(GOOD).running() as server:
+    with answering(GOOD) as server:
         text = deployments.ask_model(cluster(server.address), deployment(), ROWS, None)
     assert json.loads(text) == {"predictions": [1]}
-    [(_, path, body)] = server.asked
+    [(_, path, body)] = asked(server)
     assert path == "/api/v1/namespaces/models/services/iris:http/proxy/invocations"
     assert body == ROWS
 
 
-@pytest.mark.parametrize("early", [(404, "default backend", False), (503, "<html>", False), (200, "{}", False)])
+@pytest.mark.parametrize("early", [Answer(404, "default backend"), Answer(503, "<html>"), Answer(200, "{}")])
 def test_what_was_not_answered_by_the_model_is_asked_again(early: Answer) -> None:
-    with Server(early, GOOD).running() as server:
+    with answering(early, GOOD) as server:
         text = deployments.ask_model(cluster(server.address), AT_INGRESS, ROWS, server.address)
     assert json.loads(text) == {"predictions": [1]}
-    assert len(server.asked) == 2
+    assert len(server.seen) == 2
 
 
 @pytest.mark.parametrize("obj", [AT_INGRESS, deployment()], ids=["ingress", "API server"])
 def test_what_the_model_refuses_is_raised_with_its_sentence_and_not_repeated(obj: dict[str, Any]) -> None:
     with (
-        Server((400, '{"error_code": "BAD_REQUEST", "message": "3 columns are missing"}', True)).running() as server,
+        answering(Answer(400, '{"error_code": "BAD_REQUEST", "message": "3 columns are missing"}', True)) as server,
         pytest.raises((errors.InvalidInput, errors.KubeInvalid), match="3 columns are missing"),
     ):
         deployments.ask_model(cluster(server.address), obj, ROWS, server.address)
-    assert len(server.asked) == 1
+    assert len(server.seen) == 1
 
 
 def test_a_host_that_no_dns_knows_is_told_with_the_way_around() -> None:

@@ -10,7 +10,7 @@ from mlflow import entities as mlflow_entities
 
 from podium import errors
 from podium.mlflow_plugin import metrics
-from tests.support import scriptedserver
+from tests.support import httpserver
 from tests.unit.registry import factories
 
 UNKNOWN = "0" * 32
@@ -121,8 +121,9 @@ def test_a_tracking_server_that_does_not_tell_is_an_error_without_its_password(
     status: int, kind: type[errors.RegistryError], cause: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    with scriptedserver.Server(status, b"no").running() as server, pytest.raises(kind, match=cause) as caught:
-        read(f"http://joe:secret@127.0.0.1:{server.server_port}", "accuracy", run_id=UNKNOWN)
+    answered = httpserver.answer(status, b"no")
+    with httpserver.Server(answered).running() as server, pytest.raises(kind, match=cause) as caught:
+        read(f"http://joe:secret@{server.address}", "accuracy", run_id=UNKNOWN)
     assert "the alias was not moved" in str(caught.value)
     assert "the tracking server http://127.0.0.1:" in str(caught.value)
     assert "secret" not in str(caught.value)

@@ -7,15 +7,16 @@ import pytest
 from podium import errors
 from podium.kube.registry import whoami
 from podium.registry.model import entities
-from tests.support import scriptedserver
+from tests.support import httpserver
+from tests.unit.kube import sessions
 
 REVIEW = {"status": {"userInfo": {"username": "system:serviceaccount:models:ci", "groups": ["system:authenticated"]}}}
 
 
 def answered(status: int, body: object) -> entities.Actor:
-    with scriptedserver.Server(status, json.dumps(body).encode()).running() as server:
-        actor = whoami.whoami(scriptedserver.connected(server))
-        method, path, _, sent = server.requests[0]
+    with httpserver.Server(httpserver.answer(status, json.dumps(body).encode())).running() as server:
+        actor = whoami.whoami(sessions.connected(server))
+        method, path, _, sent = server.asked[0]
         assert (method, path) == ("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews")
         assert json.loads(sent) == {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
         return actor
