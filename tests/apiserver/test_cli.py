@@ -139,8 +139,8 @@ def test_a_registry_comes_back_to_the_byte(
     assert site.objects(other) == 0
     site.run("-n", other, "registry", "restore", str(file))
     assert site.export(other) == file.read_text().split("\n")[1:]
-    assert site.run("-n", other, "registry", "check")[1] == "nothing is wrong\n"
-    assert "nothing to do; 2 are equal already" in site.run("-n", other, "registry", "restore", str(file))[1]
+    assert site.run("-n", other, "registry", "check")[1] == "no fault was found\n"
+    assert "nothing to do; 2 already equal" in site.run("-n", other, "registry", "restore", str(file))[1]
 
 
 @settings(
@@ -172,7 +172,7 @@ def test_a_restore_that_is_killed_is_finished_by_the_same_command(
     assert objects <= site.objects(other) < site.objects(site.name)
     site.run(*restore)
     assert site.export(other) == file.read_text().split("\n")[1:]
-    assert site.run("-n", other, "registry", "check")[1] == "nothing is wrong\n"
+    assert site.run("-n", other, "registry", "check")[1] == "no fault was found\n"
 
 
 def test_an_export_that_is_killed_leaves_the_file_as_it_was(

@@ -29,8 +29,8 @@ def _command(name: str, decision: Literal["approved", "rejected"], text: str) ->
     @click.argument("model")
     @click.argument("version", type=click.IntRange(min=1))
     @click.option("--why", required=True, metavar="TEXT", help="The reason, in your words; it stays in the history.")
-    @options.output
-    @options.where
+    @options.output_option
+    @options.registry_options
     @click.pass_obj
     def command(work: options.Work, model: str, version: int, why: str) -> None:
         if not why.strip():
@@ -55,7 +55,7 @@ reject = _command(
 
 def _decide(work: options.Work, model: str, number: int, decision: Literal["approved", "rejected"], why: str) -> None:
     opened = work.open()
-    head = opened.model(model)
+    head = opened.find_model(model)
     actor = opened.identify()
     approval = entities.Approval(decision, opened.clock(), actor, why)
     version = opened.registry.versions.decide(model, number, approval)
@@ -65,7 +65,7 @@ def _decide(work: options.Work, model: str, number: int, decision: Literal["appr
         decided = {"model": model, "version": number, **jsonlines.decision(approval)}
         output.show_json({**decided, "aliases": aliases})
         return
-    output.tell(f"version {number} of {texts.shorten(model)!r} is {decision} by {output.who(actor)}")
+    output.tell(f"version {number} of {texts.shorten(model)!r} is {decision} by {output.describe_actor(actor)}")
     if found:
         rows = [[each.alias, _outcome(result), result.gate, result.value] for each in found for result in each.results]
         output.show_table(("ALIAS", "RESULT", "GATE", "FOUND"), rows)

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from podium import errors, texts
-from podium.cli import options, output, place
+from podium.cli import options, output, registries
 from podium.registry.images import jsonlines
 from podium.registry.model import entities
 
@@ -25,8 +25,8 @@ class Decision:
 @click.argument("model")
 @click.option("--alias", metavar="NAME", help="Only the moves of this alias.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the N newest.")
-@options.output
-@options.where
+@options.output_option
+@options.registry_options
 @click.pass_obj
 def history(work: options.Work, model: str, alias: str | None, limit: int | None) -> None:
     """Show who moved the aliases of MODEL.
@@ -35,10 +35,12 @@ def history(work: options.Work, model: str, alias: str | None, limit: int | None
     versions (approve, reject) stand between the moves.
     """
     opened = work.open()
-    head = opened.model(model)
+    head = opened.find_model(model)
     moves = [move for move in opened.registry.aliases.history(model) if alias in (None, move.alias)]
     if alias is not None and not moves and alias not in head.aliases:
-        near = place.nearest(alias, {*head.aliases, *(move.alias for move in opened.registry.aliases.history(model))})
+        near = registries.find_similar(
+            alias, {*head.aliases, *(move.alias for move in opened.registry.aliases.history(model))}
+        )
         hint = f"; did you mean {near}?" if near else ""
         raise errors.NotFound(f"{texts.shorten(model)!r} never had an alias {texts.shorten(alias)!r}{hint}", "alias")
     events = sorted([*moves, *(_decisions(opened, model) if alias is None else ())], key=_time)
@@ -51,7 +53,7 @@ def history(work: options.Work, model: str, alias: str | None, limit: int | None
         output.tell(f"no alias of {texts.shorten(model)!r} has moved yet, and nothing was decided about its versions")
 
 
-def _decisions(opened: place.Opened, model: str) -> list[Decision]:
+def _decisions(opened: registries.OpenRegistry, model: str) -> list[Decision]:
     versions = opened.registry.versions.list(model)
     return [Decision(version.number, approval) for version in versions for approval in version.approvals]
 
@@ -69,9 +71,16 @@ def _to_json(model: str, event: entities.HistoryEntry | Decision) -> dict[str, A
 def _rows(event: entities.HistoryEntry | Decision) -> list[list[str]]:
     if isinstance(event, Decision):
         made = event.approval
-        what = [str(event.version), made.decision, output.who(made.actor), made.why]
-        return [[output.moment(made.time_ms), "-", *what]]
+        what = [str(event.version), made.decision, output.describe_actor(made.actor), made.why]
+        return [[output.format_time(made.time_ms), "-", *what]]
     versions = f"{event.from_version or 'none'} -> {event.to_version or 'none'}"
-    row = [output.moment(event.time_ms), event.alias, versions, event.reason, output.who(event.actor), event.why]
+    row = [
+        output.format_time(event.time_ms),
+        event.alias,
+        versions,
+        event.reason,
+        output.describe_actor(event.actor),
+        event.why,
+    ]
     gates = [[f"{'passed' if gate.passed else 'FAILED'}  {gate.gate}: {gate.value}"] for gate in event.evidence.gates]
     return [row, *gates]

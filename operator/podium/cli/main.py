@@ -1,7 +1,7 @@
 """The command `podium`: what a registry's history tells, decisions about versions, and the registry as a whole.
 
-It speaks to the API server itself, with the rights of whoever runs it. Exit codes: 0, 1 for what was refused or failed
-(one sentence on the error stream), 2 for a command line that cannot be meant.
+It calls the API server itself, with the rights of whoever runs it. Exit codes: 0; 1 if something was refused or failed
+(one sentence on the error stream); 2 for a wrong command line.
 """
 
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from podium import errors
-from podium.cli import decisions, history, options, place, registry
+from podium.cli import decisions, history, options, registries, registry
 
 
 class _Sentences(click.Group):
@@ -21,14 +21,14 @@ class _Sentences(click.Group):
         except errors.PodiumError as error:
             raise click.ClickException(str(error)) from error
         except BrokenPipeError:
-            raise  # of a reader such as `head` that has seen enough: click ends without a word
+            raise  # a reader such as `head` has closed the pipe: click ends silently
         except OSError as error:
             raise click.ClickException(f"{error.filename or 'a file'}: {error.strerror or error}") from error
 
 
 @click.group(cls=_Sentences, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="podium", message="%(prog)s %(version)s")
-@options.where
+@options.registry_options
 def podium() -> None:
     """The model registry in a Kubernetes namespace: its history, decisions about versions, moving in and out."""
 
@@ -41,4 +41,4 @@ podium.add_command(registry.registry)
 
 def main() -> None:
     """The program: on the cluster."""
-    podium(prog_name="podium", obj=options.Work(place.Cluster()))
+    podium(prog_name="podium", obj=options.Work(registries.ClusterOpener()))

@@ -3,7 +3,7 @@
 import pytest
 
 from podium.registry.model import entities
-from tests.unit.cli.memoryplace import ANN, Memory
+from tests.unit.cli.memoryregistries import ANN, Memory
 from tests.unit.registry import factories
 
 EVIDENCE = entities.Evidence(

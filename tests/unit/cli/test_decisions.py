@@ -3,7 +3,7 @@
 import pytest
 
 from podium.registry.model import entities
-from tests.unit.cli.memoryplace import ANN, Memory
+from tests.unit.cli.memoryregistries import ANN, Memory
 
 OWNER = entities.Pin("u-1", "shop", "iris")
 

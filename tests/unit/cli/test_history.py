@@ -4,8 +4,8 @@ import errno
 
 import pytest
 
-from podium.cli import place as places
-from tests.unit.cli.memoryplace import Memory
+from podium.cli import registries
+from tests.unit.cli.memoryregistries import Memory
 
 
 def test_every_move_and_decision_is_shown_oldest_first_with_who_why_and_the_gates(iris: Memory) -> None:
@@ -76,7 +76,7 @@ def test_an_unknown_model_is_told_with_the_nearest_names(iris: Memory, name: str
 
 
 def test_an_empty_registry_asks_for_another_namespace(place: Memory) -> None:
-    assert "holds no model at all: choose another namespace with -n" in place.run("history", "iris", code=1).stderr
+    assert "holds no models: choose another namespace with -n" in place.run("history", "iris", code=1).stderr
 
 
 def test_an_alias_that_never_was_is_told_with_the_nearest(iris: Memory) -> None:
@@ -86,7 +86,7 @@ def test_an_alias_that_never_was_is_told_with_the_nearest(iris: Memory) -> None:
 
 def test_a_reader_that_has_seen_enough_ends_it_without_a_word(place: Memory) -> None:
     class Closed(Memory):
-        def open(self, namespace: str | None, context: str | None) -> places.Opened:
+        def open(self, namespace: str | None, context: str | None) -> registries.OpenRegistry:
             raise BrokenPipeError(errno.EPIPE, "Broken pipe")
 
     assert Closed().run("history", "iris", code=1).stderr == ""

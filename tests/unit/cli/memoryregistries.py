@@ -1,4 +1,4 @@
-"""A place of registries in memory, by their namespaces, and other servers that models are brought from."""
+"""Registries in memory, and other servers that models are imported from."""
 
 import dataclasses
 import json
@@ -7,7 +7,7 @@ from typing import Any
 from click import testing
 
 from podium import errors
-from podium.cli import main, options, place
+from podium.cli import main, options, registries
 from podium.registry import store
 from podium.registry.images import convergence
 from podium.registry.model import entities
@@ -19,7 +19,7 @@ ANN = entities.Actor("ann", "kubernetes", verified=True)
 
 @dataclasses.dataclass
 class OtherServer:
-    """Implements place.Source."""
+    """Implements registries.Source."""
 
     images: dict[str, convergence.ModelImage]
     address: str = "http://mlflow.example"
@@ -34,7 +34,7 @@ class OtherServer:
 
 
 class Memory:
-    """Implements place.Place; `records` may be replaced by a backend of the test's own."""
+    """Implements registries.Opener; `records` may be replaced by a backend of the test's own."""
 
     def __init__(self) -> None:
         self.clock = factories.Clock()
@@ -46,11 +46,11 @@ class Memory:
     def registry(self) -> store.Registry:
         return store.Registry(self.records, clock=self.clock)
 
-    def open(self, namespace: str | None, context: str | None) -> place.Opened:
+    def open(self, namespace: str | None, context: str | None) -> registries.OpenRegistry:
         self.asked.append((namespace, context))
-        return place.Opened(namespace or "models", self.records, self.registry, lambda: ANN, self.clock)
+        return registries.OpenRegistry(namespace or "models", self.records, self.registry, lambda: ANN, self.clock)
 
-    def source(self, uri: str) -> place.Source:
+    def source(self, uri: str) -> registries.Source:
         return self.servers[uri]
 
     def run(self, *arguments: str, code: int = 0, given: bytes = b"") -> testing.Result:

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from podium import errors
-from podium.cli import place
+from podium.cli import registries
 
 
 @pytest.mark.parametrize(
@@ -22,12 +22,12 @@ from podium.cli import place
     ],
 )
 def test_the_default_registry(environment: dict[str, str], expected: tuple[str | None, str | None]) -> None:
-    assert place.default(environment) == expected
+    assert registries.read_default(environment) == expected
 
 
 def test_a_registry_uri_that_cannot_be_meant_is_told() -> None:
     with pytest.raises(errors.InvalidInput, match="configmap://NAMESPACE"):
-        place.default({"MLFLOW_REGISTRY_URI": "configmap://No Namespace"})
+        registries.read_default({"MLFLOW_REGISTRY_URI": "configmap://No Namespace"})
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_a_registry_uri_that_cannot_be_meant_is_told() -> None:
     ],
 )
 def test_the_nearest_names(name: str, expected: str) -> None:
-    assert place.nearest(name, ["champion", "Champion", "staging", "l" * 2_999]) == expected
+    assert registries.find_similar(name, ["champion", "Champion", "staging", "l" * 2_999]) == expected
 
 
 def test_help_needs_neither_the_kubernetes_client_nor_mlflow() -> None:

@@ -10,12 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from podium import errors
-from podium.cli import exporting
+from podium.cli import transfer
 from podium.registry.images import convergence, jsonlines
 from podium.registry.model import entities
 from podium.registry.storage import backend, keys, memory, mirror_mark
 from tests.support import effort
-from tests.unit.cli.memoryplace import ANN, Memory, OtherServer
+from tests.unit.cli.memoryregistries import ANN, Memory, OtherServer
 from tests.unit.registry import factories
 from tests.unit.registry.images import images
 
@@ -93,14 +93,14 @@ def test_people_see_what_is_brought_and_what_is_counted(file: pathlib.Path, empt
         "churn  create  3 new, 0 changed, 0 deleted  80",
         "iris   create  2 new, 0 changed, 0 deleted  4",
     ]
-    assert result.stderr == "2 models: create 2; 0 are equal already\n"
+    assert result.stderr == "2 models: create 2; 0 already equal\n"
     again = empty.run("registry", "restore", str(file))
-    assert (again.stdout, again.stderr) == ("", "2 models: nothing to do; 2 are equal already\n")
+    assert (again.stdout, again.stderr) == ("", "2 models: nothing to do; 2 already equal\n")
 
 
 def test_an_export_tells_what_it_holds(iris: Memory, tmp_path: pathlib.Path) -> None:
     result = iris.run("registry", "export", str(tmp_path / "file"))
-    assert (result.stdout, result.stderr) == ("", "exported 1 models, 2 versions, 4 moves of namespace models\n")
+    assert (result.stdout, result.stderr) == ("", "exported 1 model, 2 versions, 4 alias moves from namespace models\n")
 
 
 def test_a_dry_run_shows_the_same_and_writes_nothing(file: pathlib.Path, empty: Memory) -> None:
@@ -125,7 +125,7 @@ def test_a_model_that_is_there_and_differs_stops_all_until_it_may_be_overwritten
     iris.registry.versions.set_tag("iris", 1, "changed", "since")
     iris.registry.models.delete("churn")
     result = iris.run("registry", "restore", str(file), code=1)
-    assert "iris   refuse  0 new, 1 changed, 0 deleted  0\n    it is there already and differs" in result.stdout
+    assert "iris   refuse  0 new, 1 changed, 0 deleted  0\n    a model of this name exists and differs" in result.stdout
     assert "nothing was written" in result.stderr
     assert [head.name for head in iris.registry.models.list()] == ["iris"]
     done = iris.json("registry", "restore", str(file), "--overwrite")
@@ -145,7 +145,7 @@ def test_what_a_modelalias_holds_is_kept_and_told(iris: Memory, file: pathlib.Pa
     registry.serving.pin(uid, "champion", 1, entities.Pin("u", "shop", "iris"))
     result = iris.run("registry", "restore", str(file), "--overwrite", code=1)
     assert "shop/iris" in result.stdout
-    assert "what ModelAliases hold was kept" in result.stderr
+    assert "what ModelAliases use was kept" in result.stderr
     assert registry.models.fresh("iris").aliases["champion"] == 1
 
 
@@ -190,9 +190,9 @@ def test_an_export_that_is_interrupted_leaves_the_file_as_it_was(tmp_path: pathl
     path = tmp_path / "file"
     path.write_bytes(b"whole")
     with pytest.raises(factories.Killed):
-        exporting.write_whole(path, dying())
+        transfer.write_whole(path, dying())
     assert path.read_bytes() == b"whole"
-    exporting.write_whole(path, [b"new"])
+    transfer.write_whole(path, [b"new"])
     assert [(each.name, each.read_bytes()) for each in tmp_path.iterdir()] == [("file", b"new")]
 
 
@@ -216,9 +216,9 @@ def test_models_that_vanish_or_change_their_name_during_an_export(iris: Memory) 
     registry.models.rename("iris", "lily")
     opened = iris.open(None, None)
     with pytest.raises(errors.Conflict, match="'iris' was renamed to 'lily' during the export: export again"):
-        exporting.image_of(opened, heads[0])
+        transfer.read_image(opened, heads[0])
     registry.models.delete("lily")
-    assert exporting.image_of(opened, heads[0]) is None
+    assert transfer.read_image(opened, heads[0]) is None
 
 
 # Interruptions
@@ -261,7 +261,7 @@ def test_a_restore_that_is_refused_half_way_tells_how_far_it_came(file: pathlib.
 
     empty.records = Refusing()
     assert empty.run("registry", "restore", str(file), code=1).stderr == (
-        "1 of 2 models were written: the same command goes on from there\n"
+        "1 of 2 models were written: run the same command to go on\n"
         "Error: grant the verb 'create' on resource 'configmaps'\n"
     )
 
@@ -296,7 +296,7 @@ def test_an_import_shows_first_takes_one_and_overwrites_when_told(empty: Memory,
     assert [head.name for head in empty.registry.models.list()] == ["iris"]
     assert "did you mean 'iris'?" in empty.run("registry", "import", "--from", URI, "--only", "irs", code=1).stderr
     server.images["iris"] = dataclasses.replace(server.images["iris"], description="other")
-    assert "it is there already and differs" in empty.run("registry", "import", "--from", URI, code=1).stdout
+    assert "a model of this name exists and differs" in empty.run("registry", "import", "--from", URI, code=1).stdout
     empty.run("registry", "import", "--from", URI, "--overwrite")
     assert empty.registry.models.fresh("iris").description == "other"
 

@@ -1,4 +1,4 @@
-"""Place: which registry a command works on, and who works. The cluster's, or in tests one in memory."""
+"""Registries: which registry a command works on, and as whom. In tests they are in memory, else in a cluster."""
 
 import dataclasses
 import difflib
@@ -13,14 +13,14 @@ from podium.registry.images import convergence
 from podium.registry.model import entities
 from podium.registry.storage import backend
 
-_NEAREST = 3
+_SIMILAR = 3
 _SHOWN_CHARACTERS = 60
 MLFLOW_REGISTRY_URI = "MLFLOW_REGISTRY_URI"
-"""MLflow's variable; where it names a registry in ConfigMaps, that one is the default."""
+"""MLflow's variable; if it names a registry in ConfigMaps, that registry is the default."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Opened:
+class OpenRegistry:
     """One registry, opened."""
 
     namespace: str
@@ -30,27 +30,27 @@ class Opened:
     """Who runs the command, as the registry's history will have it."""
     clock: Callable[[], int] = store.wall_clock_ms
 
-    def model(self, name: str) -> entities.Head:
-        """The model with this name. Raises NotFound with the names that are nearest to it."""
+    def find_model(self, name: str) -> entities.Head:
+        """The model with this name. Raises NotFound that names similar ones."""
         try:
             return self.registry.models.fresh(name)
         except errors.NotFound as error:
-            raise self.missing(name) from error
+            raise self._explain_missing(name) from error
 
-    def missing(self, name: str) -> errors.NotFound:
+    def _explain_missing(self, name: str) -> errors.NotFound:
         """The error for a name that no model has."""
-        there = [head.name for head in self.registry.models.list()]
-        if not there:
-            hint = "it holds no model at all: choose another namespace with -n"
-        elif near := nearest(name, there):
-            hint = f"did you mean {near}?"
+        existing = [head.name for head in self.registry.models.list()]
+        if not existing:
+            hint = "it holds no models: choose another namespace with -n"
+        elif similar := find_similar(name, existing):
+            hint = f"did you mean {similar}?"
         else:
-            hint = f"it holds {len(there)} other model{'s' if len(there) > 1 else ''}"
+            hint = f"it holds {len(existing)} other model{'s' if len(existing) > 1 else ''}"
         return errors.NotFound(f"no registered model {texts.shorten(name)!r} in namespace {self.namespace!r}; {hint}")
 
 
 class Source(Protocol):
-    """Another registry that models are brought from."""
+    """Another registry, which models are imported from."""
 
     @property
     def address(self) -> str:
@@ -63,26 +63,26 @@ class Source(Protocol):
         """One model in full. Raises NotFound."""
 
 
-class Place(Protocol):
-    """Where registries are."""
+class Opener(Protocol):
+    """Opens registries."""
 
-    def open(self, namespace: str | None, context: str | None) -> Opened:
-        """The registry of this namespace, or of the default one. Makes no call to it."""
+    def open(self, namespace: str | None, context: str | None) -> OpenRegistry:
+        """The registry of this namespace, or of the default one. Makes no call to the API server."""
 
     def source(self, uri: str) -> Source:
         """The registry at an MLflow tracking URI."""
 
 
-class Cluster:
-    """Registries in a Kubernetes cluster; implements Place."""
+class ClusterOpener:
+    """Opens registries in a Kubernetes cluster; implements Opener."""
 
-    def open(self, namespace: str | None, context: str | None) -> Opened:
-        """See Place. Raises Unavailable, and InvalidInput for a registry URI that is none."""
+    def open(self, namespace: str | None, context: str | None) -> OpenRegistry:
+        """See Opener. Raises Unavailable, and InvalidInput for a wrong registry URI."""
         from podium.kube import session
-        from podium.kube.registry import configmaps, whoami  # what takes half a second, not for --help
+        from podium.kube.registry import configmaps, whoami  # imported here: half a second that --help does not need
 
         if namespace is None and context is None:
-            namespace, context = default(os.environ)
+            namespace, context = read_default(os.environ)
         try:
             namespace = namespace or session.own_namespace(context)
             records = configmaps.open_backend(namespace, context)
@@ -91,30 +91,30 @@ class Cluster:
                 f"{error}; set KUBECONFIG to the path of a kubeconfig, or choose one of its contexts with --context"
             ) from error
         identify = functools.cache(functools.partial(whoami.of_context, context))
-        return Opened(namespace, records, store.Registry(records), identify)
+        return OpenRegistry(namespace, records, store.Registry(records), identify)
 
     def source(self, uri: str) -> Source:
-        """See Place."""
+        """See Opener."""
         from podium.sync import source  # MLflow takes seconds to import
 
         os.environ |= source.limits()
         return source.Source(uri)
 
 
-def nearest(name: str, there: Iterable[str]) -> str:
-    """Those of the names that somebody may have meant, to be shown; "" for none."""
+def find_similar(name: str, existing: Iterable[str]) -> str:
+    """The existing names that somebody may have meant, as a text such as ``'iris' or 'Iris'``; "" for none."""
     by_folded: dict[str, list[str]] = {}
-    for each in sorted(there):
+    for each in sorted(existing):
         by_folded.setdefault(each.casefold()[:_SHOWN_CHARACTERS], []).append(each)
-    wanted = name.casefold()[:_SHOWN_CHARACTERS]
-    near = difflib.get_close_matches(wanted, by_folded, _NEAREST)
-    near += [folded for folded in by_folded if wanted in folded and folded not in near]
-    found = [each for folded in near for each in by_folded[folded]][:_NEAREST]
+    folded_name = name.casefold()[:_SHOWN_CHARACTERS]
+    near = difflib.get_close_matches(folded_name, by_folded, _SIMILAR)
+    near += [folded for folded in by_folded if folded_name in folded and folded not in near]
+    found = [each for folded in near for each in by_folded[folded]][:_SIMILAR]
     return " or ".join(repr(texts.shorten(each)) for each in found)
 
 
-def default(environment: Mapping[str, str]) -> tuple[str | None, str | None]:
-    """Namespace and context where neither is chosen. Raises InvalidInput for a registry URI that is none."""
+def read_default(environment: Mapping[str, str]) -> tuple[str | None, str | None]:
+    """Namespace and context where neither is chosen. Raises InvalidInput for a wrong registry URI."""
     from podium.mlflow_plugin import address
 
     if namespace := environment.get(names.ENV_NAMESPACE):
