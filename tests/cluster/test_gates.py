@@ -188,7 +188,9 @@ def test_a_pin_waits_for_its_gates_and_leaves_the_alias_alone_until_then(lab: La
     lab.site.wait_answers("iris", two)
     [*_, entry] = lab.model.registry.aliases.history(lab.model.name)
     assert (entry.to_version, entry.reason) == (two, "pinned")
-    assert entry.evidence.gates == (entities.GateResult("tag stage = qa", True, "qa"),)
+    assert entry.evidence.gates == (
+        entities.GateRecord("tag stage = qa", True, "qa", entities.TagGate("stage", "qa"), entities.Outcome.MET),
+    )
 
 
 def test_the_gates_of_a_deleted_modelalias_leave_the_registry_with_it(lab: Lab, registry: store.Registry) -> None:

@@ -14,7 +14,9 @@ from podium.registry.storage import backend, keys
 JOE = entities.Actor("joe", "basic", True)
 OWNER = entities.Pin("u1", "models", "iris")
 GATES = entities.Gates((entities.MetricGate("accuracy", min=0.9),), {"approval_status": "approved"}, "Manual")
-PASSED = entities.Evidence((entities.GateResult("accuracy >= 0.9", True, "0.95"),), {"accuracy": 0.95})
+PASSED = entities.Evidence(
+    (entities.GateRecord("accuracy >= 0.9", True, "0.95", GATES.metrics[0], entities.Outcome.MET),), {"accuracy": 0.95}
+)
 
 
 @pytest.fixture

@@ -312,7 +312,7 @@ class Gated:
         if not self.is_gated:
             return entities.Evidence()
         self.asked.append((head.uid, alias, version.number))
-        return entities.Evidence((entities.GateResult("accuracy >= 0.9", False, "0.5"),), {"accuracy": 0.5})
+        return entities.Evidence((entities.GateRecord("accuracy >= 0.9", False, "0.5"),), {"accuracy": 0.5})
 
 
 def test_what_a_move_rests_on_is_recorded_even_if_its_gates_fail(client: mlflow.MlflowClient, bench: Bench) -> None:

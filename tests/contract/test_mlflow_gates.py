@@ -17,6 +17,7 @@ from mlflow import exceptions
 
 from localcluster import context
 from podium import names
+from podium.gates import wording
 from podium.kube import session
 from podium.kube.registry import configmaps
 from podium.registry import store
@@ -228,10 +229,12 @@ def test_metrics_logged_after_the_registration_count_and_those_logged_after_the_
         client.log_metric(run, name, value)
     client.set_registered_model_alias(model, "champion", number)
     client.log_metric(run, "accuracy", 0.1, step=1)
-    assert tracking.registry.aliases.history(model)[-1].evidence == entities.Evidence(
-        (entities.GateResult("accuracy >= 0.9", True, "0.95"), entities.GateResult("f1_macro >= 0.85", True, "0.91")),
-        GOOD,
-    )
+    met = entities.Outcome.MET
+    recorded = [
+        entities.GateRecord(wording.title(rule), True, found, rule, met)
+        for rule, found in zip(quality().metrics, ("0.95", "0.91"), strict=True)
+    ]
+    assert tracking.registry.aliases.history(model)[-1].evidence == entities.Evidence(tuple(recorded), GOOD)
 
 
 def test_a_version_is_held_against_the_one_that_it_is_to_replace(tracking: Tracking, client: Any, model: str) -> None:
@@ -241,7 +244,7 @@ def test_a_version_is_held_against_the_one_that_it_is_to_replace(tracking: Track
     client.set_registered_model_alias(model, "champion", first)
     with refused(tracking, model) as told:
         client.set_registered_model_alias(model, "champion", worse)
-    assert "accuracy not worse than champion by more than 0.01: found 0.93; champion has 0.95" in told[0]
+    assert f"{wording.title(gate)}: found 0.93; champion has 0.95" in told[0]
     client.set_registered_model_alias(model, "champion", close)
     assert tracking.registry.aliases.history(model)[-1].evidence.metrics == {
         "accuracy": 0.94,
@@ -262,7 +265,7 @@ def test_a_person_approves_and_another_rejects(tracking: Tracking, client: Any, 
     tracking.registry.versions.decide(model, int(other), entities.Approval("rejected", 1, ANN, "too slow"))
     with refused(tracking, model) as told:
         client.set_registered_model_alias(model, "champion", other)
-    assert "approval Manual: found rejected by ann: too slow" in told[0]
+    assert f"{wording.title(entities.ApprovalGate())}: found rejected by ann: too slow" in told[0]
 
 
 def test_an_alias_with_gates_is_not_dropped(tracking: Tracking, client: Any, model: str) -> None:

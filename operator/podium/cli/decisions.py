@@ -8,11 +8,11 @@ import click
 
 from podium import texts
 from podium.cli import options, output
-from podium.gates import evaluate
+from podium.gates import evaluate, outcomes, wording
 from podium.registry.images import jsonlines
 from podium.registry.model import entities
 
-_LATER = "is read from MLflow when the alias moves"
+_LATER = outcomes.Lack(entities.Cause.NOT_READ)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Prospect:
 
     alias: str
     owner: entities.Pin
-    results: tuple[entities.GateResult, ...]
+    results: tuple[outcomes.GateResult, ...]
 
 
 def _command(name: str, decision: Literal["approved", "rejected"], text: str) -> click.Command:
@@ -67,7 +67,7 @@ def _decide(work: options.Work, model: str, number: int, decision: Literal["appr
         return
     output.tell(f"version {number} of {texts.shorten(model)!r} is {decision} by {output.describe_actor(actor)}")
     if found:
-        rows = [[each.alias, _outcome(result), result.gate, result.value] for each in found for result in each.results]
+        rows = [[each.alias, *_row(result)] for each in found for result in each.results]
         output.show_table(("ALIAS", "RESULT", "GATE", "FOUND"), rows)
 
 
@@ -88,18 +88,27 @@ def prospects(
         metrics = recorded.get(alias, {})
         absent = {other for _, other in evaluate.needed(gates) if other and other not in head.aliases}
         keys = [evaluate.key(metric, other) for metric, other in evaluate.needed(gates)]
-        problems = {key: _LATER for key in keys if key not in metrics}
-        found.append(Prospect(alias, owner, evaluate.evaluate(gates, version, metrics, problems, absent)))
+        lacks = {key: _LATER for key in keys if key not in metrics}
+        found.append(Prospect(alias, owner, evaluate.evaluate(gates, version, metrics, lacks, absent)))
     return found
 
 
-def _outcome(result: entities.GateResult) -> str:
-    if result.passed:
+def _row(result: outcomes.GateResult) -> tuple[str, str, str]:
+    """Whether it passes, its title, and what was found."""
+    return _describe_outcome(result), wording.title(result.rule), wording.found(result)
+
+
+def _describe_outcome(result: outcomes.GateResult) -> str:
+    if outcomes.is_met(result):
         return "passes"
-    return "later" if result.value.endswith(_LATER) else "FAILS"
+    return "later" if outcomes.lack_of(result) == _LATER else "FAILS"
 
 
 def _to_json(prospect: Prospect) -> dict[str, Any]:
-    gates = [{"gate": each.gate, "result": _outcome(each).lower(), "found": each.value} for each in prospect.results]
-    owner = f"{prospect.owner.namespace}/{prospect.owner.name}"
-    return {"alias": prospect.alias, "modelAlias": owner, "gates": gates}
+    gates = [
+        {"gate": gate, "result": outcome.lower(), "found": found}
+        for outcome, gate, found in map(_row, prospect.results)
+    ]
+    owner = prospect.owner
+    cluster = {"cluster": owner.cluster} if owner.cluster else {}
+    return {"alias": prospect.alias, "modelAlias": f"{owner.namespace}/{owner.name}", **cluster, "gates": gates}

@@ -1,20 +1,18 @@
 """Evaluate: whether a version meets an alias's gates. Pure; the operator, the store and the CLI ask the same function.
 
 Bounds are inclusive, and numbers are compared as the decimals that people write: 0.9 is no worse than 0.91 by more
-than 0.01, whatever binary fractions make of it. What cannot be compared (not logged, NaN, infinite, contradictory)
-fails with its reason.
+than 0.01, whatever binary fractions make of it. What cannot be compared (not logged, NaN, infinite, contradictory) is
+never met, and says why.
 """
 
 import fractions
 import math
 from collections.abc import Collection, Mapping
 
-from podium import texts
+from podium.gates import outcomes
 from podium.registry.model import entities
 
-_MISSING = "missing"
-APPROVAL = "approval Manual"
-"""How the result of a demanded approval is called."""
+Outcome = entities.Outcome
 
 
 def key(metric: str, alias: str | None = None) -> str:
@@ -24,67 +22,82 @@ def key(metric: str, alias: str | None = None) -> str:
 
 def needed(gates: entities.Gates) -> tuple[tuple[str, str | None], ...]:
     """The metrics to look up, each once: (name, None) of the version itself, (name, alias) of that alias's version."""
-    wanted: dict[tuple[str, str | None], None] = {}
+    names: dict[tuple[str, str | None], None] = {}
     for gate in gates.metrics:
-        wanted[gate.name, None] = None
+        names[gate.name, None] = None
         if gate.not_worse_than is not None:
-            wanted[gate.name, gate.not_worse_than] = None
-    return tuple(wanted)
+            names[gate.name, gate.not_worse_than] = None
+    return tuple(names)
 
 
 def evaluate(
     gates: entities.Gates,
     version: entities.Version,
     metrics: Mapping[str, float],
-    problems: Mapping[str, str],
+    lacks: Mapping[str, outcomes.Lack],
     absent: Collection[str],
-) -> tuple[entities.GateResult, ...]:
-    """The result of each gate: metrics, then tags, then the approval.
+) -> tuple[outcomes.GateResult, ...]:
+    """The result of each gate: metrics, then tags by their keys, then the approval.
 
-    `metrics` holds the usable values by `key`; `problems`, by the same keys, why there is none; `absent` are aliases
+    `metrics` holds the usable values by `key`; `lacks`, by the same keys, why there is none; `absent` are aliases
     that designate nothing: there is nothing to be worse than, so that a usable value of the version itself passes.
     """
-    results = [_metric(gate, metrics, problems, absent) for gate in gates.metrics]
-    results += [_tag(name, value, version.tags) for name, value in sorted(gates.tags.items())]
+    judged: list[outcomes.GateResult] = [_judge_metric(gate, metrics, lacks, absent) for gate in gates.metrics]
+    judged += [_judge_tag(entities.TagGate(*tag), version.tags) for tag in sorted(gates.tags.items())]
     if gates.approval == "Manual":
-        results.append(_approval(version.approvals))
-    return tuple(results)
+        judged.append(_judge_approval(version.approvals))
+    return tuple(judged)
 
 
-def passed(results: Collection[entities.GateResult]) -> bool:
+def passed(judged: Collection[outcomes.GateResult]) -> bool:
     """Whether all gates are met; there may be none."""
-    return all(result.passed for result in results)
+    return all(map(outcomes.is_met, judged))
 
 
-def _metric(
+def _judge_metric(
     gate: entities.MetricGate,
     metrics: Mapping[str, float],
-    problems: Mapping[str, str],
+    lacks: Mapping[str, outcomes.Lack],
     absent: Collection[str],
-) -> entities.GateResult:
-    title = _title(gate)
-    value, problem = _look_up(key(gate.name), metrics, problems)
-    if value is None:
-        return entities.GateResult(title, False, problem)
+) -> outcomes.MetricResult:
+    value = _find_number(key(gate.name), metrics, lacks)
+    if isinstance(value, outcomes.Lack):
+        return outcomes.MetricResult(gate, Outcome.UNKNOWN, lack=value)
     if gate.not_worse_than is None:
-        return entities.GateResult(title, _is_within(gate, value), _number(value))
+        return outcomes.MetricResult(gate, _outcome(_is_within(gate, value)), value)
     if gate.not_worse_than in absent:
-        return entities.GateResult(title, True, f"{_number(value)}; {gate.not_worse_than} designates no version")
-    other, problem = _look_up(key(gate.name, gate.not_worse_than), metrics, problems)
-    if other is None:
-        return entities.GateResult(title, False, f"{_number(value)}; of {gate.not_worse_than}: {problem}")
-    is_met = _is_not_worse(gate, value, other)
-    return entities.GateResult(title, is_met, f"{_number(value)}; {gate.not_worse_than} has {_number(other)}")
+        return outcomes.MetricResult(gate, Outcome.MET, value)
+    other = _find_number(key(gate.name, gate.not_worse_than), metrics, lacks)
+    if isinstance(other, outcomes.Lack):
+        return outcomes.MetricResult(gate, Outcome.UNKNOWN, value, lack=other)
+    return outcomes.MetricResult(gate, _outcome(_is_not_worse(gate, value, other)), value, other)
 
 
-def _look_up(name: str, metrics: Mapping[str, float], problems: Mapping[str, str]) -> tuple[float | None, str]:
-    """The usable value, or None and the reason."""
-    if name in problems:
-        return None, problems[name]
+def _judge_tag(gate: entities.TagGate, tags: entities.Tags) -> outcomes.TagResult:
+    found = tags.get(gate.key)
+    return outcomes.TagResult(gate, _outcome(found == gate.value), found)
+
+
+def _judge_approval(approvals: tuple[entities.Approval, ...]) -> outcomes.ApprovalResult:
+    last = approvals[-1] if approvals else None
+    is_approved = last is not None and last.decision == "approved"
+    return outcomes.ApprovalResult(entities.ApprovalGate(), _outcome(is_approved), last)
+
+
+def _outcome(is_met: bool) -> Outcome:
+    return Outcome.MET if is_met else Outcome.UNMET
+
+
+def _find_number(name: str, metrics: Mapping[str, float], lacks: Mapping[str, outcomes.Lack]) -> float | outcomes.Lack:
+    """The usable value, or why there is none."""
+    if name in lacks:
+        return lacks[name]
     if name not in metrics:
-        return None, _MISSING
+        return outcomes.Lack(entities.Cause.MISSING)
     value = metrics[name]
-    return (value, "") if math.isfinite(value) else (None, _number(value))
+    if math.isfinite(value):
+        return value
+    return outcomes.Lack(entities.Cause.NAN if math.isnan(value) else entities.Cause.INFINITE)
 
 
 def _is_within(gate: entities.MetricGate, value: float) -> bool:
@@ -102,42 +115,5 @@ def _is_not_worse(gate: entities.MetricGate, value: float, other: float) -> bool
 
 
 def _exact(value: float) -> fractions.Fraction:
-    return fractions.Fraction(_number(value))
-
-
-def _title(gate: entities.MetricGate) -> str:
-    if gate.min is not None:
-        return f"{gate.name} >= {_number(gate.min)}"
-    if gate.not_worse_than is None:
-        return f"{gate.name} <= {_number(gate.max if gate.max is not None else math.nan)}"
-    by = f" by more than {_number(gate.tolerance)}" if gate.tolerance else ""
-    lower = " (lower is better)" if gate.better == "Lower" else ""
-    return f"{gate.name} not worse than {gate.not_worse_than}{by}{lower}"
-
-
-def _tag(name: str, expected: str, tags: entities.Tags) -> entities.GateResult:
-    found = tags.get(name)
-    value = _MISSING if name not in tags or found is None else _short(found)
-    return entities.GateResult(f"tag {name} = {_short(expected)}", found == expected, value)
-
-
-def _approval(approvals: tuple[entities.Approval, ...]) -> entities.GateResult:
-    if not approvals:
-        return entities.GateResult(APPROVAL, False, "not approved yet")
-    last = approvals[-1]
-    who = _short(last.actor.user) if last.actor.user else "an unknown user"
-    why = f": {_short(last.why)}" if last.why else ""
-    return entities.GateResult(APPROVAL, last.decision == "approved", f"{last.decision} by {who}{why}")
-
-
-def _number(value: float) -> str:
-    """As people write it: 12 rather than 12.0."""
-    if not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "infinite"
-    return repr(int(value)) if value == int(value) and abs(value) < 1e15 else repr(float(value))
-
-
-def _short(text: str) -> str:
-    """Fit for a line: nothing that could break it, and an end."""
-    shown = texts.shorten(text)
-    return shown if shown.isprintable() and shown else repr(shown)
+    """The decimal that people write: ``0.1`` is a tenth here, not the binary fraction beside it."""
+    return fractions.Fraction(repr(float(value)))

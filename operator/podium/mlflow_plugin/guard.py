@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 from podium import errors
-from podium.gates import evaluate, sentences
+from podium.gates import evaluate, outcomes, wording
 from podium.mlflow_plugin import metrics
 from podium.registry import store
 from podium.registry.model import entities
@@ -32,10 +32,10 @@ class Guards:
             if not (demand := self._demand(head, alias)):
                 return entities.Evidence()
             owner, gates = demand
-            found = self._judge(head, alias, version, gates, measure)
-            if not evaluate.passed(found.gates):
-                raise errors.GateRefused(sentences.refusal(head.name, version.number, alias, found.gates, owner))
-            return found
+            judged, values = self._judge(head, alias, version, gates, measure)
+            if not evaluate.passed(judged):
+                raise errors.GateRefused(wording.refusal(head.name, version.number, alias, judged, owner))
+            return wording.evidence(judged, values)
 
         return check
 
@@ -43,7 +43,7 @@ class Guards:
         """What a move rests on that was made elsewhere, and is recorded whatever the gates say of it."""
         if not (demand := self._demand(head, alias)):
             return entities.Evidence()
-        return self._judge(head, alias, version, demand[1], self._measured.of)
+        return wording.evidence(*self._judge(head, alias, version, demand[1], self._measured.of))
 
     def _demand(self, head: entities.Head, alias: str) -> tuple[entities.Pin, entities.Gates] | None:
         """The ModelAlias that gates this alias, and its gates."""
@@ -61,9 +61,10 @@ class Guards:
 
     def _judge(
         self, head: entities.Head, alias: str, version: entities.Version, gates: entities.Gates, measure: Measure
-    ) -> entities.Evidence:
+    ) -> tuple[tuple[outcomes.GateResult, ...], dict[str, float]]:
+        """The result of each gate, and the metrics that were found."""
         values: dict[str, float] = {}
-        problems: dict[str, str] = {}
+        lacks: dict[str, outcomes.Lack] = {}
         absent: set[str] = set()
         for other, names in _by_alias(gates).items():
             compared = self._incumbent(head, alias, version, other) if other else version
@@ -72,8 +73,8 @@ class Guards:
                 continue
             reading = measure(compared, names)
             values |= {evaluate.key(name, other): value for name, value in reading.values.items()}
-            problems |= {evaluate.key(name, other): problem for name, problem in reading.problems.items()}
-        return entities.Evidence(evaluate.evaluate(gates, version, values, problems, absent), values)
+            lacks |= {evaluate.key(name, other): lack for name, lack in reading.lacks.items()}
+        return evaluate.evaluate(gates, version, values, lacks, absent), values
 
     def _incumbent(
         self, head: entities.Head, alias: str, version: entities.Version, other: str

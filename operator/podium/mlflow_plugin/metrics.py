@@ -17,9 +17,12 @@ import mlflow
 from mlflow import exceptions
 from mlflow.protos import databricks_pb2
 
-from podium import errors
+from podium import errors, texts
+from podium.gates import outcomes
 from podium.mlflow_plugin import sources
 from podium.registry.model import entities
+
+Cause = entities.Cause
 
 _UNKNOWN = {
     databricks_pb2.ErrorCode.Name(code)
@@ -40,7 +43,7 @@ class Reading:
     """The usable values by name, and why there is none of the others."""
 
     values: Mapping[str, float]
-    problems: Mapping[str, str]
+    lacks: Mapping[str, outcomes.Lack]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -63,7 +66,7 @@ class Metrics:
         found = {name: choose(name, origins) for name in wanted}
         return Reading(
             {name: value for name, value in found.items() if isinstance(value, float)},
-            {name: problem for name, problem in found.items() if isinstance(problem, str)},
+            {name: lack for name, lack in found.items() if isinstance(lack, outcomes.Lack)},
         )
 
     def _origins(self, version: entities.Version) -> Iterable[Origin]:
@@ -110,21 +113,21 @@ def latest(logged: Collection[Any]) -> dict[str, set[float]]:
     return values
 
 
-def choose(name: str, origins: Collection[Origin]) -> float | str:
+def choose(name: str, origins: Collection[Origin]) -> float | outcomes.Lack:
     """The one value of a metric, or why there is none."""
     if not origins:
-        return "missing: the version names neither a run nor a logged model"
+        return outcomes.Lack(Cause.MISSING, "the version names neither a run nor a logged model")
     found = [(origin.title, float(value)) for origin in origins for value in sorted(origin.values.get(name, ()))]
     if not found:
-        return f"missing: not logged by {' or '.join(origin.title for origin in origins)}"
+        return outcomes.Lack(Cause.MISSING, f"not logged by {' or '.join(origin.title for origin in origins)}")
     for title, value in found:
         if math.isnan(value):
-            return f"NaN, by {title}"
+            return outcomes.Lack(Cause.NAN, title)
     if len({value for _, value in found}) > 1:
-        return f"contradictory: {', '.join(f'{title} says {value!r}' for title, value in found)}"
+        return outcomes.Lack(Cause.CONTRADICTORY, ", ".join(f"{title} says {value!r}" for title, value in found))
     title, value = found[0]
-    return f"infinite, by {title}" if abs(value) >= sys.float_info.max else value
+    return outcomes.Lack(Cause.INFINITE, title) if abs(value) >= sys.float_info.max else value
 
 
 def _title(what: str, its_id: str, found: object) -> str:
-    return f"{what} {its_id}" + (", which the tracking store does not know" if found is None else "")
+    return f"{what} {texts.shorten(its_id)}" + (", which the tracking store does not know" if found is None else "")

@@ -11,26 +11,10 @@ import dataclasses
 import itertools
 
 from podium.api import gates as gates_api
-from podium.gates import evaluate, sentences
+from podium.gates import evaluate, outcomes, wording
 from podium.registry.model import entities
 
-
-@dataclasses.dataclass(frozen=True)
-class Lack:
-    """Why a metric is not recorded, and what to do; `remedy` may name {model}, {alias} and {number}."""
-
-    why: str
-    remedy: str
-
-
-NOT_RECORDED = Lack(
-    "not recorded when the alias moved: move the alias again",
-    "client.set_registered_model_alias({model!r}, {alias!r}, '{number}')",
-)
-NEVER_MOVED = Lack(
-    "not recorded, because the alias was never moved to this version in MLflow",
-    "First move {alias!r} to version {number} in MLflow, or remove this gate",
-)
+NOT_RECORDED = outcomes.Lack(entities.Cause.NOT_RECORDED)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,18 +26,16 @@ class Facts:
     """As recorded, by evaluate.key."""
     present: frozenset[str] = frozenset()
     """The aliases that designated a version when these metrics were recorded."""
-    lack: Lack = NOT_RECORDED
-    """Of a metric that is not among them."""
+    lack: outcomes.Lack = NOT_RECORDED
+    """Why a metric is not among them."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
     """What became of each gate, and by which facts."""
 
-    gates: entities.Gates
     facts: Facts
-    results: tuple[entities.GateResult, ...]
-    """Those of metrics first."""
+    results: tuple[outcomes.GateResult, ...]
 
     @property
     def passed(self) -> bool:
@@ -61,31 +43,35 @@ class Verdict:
         return evaluate.passed(self.results)
 
     @property
-    def failed(self) -> list[entities.GateResult]:
+    def failed(self) -> list[outcomes.GateResult]:
         """Those that are not met."""
-        return [result for result in self.results if not result.passed]
+        return outcomes.failed(self.results)
 
     @property
     def only_awaits_approval(self) -> bool:
         """Whether nothing is missing but a decision that nobody has taken yet."""
-        return [result.gate for result in self.failed] == [evaluate.APPROVAL] and not self.facts.version.approvals
+        match self.failed:
+            case [outcomes.ApprovalResult(decision=None)]:
+                return True
+        return False
 
-    def is_unrecorded(self, result: entities.GateResult) -> bool:
-        """Whether a gate is not met because a metric was not recorded."""
-        return result in self.results[: len(self.gates.metrics)] and self.facts.lack.why in result.value
+    @property
+    def lacks_records(self) -> bool:
+        """Whether the store recorded no number for one of the gates."""
+        return any(map(outcomes.is_unrecorded, self.results))
 
     @property
     def evidence(self) -> entities.Evidence:
         """What the history is to record when a pin moves the alias by this verdict."""
-        return entities.Evidence(self.results, self.facts.metrics)
+        return wording.evidence(self.results, self.facts.metrics)
 
 
 def of_spec(gates: gates_api.Gates) -> entities.Gates:
     """Gates of a ModelAlias as the registry knows them."""
-    return entities.Gates(tuple(map(_metric, gates.metrics)), dict(gates.tags), gates.approval)
+    return entities.Gates(tuple(map(_convert_metric, gates.metrics)), dict(gates.tags), gates.approval)
 
 
-def _metric(gate: gates_api.MetricGate) -> entities.MetricGate:
+def _convert_metric(gate: gates_api.MetricGate) -> entities.MetricGate:
     if (than := gate.not_worse_than) is None:
         return entities.MetricGate(gate.name, gate.min, gate.max)
     return entities.MetricGate(gate.name, not_worse_than=than.alias, tolerance=than.tolerance, better=than.better)
@@ -106,13 +92,13 @@ def gather(
     gone to this version: else somebody wrote the alias past the store. Of a pin the last move to its version counts.
     `owner` is the ModelAlias whose gates the store asks for, if it is another one.
     """
-    lack = _lack(head, owner) or (NEVER_MOVED if pinned else NOT_RECORDED)
+    lack = _explain_lack(head, owner, pinned=pinned)
     designated: dict[str, int | None] = dict(head.aliases)
     rest = iter(moves)
     for entry in rest:
         designated[entry.alias] = entry.from_version
         if entry.alias == alias and entry.to_version == version.number:
-            designated[alias] = _left(entry, rest)
+            designated[alias] = _find_left_version(entry, rest)
             present = frozenset(name for name, number in designated.items() if number is not None)
             return Facts(version, entry.evidence.metrics, present, lack)
         if entry.alias == alias and not pinned:
@@ -120,23 +106,18 @@ def gather(
     return Facts(version, lack=lack)
 
 
-def _lack(head: entities.Head, owner: entities.Pin | None) -> Lack | None:
-    """Why these gates find no metrics, unless it is as always."""
+def _explain_lack(head: entities.Head, owner: entities.Pin | None, *, pinned: bool) -> outcomes.Lack:
+    """Why the store has recorded no metric that these gates ask for, if it has not."""
     if head.mirror:
-        return Lack(
-            f"not recorded when the alias moved in {head.mirror}",
-            "Log it there, then move {alias!r} away and back, or remove this gate",
-        )
+        return outcomes.Lack(entities.Cause.MIRRORED, head.mirror)
     if owner:
-        return Lack(
-            f"not recorded, because the store asks for the gates of {entities.describe_holder(owner)}, which came "
-            "first",
-            "Add this gate there and set the alias again, or remove it here",
-        )
-    return None
+        return outcomes.Lack(entities.Cause.GATED_ELSEWHERE, entities.describe_holder(owner))
+    return outcomes.Lack(entities.Cause.NEVER_MOVED if pinned else entities.Cause.NOT_RECORDED)
 
 
-def _left(move: entities.HistoryEntry, older: collections.abc.Iterable[entities.HistoryEntry]) -> int | None:
+def _find_left_version(
+    move: entities.HistoryEntry, older: collections.abc.Iterable[entities.HistoryEntry]
+) -> int | None:
     """The version that an alias left by a move; one that was set again left it by an older move."""
     for entry in itertools.chain([move], older):
         if entry.alias == move.alias and entry.from_version != entry.to_version:
@@ -146,33 +127,13 @@ def _left(move: entities.HistoryEntry, older: collections.abc.Iterable[entities.
 
 def judge(gates: entities.Gates, facts: Facts) -> Verdict:
     """What becomes of each gate."""
-    absent, problems = set[str](), dict[str, str]()
+    absent, lacks = set[str](), dict[str, outcomes.Lack]()
     for name, alias in evaluate.needed(gates):
         key = evaluate.key(name, alias)
         if key in facts.metrics:
             continue
         if alias is None or alias in facts.present:
-            problems[key] = facts.lack.why
+            lacks[key] = facts.lack
         else:
             absent.add(alias)
-    return Verdict(gates, facts, evaluate.evaluate(gates, facts.version, facts.metrics, problems, absent))
-
-
-def found(verdict: Verdict) -> str:
-    """Each gate with what was found."""
-    return "; ".join(f"{result.gate} (found {result.value})" for result in verdict.results)
-
-
-def failures(verdict: Verdict, model: str, alias: str) -> str:
-    """Each gate that is not met, with what was found and what to do."""
-    told = (f"{each.gate}: found {each.value}. {_remedy(verdict, each, model, alias)}" for each in verdict.failed)
-    return " ".join(f"({number}) {each}" for number, each in enumerate(told, 1))
-
-
-def _remedy(verdict: Verdict, result: entities.GateResult, model: str, alias: str) -> str:
-    number = verdict.facts.version.number
-    if result not in verdict.results[: len(verdict.gates.metrics)]:
-        return sentences.remedy(model, number, result)
-    if not verdict.is_unrecorded(result):
-        return f"Move {alias!r} to a version that meets it"
-    return verdict.facts.lack.remedy.format(model=model, alias=alias, number=number)
+    return Verdict(facts, evaluate.evaluate(gates, facts.version, facts.metrics, lacks, absent))

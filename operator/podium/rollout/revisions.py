@@ -5,7 +5,7 @@ import dataclasses
 from podium import names
 from podium.api import gates as gates_api
 from podium.api import model_alias
-from podium.gates import sentences
+from podium.gates import wording
 from podium.manifest import Manifest
 from podium.rollout import gating, worlds
 from podium.workload import intent, labels
@@ -67,12 +67,12 @@ def _judged(world: worlds.World, desired: Desired, gates: gates_api.Gates, facts
 def _why_barred(world: worlds.World, desired: Desired, verdict: gating.Verdict) -> str:
     if verdict.only_awaits_approval:
         others = ", and meets its other gates" if len(verdict.results) > 1 else ""
-        remedy = sentences.remedy(world.spec.model, desired.ref.version, verdict.failed[0])
+        remedy = wording.remedy(world.spec.model, desired.ref.version, verdict.failed[0])
         return f"version {desired.ref.version} awaits approval, without traffic{others}. {remedy}"
-    of_all = f"{len(verdict.failed)} of {len(verdict.results)} gate{'s' if len(verdict.results) > 1 else ''}"
-    told = gating.failures(verdict, world.spec.model, world.spec.alias)
+    of_all = wording.count_failed(verdict.results)
+    told = wording.failures(verdict.results, world.spec.model, desired.ref.version, world.spec.alias)
     release = "; the pin keeps others from moving it: remove spec.version meanwhile"
-    is_held = world.registry.is_pin_known and any(map(verdict.is_unrecorded, verdict.failed))
+    is_held = world.registry.is_pin_known and verdict.lacks_records
     return f"version {desired.ref.version} receives no traffic, it fails {of_all}. {told}{release if is_held else ''}"
 
 

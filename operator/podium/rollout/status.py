@@ -8,7 +8,8 @@ decides.
 
 from podium import names
 from podium.api import common, conditions, model_alias
-from podium.rollout import gating, revisions, transitions, worlds
+from podium.gates import wording
+from podium.rollout import revisions, transitions, worlds
 from podium.rollout.strategies import bluegreen
 from podium.workload import children
 
@@ -142,11 +143,11 @@ def _gates(world: worlds.World, desired: revisions.DesiredOrProblem) -> list[Ver
         return [Verdict(names.GATES_PASSED, None, "NothingToJudge", message)]
     number = desired.ref.version
     if desired.verdict.passed:
-        message = f"version {number} passes: {gating.found(desired.verdict)}"
+        message = f"version {number} passes: {wording.summary(desired.verdict.results)}"
         return [Verdict(names.GATES_PASSED, True, "Passed", message)]
     if desired.barred:
         return [Verdict(names.GATES_PASSED, False, desired.barred.reason, desired.barred.message)]
-    told = gating.failures(desired.verdict, world.spec.model, world.spec.alias)
+    told = wording.failures(desired.verdict.results, world.spec.model, number, world.spec.alias)
     message = f"version {number} stays served, but would not pass the gates as they are now. {told}"
     return [Verdict(names.GATES_PASSED, False, names.GATES_NOT_PASSED, message)]
 

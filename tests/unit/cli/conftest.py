@@ -7,7 +7,12 @@ from tests.unit.cli.memoryregistries import ANN, Memory
 from tests.unit.registry import factories
 
 EVIDENCE = entities.Evidence(
-    (entities.GateResult("accuracy >= 0.9", True, "0.93"), entities.GateResult("tag ok = yes", False, "missing")),
+    (
+        entities.GateRecord(
+            "accuracy >= 0.9", True, "0.93", entities.MetricGate("accuracy", min=0.9), entities.Outcome.MET
+        ),
+        entities.GateRecord("tag ok = yes", False, "missing"),  # as an earlier Podium recorded it
+    ),
     {"accuracy": 0.93},
 )
 

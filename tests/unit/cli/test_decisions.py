@@ -2,6 +2,7 @@
 
 import pytest
 
+from podium.gates import wording
 from podium.registry.model import entities
 from tests.unit.cli.memoryregistries import ANN, Memory
 
@@ -25,18 +26,24 @@ def test_a_decision_is_recorded_with_who_and_why(iris: Memory, command: str, dec
 
 def test_every_alias_with_gates_tells_what_they_say_of_the_version_now(iris: Memory) -> None:
     bound = entities.MetricGate("accuracy", min=0.9)
+    lower = entities.MetricGate("loss", not_worse_than="gone", better="Lower")
     put_policy(
         iris,
         champion=entities.Gates((bound,), {"ok": "yes"}, "Manual"),
-        staging=entities.Gates((bound, entities.MetricGate("loss", not_worse_than="gone", better="Lower"))),
+        staging=entities.Gates((bound, lower)),
     )
+    tag, approval = entities.TagGate("ok", "yes"), entities.ApprovalGate()
+    width = len(wording.title(lower))
+    rows = [
+        ("champion", "passes", wording.title(bound), "0.93"),
+        ("champion", "FAILS ", wording.title(tag), "missing"),
+        ("champion", "passes", wording.title(approval), "approved by ann: fine"),
+        ("staging ", "later ", wording.title(bound), "is read from MLflow when the alias moves"),
+        ("staging ", "later ", wording.title(lower), "is read from MLflow when the alias moves"),
+    ]
     assert iris.run("approve", "iris", "2", "--why", "fine").stdout.splitlines() == [
-        "ALIAS     RESULT  GATE                                        FOUND",
-        "champion  passes  accuracy >= 0.9                             0.93",
-        "champion  FAILS   tag ok = yes                                missing",
-        "champion  passes  approval Manual                             approved by ann: fine",
-        "staging   later   accuracy >= 0.9                             is read from MLflow when the alias moves",
-        "staging   later   loss not worse than gone (lower is better)  is read from MLflow when the alias moves",
+        f"ALIAS     RESULT  {'GATE':{width}}  FOUND",
+        *(f"{alias}  {result}  {gate:{width}}  {found}" for alias, result, gate, found in rows),
     ]
 
 
@@ -48,9 +55,23 @@ def test_a_rejection_fails_the_gate_that_asks_for_approval(iris: Memory) -> None
         {
             "alias": "champion",
             "modelAlias": "shop/iris",
-            "gates": [{"gate": "approval Manual", "result": "fails", "found": "rejected by ann: too slow"}],
+            "gates": [
+                {
+                    "gate": wording.title(entities.ApprovalGate()),
+                    "result": "fails",
+                    "found": "rejected by ann: too slow",
+                }
+            ],
         }
     ]
+
+
+def test_a_modelalias_of_another_cluster_is_named_with_it(iris: Memory) -> None:
+    uid = iris.registry.models.fresh("iris").uid
+    owner = entities.Pin("u-2", "shop", "iris", "east")
+    iris.registry.serving.put_policy(entities.Policy(uid, {"champion": (owner, entities.Gates(approval="Manual"))}))
+    [alias] = iris.json("approve", "iris", "2", "--why", "fine")["aliases"]
+    assert (alias["modelAlias"], alias["cluster"]) == ("shop/iris", "east")
 
 
 def test_of_several_decisions_the_last_counts_and_all_stay(iris: Memory) -> None:

@@ -38,7 +38,13 @@ def test_programs_get_every_field(iris: Memory) -> None:
         "verified": True,
         "why": "better",
         "gates": [
-            {"gate": "accuracy >= 0.9", "passed": True, "value": "0.93"},
+            {
+                "gate": "accuracy >= 0.9",
+                "passed": True,
+                "value": "0.93",
+                "rule": {"metric": "accuracy", "min": 0.9},
+                "outcome": "met",
+            },
             {"gate": "tag ok = yes", "passed": False, "value": "missing"},
         ],
         "metrics": {"accuracy": 0.93},

@@ -4,6 +4,7 @@ import math
 
 from hypothesis import strategies as st
 
+from podium.gates import outcomes
 from podium.registry.model import entities
 
 METRICS = st.sampled_from(["accuracy", "f1_macro", "val loss", "p99/latency"])
@@ -26,4 +27,5 @@ GATES = st.builds(
     ),
     st.sampled_from(["Automatic", "Manual"]),
 )
+LACKS = st.builds(outcomes.Lack, st.sampled_from(entities.Cause), st.sampled_from(["", "run 0af3", "{0} and {}"]))
 UNUSABLE = st.sampled_from([math.nan, math.inf, -math.inf])

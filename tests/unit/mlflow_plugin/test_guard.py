@@ -2,12 +2,14 @@
 
 import collections.abc
 import dataclasses
+import re
 from typing import Any
 
 import mlflow
 import pytest
 from mlflow import exceptions
 
+from podium.gates import wording
 from podium.mlflow_plugin import guard, metrics, store
 from podium.registry import store as registries
 from podium.registry.model import entities
@@ -109,11 +111,15 @@ def test_a_version_that_meets_its_gates_moves_and_what_was_found_is_recorded(set
     setting.move(number)
     assert setting.last.evidence == entities.Evidence(
         (
-            entities.GateResult("accuracy >= 0.9", True, "0.93"),
-            entities.GateResult("tag approval_status = approved", True, "approved"),
+            met(ACCURACY, "0.93"),
+            met(entities.TagGate("approval_status", "approved"), "approved"),
         ),
         {"accuracy": 0.93},
     )
+
+
+def met(rule: entities.Rule, found: str) -> entities.GateRecord:
+    return entities.GateRecord(wording.title(rule), True, found, rule, entities.Outcome.MET)
 
 
 def entities_tag(key: str, value: str) -> Any:
@@ -126,10 +132,10 @@ def test_a_version_that_fails_is_refused_with_every_gate_its_value_its_bound_and
     told = setting.refused(setting.version(accuracy=0.87, latency=12))
     for part in (
         "fails 3 of 4 gates (ModelAlias models/iris, spec.gates)",
-        "accuracy >= 0.9: found 0.87",
-        "tag approval_status = approved: found missing",
+        f"{wording.title(ACCURACY)}: found 0.87",
+        f"{wording.title(entities.TagGate('approval_status', 'approved'))}: found missing",
         "client.set_model_version_tag('iris', '1', 'approval_status', 'approved')",
-        "approval Manual: found not approved yet",
+        f"{wording.title(entities.ApprovalGate())}: found not approved yet",
         "podium approve iris 1 --why TEXT",
     ):
         assert part in told
@@ -230,7 +236,7 @@ def test_gates_that_change_before_the_write_are_asked_anew(setting: Setting) -> 
         setting.registry.models.set_tag("iris", "a", "b")
 
     setting.records.interlude = another_writer
-    with pytest.raises(exceptions.MlflowException, match=r"accuracy >= 0\.9: found 0\.8"):
+    with pytest.raises(exceptions.MlflowException, match=f"{re.escape(wording.title(ACCURACY))}: found 0.8"):
         setting.move(number)
     assert setting.registry.models.fresh("iris").aliases == {}
 
@@ -251,12 +257,10 @@ def test_an_approval_lets_the_move_through_and_a_rejection_stops_the_next(settin
     ann = entities.Actor("ann", "kubernetes", True)
     setting.registry.versions.decide("iris", number, entities.Approval("approved", 1, ann, "checked by hand"))
     setting.move(number)
-    assert setting.last.evidence.gates == (
-        entities.GateResult("approval Manual", True, "approved by ann: checked by hand"),
-    )
+    assert setting.last.evidence.gates == (met(entities.ApprovalGate(), "approved by ann: checked by hand"),)
     setting.move(setting.version(), "other")
     setting.registry.versions.decide("iris", number, entities.Approval("rejected", 2, ann, "too slow"))
-    assert "approval Manual: found rejected by ann: too slow" in setting.refused(number)
+    assert f"{wording.title(entities.ApprovalGate())}: found rejected by ann: too slow" in setting.refused(number)
 
 
 def test_gates_that_cannot_be_read_stop_the_move(setting: Setting) -> None:
@@ -326,7 +330,8 @@ def test_gates_follow_a_model_to_its_new_name(setting: Setting) -> None:
     setting.demand("champion", ACCURACY)
     number = setting.version(accuracy=0.87)
     setting.plugin.rename_registered_model("iris", "flower")
-    with pytest.raises(exceptions.MlflowException, match=r"version 1 of 'flower' .*\n- accuracy >= 0\.9: found 0\.87"):
+    title = re.escape(wording.title(ACCURACY))
+    with pytest.raises(exceptions.MlflowException, match=rf"version 1 of 'flower' .*\n- {title}: found 0\.87"):
         setting.plugin.set_registered_model_alias("flower", "champion", number)
 
 
@@ -370,6 +375,7 @@ def test_a_move_that_was_made_elsewhere_is_judged_and_recorded_but_not_refused(s
     guards = guard.Guards(setting.registry, metrics.Metrics(setting.plugin._tracking_uri))
     head, version = setting.registry.models.fresh("iris"), setting.registry.versions.fresh("iris", number)
     assert guards.evidence(head, "champion", version) == entities.Evidence(
-        (entities.GateResult("accuracy >= 0.9", False, "0.5"),), {"accuracy": 0.5}
+        (entities.GateRecord(wording.title(ACCURACY), False, "0.5", ACCURACY, entities.Outcome.UNMET),),
+        {"accuracy": 0.5},
     )
     assert guards.evidence(head, "other", version) == entities.Evidence()

@@ -9,7 +9,9 @@ import pytest
 from mlflow import entities as mlflow_entities
 
 from podium import errors
+from podium.gates.outcomes import Lack
 from podium.mlflow_plugin import metrics
+from podium.registry.model.entities import Cause
 from tests.support import httpserver
 from tests.unit.registry import factories
 
@@ -60,7 +62,7 @@ def test_where_they_disagree_neither_is_believed(client: Any, tracking_uri: str,
     client.log_metric(run, "accuracy", 0.88, timestamp=1, model_id=model)
     client.log_metric(run, "accuracy", 0.91, timestamp=2)
     assert read(tracking_uri, "accuracy", run_id=run, model_id=model) == metrics.Reading(
-        {}, {"accuracy": f"contradictory: run {run} says 0.91, logged model {model} says 0.88"}
+        {}, {"accuracy": Lack(Cause.CONTRADICTORY, f"run {run} says 0.91, logged model {model} says 0.88")}
     )
 
 
@@ -68,8 +70,8 @@ def test_two_values_of_one_moment_are_contradictory(client: Any, tracking_uri: s
     for value in (0.8, 0.9):
         other = client.create_run("0").info.run_id
         client.log_metric(other, "accuracy", value, timestamp=1, step=0, model_id=model)
-    assert read(tracking_uri, "accuracy", run_id=run, model_id=model).problems == {
-        "accuracy": f"contradictory: logged model {model} says 0.8, logged model {model} says 0.9"
+    assert read(tracking_uri, "accuracy", run_id=run, model_id=model).lacks == {
+        "accuracy": Lack(Cause.CONTRADICTORY, f"logged model {model} says 0.8, logged model {model} says 0.9")
     }
 
 
@@ -78,22 +80,30 @@ def test_nan_and_infinite_are_no_values(client: Any, tracking_uri: str, run: str
     client.log_metric(run, "above", math.inf)
     client.log_metric(run, "below", -math.inf)
     assert read(tracking_uri, "nan", "above", "below", run_id=run, model_id=model) == metrics.Reading(
-        {}, {"nan": f"NaN, by run {run}", "above": f"infinite, by run {run}", "below": f"infinite, by run {run}"}
+        {},
+        {
+            "nan": Lack(Cause.NAN, f"run {run}"),
+            "above": Lack(Cause.INFINITE, f"run {run}"),
+            "below": Lack(Cause.INFINITE, f"run {run}"),
+        },
     )
 
 
 def test_what_is_missing_is_told_with_where_it_was_looked_for(tracking_uri: str, run: str, model: str) -> None:
-    assert read(tracking_uri, "f1", run_id=run, model_id=model).problems == {
-        "f1": f"missing: not logged by run {run} or logged model {model}"
+    assert read(tracking_uri, "f1", run_id=run, model_id=model).lacks == {
+        "f1": Lack(Cause.MISSING, f"not logged by run {run} or logged model {model}")
     }
-    assert read(tracking_uri, "f1", run_id=UNKNOWN, source=f"models:/m-{UNKNOWN}").problems == {
-        "f1": f"missing: not logged by run {UNKNOWN}, which the tracking store does not know or logged model "
-        f"m-{UNKNOWN}, which the tracking store does not know"
+    assert read(tracking_uri, "f1", run_id=UNKNOWN, source=f"models:/m-{UNKNOWN}").lacks == {
+        "f1": Lack(
+            Cause.MISSING,
+            f"not logged by run {UNKNOWN}, which the tracking store does not know or logged model m-{UNKNOWN}, which "
+            "the tracking store does not know",
+        )
     }
-    assert "which the tracking store does not know" in read(tracking_uri, "f1", run_id="no/run").problems["f1"]
+    assert "which the tracking store does not know" in read(tracking_uri, "f1", run_id="no/run").lacks["f1"].detail
     for nothing in (None, ""):
-        assert read(tracking_uri, "f1", run_id=nothing).problems == {
-            "f1": "missing: the version names neither a run nor a logged model"
+        assert read(tracking_uri, "f1", run_id=nothing).lacks == {
+            "f1": Lack(Cause.MISSING, "the version names neither a run nor a logged model")
         }
 
 

@@ -30,9 +30,30 @@ TIMES = st.integers(0, 10**13)
 TAGS = st.dictionaries(ANY_TEXT, st.none() | ANY_TEXT, max_size=4)
 ACTORS = st.builds(entities.Actor, ANY_TEXT, ANY_TEXT, st.booleans())
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
+METRIC_GATES = (
+    st.builds(entities.MetricGate, ANY_TEXT, min=FINITE)
+    | st.builds(entities.MetricGate, ANY_TEXT, max=FINITE)
+    | st.builds(
+        entities.MetricGate,
+        ANY_TEXT,
+        not_worse_than=ALIASES,
+        tolerance=st.floats(0, 1e300),
+        better=st.sampled_from(["Higher", "Lower"]),
+    )
+)
+RULES = METRIC_GATES | st.builds(entities.TagGate, ANY_TEXT, ANY_TEXT) | st.just(entities.ApprovalGate())
+GATE_RECORDS = st.builds(
+    entities.GateRecord,
+    ANY_TEXT,
+    st.booleans(),
+    ANY_TEXT,
+    st.none() | RULES,
+    st.none() | st.sampled_from(entities.Outcome),
+    st.none() | st.sampled_from(entities.Cause),
+)
 EVIDENCE = st.builds(
     entities.Evidence,
-    st.lists(st.builds(entities.GateResult, ANY_TEXT, st.booleans(), ANY_TEXT), max_size=2).map(tuple),
+    st.lists(GATE_RECORDS, max_size=2).map(tuple),
     st.dictionaries(ANY_TEXT, FINITE, max_size=2),
 )
 APPROVALS = st.lists(
@@ -179,17 +200,6 @@ def versions(draw: st.DrawFn) -> entities.Version:
     )
 
 
-METRIC_GATES = (
-    st.builds(entities.MetricGate, ANY_TEXT, min=FINITE)
-    | st.builds(entities.MetricGate, ANY_TEXT, max=FINITE)
-    | st.builds(
-        entities.MetricGate,
-        ANY_TEXT,
-        not_worse_than=ALIASES,
-        tolerance=st.floats(0, 1e300),
-        better=st.sampled_from(["Higher", "Lower"]),
-    )
-)
 GATES = st.builds(
     entities.Gates,
     st.lists(METRIC_GATES, max_size=4).map(tuple),

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from podium import errors, names
+from podium.gates import outcomes
 from podium.registry import catalog, store
 from podium.registry.model import entities
 from podium.registry.protocol import aliases
@@ -137,6 +138,7 @@ def test_a_head_of_nonsense_is_told_with_the_key_at_fault(registry: Registry) ->
 
 
 GATES = {"metrics": [{"name": "accuracy", "notWorseThan": {"alias": "champion"}}]}
+RULE = entities.MetricGate("accuracy", not_worse_than="champion")
 
 
 def evidence(**metrics: float) -> aliases.Guard:
@@ -152,15 +154,20 @@ def verdict(answer: worlds.RegistryView) -> gating.Verdict:
     return gating.judge(gating.of_spec(gates), answer.designation.facts)
 
 
+def lack(answer: worlds.RegistryView) -> outcomes.Lack | None:
+    [result] = verdict(answer).results
+    return outcomes.lack_of(result)
+
+
 def test_gates_are_judged_by_what_was_recorded_when_the_alias_moved(registry: Registry) -> None:
     registry.store.versions.create("iris", source="s3://bucket/2")
     registry.store.aliases.set("iris", "champion", 2, guard=evidence(accuracy=0.9, accuracy_of_champion=0.91))
     [result] = verdict(registry.ask(gates=GATES)).results
-    assert (result.passed, result.value) == (False, "0.9; champion has 0.91")
+    assert result == outcomes.MetricResult(RULE, entities.Outcome.UNMET, 0.9, 0.91)
 
 
 def test_what_was_moved_without_metrics_lacks_them_until_it_is_set_again(registry: Registry) -> None:
-    assert gating.NOT_RECORDED.why in verdict(registry.ask(gates=GATES)).results[0].value
+    assert lack(registry.ask(gates=GATES)) == outcomes.Lack(entities.Cause.NOT_RECORDED)
     registry.store.aliases.set("iris", "champion", 1, guard=evidence(accuracy=0.9, accuracy_of_champion=0.9))
     assert verdict(registry.ask(gates=GATES)).passed
 
@@ -169,8 +176,7 @@ def test_the_first_version_of_an_alias_that_is_set_again_is_still_compared_with_
     for accuracy in (0.9, 0.91):
         registry.store.aliases.set("iris", "champion", 1, guard=evidence(accuracy=accuracy))
         [result] = verdict(registry.ask(gates=GATES)).results
-        assert result.passed
-    assert "designates no version" in result.value
+        assert result == outcomes.MetricResult(RULE, entities.Outcome.MET, accuracy, other=None)
 
 
 def test_an_alias_that_designated_nothing_when_the_move_was_recorded_is_nothing_to_be_worse_than(
@@ -195,7 +201,7 @@ def test_an_alias_that_was_written_past_the_store_has_no_metrics_although_they_w
     head = registry.records.list(keys.of_kind(keys.HEAD))[0]
     data = {**head.data, "aliases": "champion=2\n"}
     registry.records.replace(backend.Record(head.name, head.labels, data, head.resource_version))
-    assert gating.NOT_RECORDED.why in verdict(registry.ask(gates=GATES)).results[0].value
+    assert lack(registry.ask(gates=GATES)) == outcomes.Lack(entities.Cause.NOT_RECORDED)
 
 
 def test_a_pin_is_judged_by_the_last_move_to_its_version_wherever_the_alias_is_now(registry: Registry) -> None:
@@ -204,7 +210,7 @@ def test_a_pin_is_judged_by_the_last_move_to_its_version_wherever_the_alias_is_n
     registry.store.aliases.set("iris", "champion", 2, guard=evidence(accuracy=0.95, accuracy_of_champion=0.9))
     registry.store.aliases.set("iris", "champion", 1)
     assert verdict(registry.ask(version=2, gates=GATES)).passed
-    assert gating.NEVER_MOVED.why in verdict(registry.ask(version=3, gates=GATES)).results[0].value
+    assert lack(registry.ask(version=3, gates=GATES)) == outcomes.Lack(entities.Cause.NEVER_MOVED)
 
 
 def test_a_move_that_is_in_an_archive_by_now_counts(registry: Registry) -> None:
@@ -218,26 +224,29 @@ def test_a_move_that_is_in_an_archive_by_now_counts(registry: Registry) -> None:
     assert verdict(registry.ask(gates=GATES)).passed
 
 
-@pytest.mark.parametrize(("uid", "words"), [(ME, "move the alias again"), ("another-uid", "ModelAlias models/another")])
+@pytest.mark.parametrize(
+    ("uid", "expected"),
+    [
+        (ME, outcomes.Lack(entities.Cause.NOT_RECORDED)),
+        ("another-uid", outcomes.Lack(entities.Cause.GATED_ELSEWHERE, "ModelAlias models/another")),
+    ],
+)
 def test_a_modelalias_whose_gates_are_not_the_stores_is_told_whose_are(
-    registry: Registry, uid: str, words: str
+    registry: Registry, uid: str, expected: outcomes.Lack
 ) -> None:
     head = registry.store.models.fresh("iris")
     owner = entities.Pin(uid, "models", "another")
     registry.store.serving.put_policy(
         entities.Policy(head.uid, {"champion": (owner, entities.Gates(approval="Manual"))})
     )
-    assert words in verdict(registry.ask(gates=GATES)).results[0].value
+    assert lack(registry.ask(gates=GATES)) == expected
 
 
 def test_a_move_in_a_mirrored_server_that_has_no_metrics_is_told_where_to_make_it_again(registry: Registry) -> None:
     head = dataclasses.replace(registry.store.models.fresh("iris"), mirror="http://mlflow")
     facts = gating.gather(head, registry.store.versions.fresh("iris", 1), "champion", head.history, pinned=False)
-    gates = entities.Gates((entities.MetricGate("accuracy", min=1.0),))
-    assert gating.failures(gating.judge(gates, facts), "iris", "champion") == (
-        "(1) accuracy >= 1: found not recorded when the alias moved in http://mlflow. Log it there, then move "
-        "'champion' away and back, or remove this gate"
-    )
+    assert facts.lack == outcomes.Lack(entities.Cause.MIRRORED, "http://mlflow")
+    assert gating.judge(entities.Gates((entities.MetricGate("accuracy", min=1.0),)), facts).lacks_records
 
 
 def test_a_model_without_gates_is_asked_for_no_facts(registry: Registry) -> None:

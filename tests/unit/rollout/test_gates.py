@@ -6,10 +6,15 @@ import typing
 import pytest
 
 from podium import names
+from podium.gates import outcomes, wording
+from podium.registry.model import entities
 from podium.rollout import actions, decision, gating, revisions, worlds
 from tests.unit.rollout import simulator
 
 ACCURACY = {"metrics": [{"name": "accuracy", "min": 0.9}]}
+ACCURATE = wording.title(entities.MetricGate("accuracy", min=0.9))
+STAGED = wording.title(entities.TagGate("stage", "qa"))
+APPROVED = wording.title(entities.ApprovalGate())
 GOOD, BAD = {"accuracy": 0.95}, {"accuracy": 0.8}
 
 
@@ -46,7 +51,7 @@ def test_a_version_that_passes_is_served_and_the_condition_names_each_gate_with_
     assert served(cluster) == 2
     assert cluster.condition(names.GATES_PASSED) == ("True", "Passed")
     said = message(cluster, names.GATES_PASSED)
-    assert said == "version 2 passes: accuracy >= 0.9 (found 0.95); tag stage = qa (found qa)"
+    assert said == f"version 2 passes: {ACCURATE} (found 0.95); {STAGED} (found qa)"
 
 
 def test_a_version_that_does_not_pass_gets_no_pods_and_no_traffic_and_the_served_one_stays() -> None:
@@ -64,9 +69,9 @@ def test_a_version_that_does_not_pass_gets_no_pods_and_no_traffic_and_the_served
     assert cluster.condition(names.RECONCILING) is None
     assert cluster.condition(names.SERVING) == ("True", "EndpointsReady")
     said = message(cluster, names.GATES_PASSED)
-    assert said.startswith("version 2 receives no traffic, it fails 3 of 3 gates. (1) accuracy >= 0.9: found 0.8. ")
-    assert "(2) tag stage = qa: found missing. When it is true of this version: client.set_model_version_tag" in said
-    assert "(3) approval Manual: found not approved yet. " in said
+    assert said.startswith(f"version 2 receives no traffic, it fails 3 of 3 gates. (1) {ACCURATE}: found 0.8. ")
+    assert f"(2) {STAGED}: found missing. When it is true of this version: client.set_model_version_tag" in said
+    assert f"(3) {APPROVED}: found not approved yet. " in said
     assert "podium approve iris 2 --why TEXT" in said
 
 
@@ -124,7 +129,7 @@ def test_a_version_that_only_awaits_approval_is_neither_stalled_nor_reconciling_
     cluster.decide_about(2, "approved")
     cluster.settle()
     assert served(cluster) == 2
-    assert "approval Manual (found approved by joe: seen)" in message(cluster, names.GATES_PASSED)
+    assert f"{APPROVED} (found approved by joe: seen)" in message(cluster, names.GATES_PASSED)
 
 
 def test_trouble_of_the_served_version_is_told_while_another_awaits_approval() -> None:
@@ -152,7 +157,7 @@ def test_a_write_past_the_store_has_no_metrics_and_does_not_pass() -> None:
     cluster.settle()
     assert served(cluster) == 1
     said = message(cluster, names.GATES_PASSED)
-    assert f"accuracy >= 0.9: found {gating.NOT_RECORDED.why}" in said
+    assert f"{ACCURATE}: found not recorded when the alias moved: move the alias again. " in said
     assert "client.set_registered_model_alias('iris', 'champion', '2')" in said
 
 
@@ -164,7 +169,7 @@ def test_what_is_served_stays_when_gates_are_added_later_and_the_condition_says_
     assert cluster.condition(names.STALLED) is None
     assert cluster.condition(names.GATES_PASSED) == ("False", names.GATES_NOT_PASSED)
     said = message(cluster, names.GATES_PASSED)
-    assert said.startswith("version 1 stays served, but would not pass the gates as they are now. (1) accuracy >= 0.9")
+    assert said.startswith(f"version 1 stays served, but would not pass the gates as they are now. (1) {ACCURATE}")
     assert cluster.said == []
 
 
@@ -237,7 +242,7 @@ def test_a_pin_that_does_not_pass_is_not_written_into_the_registry() -> None:
 
 
 def test_a_pin_that_lacks_metrics_says_how_to_have_them_recorded() -> None:
-    facts = gating.Facts(simulator.Cluster().version(2), lack=gating.NEVER_MOVED)
+    facts = gating.Facts(simulator.Cluster().version(2), lack=outcomes.Lack(entities.Cause.NEVER_MOVED))
     cluster = pinned(None)
     assert not isinstance(cluster.designation, worlds.Problem)
     cluster.is_pin_known = True
@@ -248,9 +253,9 @@ def test_a_pin_that_lacks_metrics_says_how_to_have_them_recorded() -> None:
     assert isinstance(desired, revisions.Desired)
     assert desired.barred is not None
     assert desired.barred.message == (
-        "version 2 receives no traffic, it fails 1 of 1 gate. (1) accuracy >= 0.9: found not recorded, because the "
-        "alias was never moved to this version in MLflow. First move 'champion' to version 2 in MLflow, or remove this "
-        "gate; the pin keeps others from moving it: remove spec.version meanwhile"
+        f"version 2 receives no traffic, it fails 1 of 1 gate. (1) {ACCURATE}: found not recorded, because the alias "
+        "was never moved to this version in MLflow. First move 'champion' to version 2 in MLflow, or remove this gate; "
+        "the pin keeps others from moving it: remove spec.version meanwhile"
     )
 
 
@@ -259,7 +264,7 @@ def test_a_pin_that_passes_is_written_with_the_evidence_and_served() -> None:
     [write] = [each for each in decision.decide(cluster.world()).actions if isinstance(each, actions.WriteAlias)]
     assert write.evidence is not None
     assert write.evidence.metrics == GOOD
-    assert [result.gate for result in write.evidence.gates] == ["accuracy >= 0.9"]
+    assert [gate.rule for gate in write.evidence.gates] == [entities.MetricGate("accuracy", min=0.9)]
     cluster.settle()
     assert served(cluster) == 2
 

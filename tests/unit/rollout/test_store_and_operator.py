@@ -7,6 +7,7 @@ import hypothesis
 from hypothesis import strategies as st
 
 from podium import errors
+from podium.gates import outcomes
 from podium.mlflow_plugin import guard, metrics
 from podium.registry import catalog, store
 from podium.registry.model import entities
@@ -29,7 +30,7 @@ class Measured:
     def of(self, version: entities.Version, wanted: Iterable[str]) -> metrics.Reading:
         value = self._values[version.number]
         if value is None:
-            return metrics.Reading({}, dict.fromkeys(wanted, "missing"))
+            return metrics.Reading({}, dict.fromkeys(wanted, outcomes.Lack(entities.Cause.MISSING)))
         return metrics.Reading(dict.fromkeys(wanted, value), {})
 
 
@@ -100,4 +101,4 @@ def test_what_the_store_lets_pass_the_operator_lets_pass_by_the_same_results(
             verdict = judged(records, gates)
             assert verdict.passed, verdict.results
             entry = next(each for each in reversed(registry.aliases.history("iris")) if each.alias == alias)
-            assert verdict.results == entry.evidence.gates
+            assert verdict.evidence.gates == entry.evidence.gates

@@ -4,6 +4,7 @@ Times are milliseconds since the epoch. Mappings are not to be changed in place:
 """
 
 import dataclasses
+import enum
 from collections.abc import Mapping
 from typing import Literal
 
@@ -28,20 +29,87 @@ class Actor:
 NOBODY = Actor()
 
 
+class Outcome(enum.StrEnum):
+    """What became of a gate; one whose outcome is not known is not passed either."""
+
+    MET = "met"
+    UNMET = "unmet"
+    UNKNOWN = "unknown"
+
+
+class Cause(enum.StrEnum):
+    """Why it is not known whether a metric meets its bound."""
+
+    MISSING = "missing"
+    """Neither the version's run nor its logged model has the metric."""
+    NAN = "nan"
+    INFINITE = "infinite"
+    CONTRADICTORY = "contradictory"
+    """Run and logged model have different values."""
+    NOT_READ = "not-read"
+    """Nobody has asked MLflow yet: that is done when the alias moves."""
+    NOT_RECORDED = "not-recorded"
+    """The alias came to the version past the store, or before it had gates."""
+    NEVER_MOVED = "never-moved"
+    """The version is pinned, and the alias was never moved to it in MLflow."""
+    MIRRORED = "mirrored"
+    """The alias was moved in an MLflow server that is mirrored, before the mirror knew that the metric is asked for."""
+    GATED_ELSEWHERE = "gated-elsewhere"
+    """Another ModelAlias has the gates that the store asks for, and they ask for other metrics."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
-class GateResult:
-    """What became of one gate when an alias moved, such as ``accuracy >= 0.9``; `value` is what was found, as text."""
+class MetricGate:
+    """A bound on one metric; exactly one of `min`, `max` and `not_worse_than` (an alias of the same model) is set."""
+
+    name: str
+    min: float | None = None
+    max: float | None = None
+    not_worse_than: str | None = None
+    tolerance: float = 0.0
+    """How much worse than that alias's version it may be."""
+    better: Literal["Higher", "Lower"] = "Higher"
+    """Which way a metric with `not_worse_than` improves."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class TagGate:
+    """A tag that the version must have, with this value."""
+
+    key: str
+    value: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ApprovalGate:
+    """The last decision about the version must be an approval."""
+
+
+Rule = MetricGate | TagGate | ApprovalGate
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class GateRecord:
+    """What the history keeps of one gate when an alias moved.
+
+    `gate` and `value` are what people read: what was asked for, such as ``accuracy >= 0.9``, and what was found. The
+    rest is for programs; entries of an earlier Podium have None there.
+    """
 
     gate: str
     passed: bool
     value: str
+    rule: Rule | None = None
+    outcome: Outcome | None = None
+    cause: Cause | None = None
+    """Set where the outcome is UNKNOWN."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Evidence:
     """What an alias's move rests on: each gate's result, and the version's metrics as they were at that moment."""
 
-    gates: tuple[GateResult, ...] = ()
+    gates: tuple[GateRecord, ...] = ()
     metrics: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
 
@@ -71,20 +139,6 @@ class Approval:
     time_ms: int
     actor: Actor
     why: str = ""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class MetricGate:
-    """A bound on one metric; exactly one of `min`, `max` and `not_worse_than` (an alias of the same model) is set."""
-
-    name: str
-    min: float | None = None
-    max: float | None = None
-    not_worse_than: str | None = None
-    tolerance: float = 0.0
-    """How much worse than that alias's version it may be."""
-    better: Literal["Higher", "Lower"] = "Higher"
-    """Which way a metric with `not_worse_than` improves."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ admission policy can split), tags as one JSON object, claims of ModelAliases and
 A field that is None or empty has no key. Whatever does not parse raises CorruptRegistry with the object and the key.
 """
 
-import dataclasses
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -240,8 +239,37 @@ def _actor_to_json(actor: entities.Actor) -> dict[str, Any]:
 
 
 def _evidence_to_json(evidence: entities.Evidence) -> dict[str, Any]:
-    gates = [dataclasses.asdict(result) for result in evidence.gates]
+    gates = [_gate_to_json(gate) for gate in evidence.gates]
     return {**({"gates": gates} if gates else {}), **({"metrics": dict(evidence.metrics)} if evidence.metrics else {})}
+
+
+def _gate_to_json(gate: entities.GateRecord) -> dict[str, Any]:
+    return {
+        "gate": gate.gate,
+        "passed": gate.passed,
+        "value": gate.value,
+        **({"rule": _rule_to_json(gate.rule)} if gate.rule else {}),
+        **({"outcome": gate.outcome} if gate.outcome else {}),
+        **({"cause": gate.cause} if gate.cause else {}),
+    }
+
+
+def _rule_to_json(rule: entities.Rule) -> dict[str, Any]:
+    match rule:
+        case entities.MetricGate():
+            return {"metric": rule.name, **bound_to_json(rule)}
+        case entities.TagGate():
+            return {"tag": rule.key, "value": rule.value}
+        case entities.ApprovalGate():
+            return {"approval": "Manual"}
+
+
+def bound_to_json(gate: entities.MetricGate) -> dict[str, Any]:
+    """What a metric is held against, in the form of spec.gates; parsers.bound is the inverse."""
+    if gate.not_worse_than is not None:
+        than = {"alias": gate.not_worse_than, "tolerance": gate.tolerance, "better": gate.better}
+        return {"notWorseThan": than}
+    return {"min": gate.min} if gate.min is not None else {"max": gate.max}
 
 
 def approval_to_json(approval: entities.Approval) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Reading a registry ConfigMap key by key, where anything may stand in it: the first fault raises CorruptRegistry."""
 
+import enum
 import functools
 import itertools
 import json
@@ -15,6 +16,7 @@ from podium.registry.storage import backend
 from podium.texts import quote
 
 T = TypeVar("T")
+E = TypeVar("E", bound=enum.StrEnum)
 _NUMBER = re.compile(r"[0-9]{1,18}")
 _PAIR = re.compile(r"([\w\-]+)=([0-9]{1,18})")
 _ENTRIES_KEPT = 8192
@@ -159,6 +161,10 @@ class Fields:
     def __init__(self, value: dict[str, Any]) -> None:
         self._value = value
 
+    def has(self, name: str) -> bool:
+        """Whether there is such a field."""
+        return name in self._value
+
     def text(self, name: str) -> str:
         """A string."""
         if not isinstance(value := self._value.get(name), str):
@@ -197,6 +203,10 @@ class Fields:
         if (value := self.text(name)) not in allowed:
             raise ValueError(f"{name} {quote(value, 40)} is none of {', '.join(allowed)}")
         return value
+
+    def optional_member(self, name: str, kind: type[E]) -> E | None:
+        """A member of this enumeration, or None where there is no such field."""
+        return kind(self.choice(name, list(kind))) if name in self._value else None
 
     def floats(self, name: str) -> dict[str, float]:
         """Finite numbers by their names; none where there is no such field."""
@@ -263,7 +273,6 @@ def _entry_of(line: str) -> entities.HistoryEntry:
 def entry(fields: Fields) -> entities.HistoryEntry:
     """One line of history. Raises ValueError."""
     reason = fields.choice("reason", typing.get_args(entities.Reason))
-    results = [entities.GateResult(g.text("gate"), g.flag("passed"), g.text("value")) for g in fields.objects("gates")]
     return entities.HistoryEntry(
         sequence=fields.number("sequence"),
         time_ms=fields.number("timeMs"),
@@ -273,8 +282,44 @@ def entry(fields: Fields) -> entities.HistoryEntry:
         actor=fields.actor(),
         reason=typing.cast(entities.Reason, reason),
         why=fields.optional_text("why"),
-        evidence=entities.Evidence(tuple(results), fields.floats("metrics")),
+        evidence=entities.Evidence(tuple(map(_gate, fields.objects("gates"))), fields.floats("metrics")),
     )
+
+
+def _gate(fields: Fields) -> entities.GateRecord:
+    """What is recorded of one gate. An entry of an earlier Podium has neither rule nor outcome. Raises ValueError."""
+    rule = fields.optional_object("rule")
+    return entities.GateRecord(
+        gate=fields.text("gate"),
+        passed=fields.flag("passed"),
+        value=fields.text("value"),
+        rule=_rule(rule) if rule else None,
+        outcome=fields.optional_member("outcome", entities.Outcome),
+        cause=fields.optional_member("cause", entities.Cause),
+    )
+
+
+def _rule(fields: Fields) -> entities.Rule:
+    if fields.has("metric"):
+        return bound(fields.text("metric"), fields)
+    if fields.has("tag"):
+        return entities.TagGate(fields.text("tag"), fields.text("value"))
+    fields.choice("approval", ("Manual",))
+    return entities.ApprovalGate()
+
+
+def bound(metric: str, fields: Fields) -> entities.MetricGate:
+    """What this metric is held against. Raises ValueError."""
+    low, high = fields.optional_float("min"), fields.optional_float("max")
+    than = fields.optional_object("notWorseThan")
+    if [low, high, than].count(None) != 2:
+        raise ValueError(f"metric {metric!r} needs exactly one of min, max and notWorseThan")
+    if than is None:
+        return entities.MetricGate(metric, low, high)
+    better: Any = than.choice("better", ("Higher", "Lower"))
+    if (tolerance := than.optional_float("tolerance") or 0.0) < 0:
+        raise ValueError(f"metric {metric!r}: the tolerance is negative")
+    return entities.MetricGate(metric, not_worse_than=than.text("alias"), tolerance=tolerance, better=better)
 
 
 def _is_finite(value: object) -> bool:

@@ -87,33 +87,13 @@ def _to_json(alias: str, owner: entities.Pin, gates: entities.Gates) -> dict[str
     return {
         "alias": alias,
         **codec.owner_to_json(owner),
-        "metrics": [_metric_to_json(gate) for gate in gates.metrics],
+        "metrics": [{"name": gate.name, **codec.bound_to_json(gate)} for gate in gates.metrics],
         "tags": dict(sorted(gates.tags.items())),
         "approval": gates.approval,
     }
 
 
-def _metric_to_json(gate: entities.MetricGate) -> dict[str, Any]:
-    if gate.not_worse_than is not None:
-        than = {"alias": gate.not_worse_than, "tolerance": gate.tolerance, "better": gate.better}
-        return {"name": gate.name, "notWorseThan": than}
-    return {"name": gate.name, **({"min": gate.min} if gate.min is not None else {"max": gate.max})}
-
-
 def _from_json(fields: parsers.Fields) -> tuple[str, entities.Pin, entities.Gates]:
     approval: Any = fields.choice("approval", ("Automatic", "Manual"))
-    metrics = tuple(_metric_from_json(each) for each in fields.objects("metrics"))
+    metrics = tuple(parsers.bound(each.text("name"), each) for each in fields.objects("metrics"))
     return fields.text("alias"), codec.owner_from_json(fields), entities.Gates(metrics, fields.texts("tags"), approval)
-
-
-def _metric_from_json(fields: parsers.Fields) -> entities.MetricGate:
-    name, low, high = fields.text("name"), fields.optional_float("min"), fields.optional_float("max")
-    than = fields.optional_object("notWorseThan")
-    if [low, high, than].count(None) != 2:
-        raise ValueError(f"metric {name!r} needs exactly one of min, max and notWorseThan")
-    if than is None:
-        return entities.MetricGate(name, low, high)
-    better: Any = than.choice("better", ("Higher", "Lower"))
-    if (tolerance := than.optional_float("tolerance") or 0.0) < 0:
-        raise ValueError(f"metric {name!r}: the tolerance is negative")
-    return entities.MetricGate(name, not_worse_than=than.text("alias"), tolerance=tolerance, better=better)

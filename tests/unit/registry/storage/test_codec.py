@@ -148,6 +148,82 @@ def test_a_move_that_was_read_is_written_as_it_was_and_one_that_was_changed_is_n
     assert codec.encode_history([dataclasses.replace(read, why="c")]).count('"why": "c"') == 1
 
 
+def _history_of(gate: str) -> str:
+    entry = json.dumps(codec.entry_to_json(factories.entry(1)))
+    return entry.removesuffix("}") + f', "gates": [{gate}]}}\n'
+
+
+def test_gates_are_recorded_for_people_and_for_programs() -> None:
+    than = entities.MetricGate("f1", not_worse_than="champion", tolerance=0.01)
+    met, unmet, unknown = entities.Outcome
+    records = (
+        entities.GateRecord("accuracy >= 0.9", True, "0.93", entities.MetricGate("accuracy", min=0.9), met),
+        entities.GateRecord("f1 …", False, "missing", than, unknown, entities.Cause.MISSING),
+        entities.GateRecord("tag ok = yes", False, "no", entities.TagGate("ok", "yes"), unmet),
+        entities.GateRecord("approval Manual", True, "approved by ann", entities.ApprovalGate(), met),
+    )
+    entry = factories.entry(1, evidence=entities.Evidence(records, {}))
+    assert json.loads(codec.encode_history([entry]))["gates"] == [
+        {
+            "gate": "accuracy >= 0.9",
+            "passed": True,
+            "value": "0.93",
+            "rule": {"metric": "accuracy", "min": 0.9},
+            "outcome": "met",
+        },
+        {
+            "gate": "f1 …",
+            "passed": False,
+            "value": "missing",
+            "rule": {"metric": "f1", "notWorseThan": {"alias": "champion", "tolerance": 0.01, "better": "Higher"}},
+            "outcome": "unknown",
+            "cause": "missing",
+        },
+        {
+            "gate": "tag ok = yes",
+            "passed": False,
+            "value": "no",
+            "rule": {"tag": "ok", "value": "yes"},
+            "outcome": "unmet",
+        },
+        {
+            "gate": "approval Manual",
+            "passed": True,
+            "value": "approved by ann",
+            "rule": {"approval": "Manual"},
+            "outcome": "met",
+        },
+    ]
+
+
+def test_a_gate_that_an_earlier_podium_recorded_is_read_and_written_as_the_text_that_it_is() -> None:
+    line = _history_of('{"gate": "accuracy >= 0.9", "passed": true, "value": "0.93"}')
+    record = codec.encode_head(factories.head(history_total=1))
+    [entry] = codec.decode_head(_edited(record, "history", line)).history
+    assert entry.evidence.gates == (entities.GateRecord("accuracy >= 0.9", True, "0.93"),)
+    assert (entry.evidence.gates[0].rule, entry.evidence.gates[0].outcome) == (None, None)
+    assert codec.encode_history([dataclasses.replace(entry)]) == line  # as an import writes it
+
+
+@pytest.mark.parametrize(
+    ("field", "problem"),
+    [
+        ('"outcome": "perhaps"', "outcome 'perhaps' is none of met, unmet, unknown"),
+        ('"cause": "whatever"', "cause 'whatever' is none of missing, nan"),
+        ('"rule": "accuracy >= 0.9"', "rule is not a JSON object"),
+        ('"rule": {}', "approval is not a string"),
+        ('"rule": {"metric": "a"}', "metric 'a' needs exactly one of min, max and notWorseThan"),
+        ('"rule": {"tag": "a"}', "value is not a string"),
+        ('"rule": {"approval": "Automatic"}', "approval 'Automatic' is none of Manual"),
+    ],
+)
+def test_a_gate_of_nonsense_names_the_field(field: str, problem: str) -> None:
+    history = _history_of('{"gate": "a", "passed": true, "value": "b", ' + field + "}")
+    with pytest.raises(errors.CorruptRegistry) as caught:
+        codec.decode_head(_edited(codec.encode_head(factories.head(history_total=1)), "history", history))
+    assert f"line 1: {problem}" in caught.value.problem
+
+
 def test_a_history_with_a_gap_is_refused() -> None:
     history = codec.encode_history([factories.entry(1), factories.entry(3)])
     record = _edited(codec.encode_head(factories.head()), "history", history)
