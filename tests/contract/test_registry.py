@@ -356,8 +356,8 @@ def test_a_catalog_of_the_configmaps_agrees_with_the_registry(
         for record in records.list(keys.of_kind(kind)):
             index.put(record)
     for head in registry.models.list():
-        assert index.find(head.name) == head
+        assert index.get_model(head.name) == head
         number = index.designated(head, "champion")
         assert index.version(head, number) == registry.aliases.fresh(head.name, "champion")
     with pytest.raises(errors.NotFound, match="was deleted"):
-        index.version(index.find("iris"), 1)
+        index.version(index.get_model("iris"), 1)

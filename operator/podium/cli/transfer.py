@@ -33,11 +33,6 @@ Images = Callable[[], Iterable[convergence.ModelImage]]
 """The models to bring; may be asked for more than once."""
 _SHOWN = 5
 _TITLES = ("MODEL", "ACTION", "VERSIONS", "ALIAS MOVES")
-_DECODERS: tuple[tuple[str, Callable[[backend.Record], object]], ...] = (
-    (keys.CLAIM, codec.decode_claim),
-    (keys.HEAD, codec.decode_head),
-    (keys.VERSION, codec.decode_version),
-)
 _REFUSALS = (
     errors.AlreadyExists,
     errors.Conflict,
@@ -91,10 +86,10 @@ def export(work: options.Work, file: str, leave_out_damaged: bool) -> None:
 def find_damaged(records: backend.Backend) -> list[errors.CorruptRegistry]:
     """The error of each object that does not parse; lists leave these objects out."""
     found = []
-    for kind, decode in _DECODERS:
+    for kind in (keys.CLAIM, keys.HEAD, keys.VERSION):
         for record in records.list(keys.of_kind(kind)):
             try:
-                decode(record)
+                codec.decode(record, kind)
             except errors.CorruptRegistry as error:
                 found.append(error)
     return found

@@ -41,7 +41,7 @@ class Registries:
         """Take in what a watch shows of a ConfigMap: the models that it concerns, and how many it concerns in all."""
         seen = self._catalogs[namespace]
         touched = seen.put(record) if record else seen.remove(name)
-        return [head for uid in touched if (head := seen.model(uid))], len(touched)
+        return [head for uid in touched if (head := seen.find_model_of_uid(uid))], len(touched)
 
     def pin_of(self, metadata: Manifest) -> entities.Pin:
         """How the registries name the ModelAlias that has this metadata."""
@@ -89,7 +89,7 @@ class Registries:
         """The uid of the model that has this name; None if there is none."""
         registry = self._catalogs.get(namespace)
         try:
-            head = registry.named(model) if registry else None
+            head = registry.find_model(model) if registry else None
         except errors.CorruptRegistry:
             return None
         return head.uid if head else None
@@ -97,7 +97,7 @@ class Registries:
     def policy_due(self, namespace: str, model_uid: str) -> entities.Policy | None:
         """What the policy of a model is to be; None if it is so already, or there is no such model."""
         registry = self._catalogs[namespace]
-        if (head := registry.model(model_uid)) is None:
+        if (head := registry.find_model_of_uid(model_uid)) is None:
             return None
         known = registry.policy(model_uid)
         owners = filter(self._acts, self._kinds.gated(namespace, head.name))

@@ -7,27 +7,17 @@ that model or version. Entities are decoded once, when they come; sorted lists a
 import dataclasses
 import difflib
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, TypeAlias, TypeVar
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TypeAlias
 
 from podium import errors, names
 from podium.registry.model import entities, transitions, versionlist
-from podium.registry.storage import backend, codec, keys, policies
+from podium.registry.storage import backend, codec, keys
 from podium.texts import quote
 
-T = TypeVar("T")
 _NEAREST = 3
 _COMPARED_CHARACTERS = 64
-_Parsed: TypeAlias = (
-    entities.Claim | entities.Head | entities.Version | entities.Policy | backend.Record | errors.CorruptRegistry
-)
-_DECODERS: dict[str, Callable[[backend.Record], _Parsed]] = {
-    keys.CLAIM: codec.decode_claim,
-    keys.HEAD: codec.decode_head,
-    keys.VERSION: codec.decode_version,
-    keys.POLICY: policies.decode_policy,
-    keys.ARCHIVE: lambda record: record,  # read only where somebody asks for old moves
-}
+_Parsed: TypeAlias = codec.Entity | backend.Record | errors.CorruptRegistry
 
 
 class Catalog:
@@ -61,8 +51,7 @@ class Catalog:
         kind, uid = record.labels.get(names.REGISTRY_KIND_LABEL, ""), record.labels.get(names.REGISTRY_UID_LABEL, "")
         if kind in (keys.HEAD, keys.ARCHIVE):
             uid = record.name if kind == keys.HEAD else ""  # nothing that anybody acts on changes by an archive
-        decode = _DECODERS.get(kind)
-        parsed = _parse(decode, record) if decode else None
+        parsed = _parse(record, kind) if kind in keys.KINDS else None
         with self._lock:
             touched = self._forget(record.name)
             if parsed is None:
@@ -93,18 +82,18 @@ class Catalog:
     def models(self) -> list[entities.Head]:
         """All models that are there and parse, by name."""
         with self._lock:
-            return list(self._sorted_models())
+            return list(self._sort_models())
 
     def versions_of(self, name: str) -> versionlist.VersionList | None:
         """A model's versions that parse; None: no such model, or none that parses."""
         with self._lock:
-            head = self._named(name)
-            return self._listed(head) if head else None
+            head = self._look_up(name)
+            return self._list_versions(head) if isinstance(head, entities.Head) else None
 
     def versions(self) -> list[versionlist.VersionList]:
         """The same of all models, by name."""
         with self._lock:
-            return [self._listed(head) for head in self._sorted_models()]
+            return [self._list_versions(head) for head in self._sort_models()]
 
     def fault(self, name: str) -> errors.CorruptRegistry | None:
         """What is wrong with a ConfigMap, if it does not parse."""
@@ -112,30 +101,24 @@ class Catalog:
             found = next((index[name] for index in self._indices.values() if name in index), None)
         return found if isinstance(found, errors.CorruptRegistry) else None
 
-    def find(self, name: str) -> entities.Head:
+    def get_model(self, name: str) -> entities.Head:
         """The model with this name. Raises NotFound with the nearest names, and CorruptRegistry."""
-        if (head := self.named(name)) is None:
+        if (head := self.find_model(name)) is None:
             known = (other.name for other in self.heads())
-            raise errors.NotFound(f"no registered model {quote(name)}{_nearest(name, known)}", "model")
+            raise errors.NotFound(f"no registered model {quote(name)}{_describe_nearest(name, known)}", "model")
         return head
 
-    def named(self, name: str) -> entities.Head | None:
+    def find_model(self, name: str) -> entities.Head | None:
         """The model with this name, if it is there. Raises CorruptRegistry."""
-        claim = self._claims.get(keys.claim_name(name))
-        if isinstance(claim, errors.CorruptRegistry):
-            raise _again(claim)
-        head = self._heads.get(claim.uid) if claim else None
-        if isinstance(head, errors.CorruptRegistry):
-            raise _again(head)
-        return None if head is None or head.is_deleted or head.name != name else head
+        found = self._look_up(name)
+        if isinstance(found, errors.CorruptRegistry):
+            raise _copy_error(found)
+        return found
 
-    def model(self, uid: str) -> entities.Head | None:
+    def find_model_of_uid(self, uid: str) -> entities.Head | None:
         """The model with this uid, if it is there and parses."""
         head = self._heads.get(uid)
-        if not isinstance(head, entities.Head) or head.is_deleted:
-            return None
-        claim = self._claims.get(keys.claim_name(head.name))
-        return head if isinstance(claim, entities.Claim) and claim.uid == uid else None
+        return head if isinstance(head, entities.Head) and self._look_up(head.name) is head else None
 
     def version(self, head: entities.Head, number: int) -> entities.Version:
         """A version of the model. Raises NotFound with the nearest numbers, and CorruptRegistry."""
@@ -143,18 +126,18 @@ class Catalog:
             return stored[1]
         version = self._versions.get(keys.version_name(head.uid, number))
         if isinstance(version, errors.CorruptRegistry):
-            raise _again(version)
+            raise _copy_error(version)
         what = "was deleted" if 1 <= number <= head.last_version else "does not exist"
         raise errors.NotFound(
-            f"version {number} of {quote(head.name)} {what}{self._neighbours(head, number)}",
+            f"version {number} of {quote(head.name)} {what}{self._describe_neighbours(head, number)}",
             "version",
         )
 
     def stored_model(self, name: str) -> tuple[backend.Record, entities.Head] | None:
         """The model with this name and its ConfigMap, if it is there and parses."""
         with self._lock:
-            head = self._named(name)
-            return (self._records[head.uid], head) if head else None
+            head = self._look_up(name)
+            return (self._records[head.uid], head) if isinstance(head, entities.Head) else None
 
     def stored_version(self, head: entities.Head, number: int) -> tuple[backend.Record, entities.Version] | None:
         """A version and its ConfigMap, if it is there and parses.
@@ -175,7 +158,7 @@ class Catalog:
         if alias in head.aliases:
             return head.aliases[alias]
         where = f"no alias {quote(alias)} in registered model {quote(head.name)}"
-        raise errors.NotFound(f"{where}{_nearest(alias, head.aliases)}", "alias")
+        raise errors.NotFound(f"{where}{_describe_nearest(alias, head.aliases)}", "alias")
 
     def moves(self, head: entities.Head) -> Iterator[entities.HistoryEntry]:
         """The moves of the model's aliases, newest first, through all archives. Raises CorruptRegistry on the way."""
@@ -199,11 +182,8 @@ class Catalog:
 
     def heads(self) -> Iterator[entities.Head]:
         """All models that are there and parse, in no order."""
-        for claim in list(self._claims.values()):
-            if isinstance(claim, errors.CorruptRegistry):
-                continue
-            head = self._heads.get(claim.uid)
-            if isinstance(head, entities.Head) and not head.is_deleted and head.name == claim.name:
+        for head in list(self._heads.values()):
+            if isinstance(head, entities.Head) and self._look_up(head.name) is head:
                 yield head
 
     def _keep(self, kind: str, record: backend.Record, uid: str, parsed: _Parsed) -> None:
@@ -234,32 +214,33 @@ class Catalog:
         self._lists.pop(uid, None)
         return {uid} if uid else set()
 
-    def _named(self, name: str) -> entities.Head | None:
+    def _look_up(self, name: str) -> entities.Head | errors.CorruptRegistry | None:
+        """What a name stands for: the head that its claim points to, if that has the name; or what does not parse."""
         claim = self._claims.get(keys.claim_name(name))
-        head = self._heads.get(claim.uid) if isinstance(claim, entities.Claim) else None
-        if not isinstance(head, entities.Head) or head.is_deleted or head.name != name:
-            return None
-        return head
+        if not isinstance(claim, entities.Claim):
+            return claim
+        head = self._heads.get(claim.uid)
+        return head if not isinstance(head, entities.Head) or head.has_name(name) else None
 
-    def _sorted_models(self) -> list[entities.Head]:
+    def _sort_models(self) -> list[entities.Head]:
         if self._models is None:
             self._models = sorted(self.heads(), key=lambda head: head.name)
         return self._models
 
-    def _listed(self, head: entities.Head) -> versionlist.VersionList:
+    def _list_versions(self, head: entities.Head) -> versionlist.VersionList:
         found = self._lists.get(head.uid)
         if found is None:
             found = self._lists[head.uid] = versionlist.VersionList(head, self._numbers.get(head.uid, {}))
         return found
 
-    def _neighbours(self, head: entities.Head, number: int) -> str:
+    def _describe_neighbours(self, head: entities.Head, number: int) -> str:
         """The numbers next to one that is not there, looked for from near to far."""
-        below = self._first(head, range(min(number - 1, head.last_version), 0, -1))
-        above = self._first(head, range(max(number + 1, 1), head.last_version + 1))
+        below = self._find_first(head, range(min(number - 1, head.last_version), 0, -1))
+        above = self._find_first(head, range(max(number + 1, 1), head.last_version + 1))
         found = [str(neighbour) for neighbour in (below, above) if neighbour]
         return f"; the nearest that are there: {', '.join(found)}" if found else "; it has no version"
 
-    def _first(self, head: entities.Head, numbers: Iterable[int]) -> int | None:
+    def _find_first(self, head: entities.Head, numbers: Iterable[int]) -> int | None:
         for number in numbers:
             version = self._versions.get(keys.version_name(head.uid, number))
             if isinstance(version, entities.Version) and not version.deleted and number not in head.deleting:
@@ -267,19 +248,21 @@ class Catalog:
         return None
 
 
-def _parse(decode: Callable[[backend.Record], T], record: backend.Record) -> T | errors.CorruptRegistry:
+def _parse(record: backend.Record, kind: str) -> _Parsed:
+    if kind == keys.ARCHIVE:
+        return record  # decoded only where somebody asks for old moves
     try:
-        return decode(record)
+        return codec.decode(record, kind)
     except errors.CorruptRegistry as error:
         return error
 
 
-def _again(error: errors.CorruptRegistry) -> errors.CorruptRegistry:
+def _copy_error(error: errors.CorruptRegistry) -> errors.CorruptRegistry:
     """A fresh copy: an exception that is raised twice would collect the traces of both."""
     return errors.CorruptRegistry(error.object_name, error.key, error.problem)
 
 
-def _nearest(name: str, known: Iterable[str]) -> str:
+def _describe_nearest(name: str, known: Iterable[str]) -> str:
     """The names most like one that is not there, as the end of a sentence."""
     by_key = {other[:_COMPARED_CHARACTERS].lower(): other for other in known}
     close = difflib.get_close_matches(name[:_COMPARED_CHARACTERS].lower(), by_key, _NEAREST, 0.5)

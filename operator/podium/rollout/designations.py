@@ -21,7 +21,7 @@ def read_registry(
     if catalog is None:
         return worlds.RegistryView(sources.describe_unserved(registry))
     try:
-        head = catalog.find(spec.model)
+        head = catalog.get_model(spec.model)
     except errors.RegistryError as error:
         return worlds.RegistryView(sources.describe_problem(error, registry))
     claim, pin = head.serving.get(mine.uid), head.pins.get(spec.alias)

@@ -75,7 +75,7 @@ def find_source(
     if catalog is None:
         return describe_unserved(registry)
     try:
-        head = catalog.find(spec.model)
+        head = catalog.get_model(spec.model)
         version = catalog.version(head, spec.version)
         return Source(locate(version), head.uid, version.run_id or "")
     except errors.RegistryError as error:

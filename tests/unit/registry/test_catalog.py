@@ -30,7 +30,7 @@ def filled(*heads: entities.Head) -> catalog.Catalog:
 
 def test_a_model_its_versions_and_aliases_are_found() -> None:
     index = filled(factories.head())
-    head = index.find("iris")
+    head = index.get_model("iris")
     assert head == factories.head()
     assert index.version(head, index.designated(head, "champion")) == factories.version(number=1)
 
@@ -73,7 +73,7 @@ def test_a_model_is_not_found(head: entities.Head | None, has_claim: bool) -> No
     if has_claim:
         index.put(codec.encode_claim(entities.Claim("iris", UID)))
     with pytest.raises(errors.NotFound) as caught:
-        index.find("iris")
+        index.get_model("iris")
     assert caught.value.what == "model"
     assert list(index.heads()) == []
 
@@ -81,17 +81,17 @@ def test_a_model_is_not_found(head: entities.Head | None, has_claim: bool) -> No
 def test_the_nearest_models_are_named() -> None:
     index = filled(factories.head(), factories.head(uid="fraud-x", name="Fraud"))
     with pytest.raises(errors.NotFound, match="no registered model 'irsi'; the nearest: 'iris'"):
-        index.find("irsi")
+        index.get_model("irsi")
     with pytest.raises(errors.NotFound, match="the nearest: 'Fraud'"):
-        index.find("fraud")
+        index.get_model("fraud")
     with pytest.raises(errors.NotFound, match="; there are: 'Fraud', 'iris'"):
-        index.find("zzzzzzzz")
+        index.get_model("zzzzzzzz")
 
 
 def test_names_of_3000_characters_make_short_sentences() -> None:
     index = filled(factories.head(name="x" * 3_000))
     with pytest.raises(errors.NotFound) as caught:
-        index.find("x" * 2_999)
+        index.get_model("x" * 2_999)
     assert len(str(caught.value)) < 300
 
 
@@ -109,7 +109,7 @@ def test_the_nearest_versions_are_named(number: int, text: str) -> None:
     index = filled(factories.head())
     index.put(codec.encode_version(factories.version(number=2, deleted=True)))
     with pytest.raises(errors.NotFound) as caught:
-        index.version(index.find("iris"), number)
+        index.version(index.get_model("iris"), number)
     assert text in str(caught.value)
     assert caught.value.what == "version"
 
@@ -118,13 +118,13 @@ def test_a_version_above_the_last_is_not_there_yet() -> None:
     index = filled(factories.head())
     index.put(codec.encode_version(factories.version(number=4)))
     with pytest.raises(errors.NotFound, match="does not exist"):
-        index.version(index.find("iris"), 4)
+        index.version(index.get_model("iris"), 4)
 
 
 def test_a_version_whose_deletion_is_decided_is_gone() -> None:
     index = filled(factories.head(deleting=(2,)))
     with pytest.raises(errors.NotFound, match="was deleted; the nearest that are there: 1, 3"):
-        index.version(index.find("iris"), 2)
+        index.version(index.get_model("iris"), 2)
 
 
 def test_the_nearest_aliases_are_named() -> None:
@@ -141,24 +141,24 @@ def test_a_broken_configmap_stops_its_own_model_only() -> None:
     index = filled(factories.head(), factories.head(uid="fraud-x", name="fraud"))
     assert index.put(broken(codec.encode_head(factories.head()), "lastVersion")) == {UID}
     with pytest.raises(errors.CorruptRegistry) as caught:
-        index.find("iris")
+        index.get_model("iris")
     assert (caught.value.object_name, caught.value.key) == (UID, "lastVersion")
-    assert index.find("fraud").name == "fraud"
+    assert index.get_model("fraud").name == "fraud"
     assert [head.name for head in index.heads()] == ["fraud"]
-    assert index.model(UID) is None
+    assert index.find_model_of_uid(UID) is None
 
 
 def test_a_broken_claim_is_raised_to_whoever_asks_for_that_name() -> None:
     index = filled(factories.head())
     index.put(broken(codec.encode_claim(entities.Claim("iris", UID)), "name"))
     with pytest.raises(errors.CorruptRegistry, match="podium-claim-"):
-        index.find("iris")
+        index.get_model("iris")
 
 
 def test_a_broken_version_is_raised_to_whoever_asks_for_it() -> None:
     index = filled(factories.head())
     index.put(broken(codec.encode_version(factories.version(number=2)), "source"))
-    head = index.find("iris")
+    head = index.get_model("iris")
     with pytest.raises(errors.CorruptRegistry, match=f"{UID}-2, key 'source'"):
         index.version(head, 2)
     assert index.version(head, 1).number == 1
@@ -168,14 +168,14 @@ def test_a_broken_configmap_that_is_repaired_or_removed_is_forgotten() -> None:
     index = filled(factories.head())
     index.put(broken(codec.encode_head(factories.head()), "lastVersion"))
     index.put(codec.encode_head(factories.head()))
-    assert index.find("iris") == index.model(UID) == factories.head()
+    assert index.get_model("iris") == index.find_model_of_uid(UID) == factories.head()
 
 
 def test_a_configmap_that_lost_its_labels_is_gone_for_the_model_that_it_belonged_to() -> None:
     index = filled(factories.head())
     assert index.put(dataclasses.replace(codec.encode_head(factories.head()), labels={})) == {UID}
     with pytest.raises(errors.NotFound):
-        index.find("iris")
+        index.get_model("iris")
 
 
 def test_a_configmap_whose_kind_was_edited_does_not_count_twice() -> None:
@@ -183,7 +183,7 @@ def test_a_configmap_whose_kind_was_edited_does_not_count_twice() -> None:
     labels = {names.REGISTRY_KIND_LABEL: keys.VERSION, names.REGISTRY_UID_LABEL: UID}
     index.put(dataclasses.replace(codec.encode_head(factories.head()), labels=labels))
     with pytest.raises(errors.NotFound):
-        index.find("iris")
+        index.get_model("iris")
 
 
 def broken(record: backend.Record, key: str) -> backend.Record:

@@ -4,7 +4,6 @@ Calls that got no answer are repeated within a deadline, where repeating is safe
 its content is unique and can be recognised; a compare-and-swap, because it can be taken only once.
 """
 
-import random
 import time
 import urllib.parse
 from collections.abc import Callable, Iterable, Mapping
@@ -13,6 +12,7 @@ from typing import Any
 from podium import errors, names
 from podium.kube import session
 from podium.manifest import Manifest
+from podium.process import backoff
 from podium.registry.storage import backend
 
 DEADLINE_SECONDS = 10.0
@@ -173,7 +173,7 @@ class _Call:
         self._verb, self._namespace, self._limit = verb, namespace, deadline_seconds
         self._try_seconds = try_seconds
         self._end = time.monotonic() + deadline_seconds
-        self._delay = _FIRST_DELAY_SECONDS
+        self._attempts = 0
         self.is_unsure = False
 
     def seconds(self) -> float:
@@ -185,7 +185,8 @@ class _Call:
         if not isinstance(error, errors.KubeUnavailable):
             raise self._translated(error) from error
         self.is_unsure |= not error.is_untaken
-        delay = random.uniform(self._delay / 2, self._delay)  # noqa: S311 -- spreads callers, guards no secret
+        self._attempts += 1
+        delay = backoff.delay(self._attempts, _FIRST_DELAY_SECONDS, _LONGEST_DELAY_SECONDS)
         delay = max(delay, error.retry_after or 0)
         if time.monotonic() + delay >= self._end:
             doubt = ""
@@ -196,7 +197,6 @@ class _Call:
                 f"{self._limit:g} seconds: {error}{doubt}"
             ) from error
         time.sleep(delay)
-        self._delay = min(self._delay * 2, _LONGEST_DELAY_SECONDS)
 
     def _translated(self, error: errors.KubeError) -> errors.RegistryError:
         if isinstance(error, errors.KubeForbidden):

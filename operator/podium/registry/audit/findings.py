@@ -7,20 +7,13 @@ has edited or deleted ConfigMaps by hand. Of that, what is certain is mended, an
 
 import dataclasses
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Literal
 
 from podium import errors, names
 from podium.registry.model import entities
-from podium.registry.storage import backend, codec, keys, policies, removal
+from podium.registry.storage import backend, codec, keys, removal
 
-_DECODERS: Mapping[str, Callable[[backend.Record], object]] = {
-    keys.CLAIM: codec.decode_claim,
-    keys.HEAD: codec.decode_head,
-    keys.VERSION: codec.decode_version,
-    keys.ARCHIVE: codec.decode_archive,
-    keys.POLICY: policies.decode_policy,
-}
 _PARTS = (
     (keys.ARCHIVE, re.compile(r"(.+)-archive-[0-9]+")),
     (keys.POLICY, re.compile(r"(.+)-policy")),
@@ -94,10 +87,10 @@ class _World:
     def _read(self, record: backend.Record, uids: Collection[str]) -> Finding | None:
         kind = record.labels.get(names.REGISTRY_KIND_LABEL, "")
         expected = _expected_labels(record, uids)
-        if kind not in _DECODERS and not expected:
+        if kind not in keys.KINDS and not expected:
             return None
         try:
-            self._keep(record, _decoded(record, kind))
+            self._keep(record, codec.decode(record, kind))
         except errors.CorruptRegistry as error:
             return _unreadable(record, error, expected)
         return None
@@ -128,17 +121,11 @@ def _expected_labels(record: backend.Record, uids: Collection[str]) -> dict[str,
     return {}
 
 
-def _decoded(record: backend.Record, kind: str) -> object:
-    if decode := _DECODERS.get(kind):
-        return decode(record)
-    raise errors.CorruptRegistry(record.name, names.REGISTRY_KIND_LABEL, f"label is {kind!r}")
-
-
 def _unreadable(record: backend.Record, error: errors.CorruptRegistry, expected: Mapping[str, str]) -> Finding:
     problem = f"{error.key}: {error.problem}"
     labelled = dataclasses.replace(record, labels={**record.labels, **expected})
     try:
-        _decoded(labelled, expected.get(names.REGISTRY_KIND_LABEL, ""))
+        codec.decode(labelled, expected.get(names.REGISTRY_KIND_LABEL, ""))
     except errors.CorruptRegistry:
         return _for_person(record.name, problem, f"mend it by hand (kubectl edit configmap {record.name}), or restore")
     return Finding(record.name, problem, "sets the labels again", mend=Mend("labels", record.name, labels=expected))

@@ -4,18 +4,12 @@ It lists the whole registry, five lists in all, and then reads and writes what i
 interrupted creation, deletion or rename left.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 
-from podium import names
+from podium import errors, names
 from podium.registry.model import entities
 from podium.registry.protocol import name_claims, readers
-from podium.registry.storage import backend, codec, keys, policies, removal
-
-_DECODERS: Mapping[str, Callable[[backend.Record], object]] = {
-    keys.VERSION: codec.decode_version,
-    keys.ARCHIVE: codec.decode_archive,
-    keys.POLICY: policies.decode_policy,
-}
+from podium.registry.storage import backend, codec, keys, removal
 
 
 def sweep(records: backend.Backend, claims_of: name_claims.NameClaims, now_ms: int) -> list[str]:
@@ -55,7 +49,11 @@ def _orphans(records: backend.Backend, parts: Iterable[backend.Record], present:
 
 def _parses(part: backend.Record) -> bool:
     """Whether a version, an archive or a policy is what its name and its labels say."""
-    return any(True for _ in readers.decode_all([part], _DECODERS[part.labels[names.REGISTRY_KIND_LABEL]]))
+    try:
+        codec.decode(part, part.labels[names.REGISTRY_KIND_LABEL])
+    except errors.CorruptRegistry:
+        return False
+    return True
 
 
 def _unclaimed(

@@ -4,15 +4,19 @@ A person reads them with `kubectl get configmap -o yaml`: one data key a field, 
 strings (so that "" differs from none, and control characters are escaped), aliases as lines ``champion=3`` (which an
 admission policy can split), tags as one JSON object, claims of ModelAliases and history as one JSON object a line.
 A field that is None or empty has no key. Whatever does not parse raises CorruptRegistry with the object and the key.
+Gates stand in their ConfigMap in the form of a ModelAlias's spec.gates: one JSON object a line, with the alias and the
+ModelAlias that they come from. A gate that cannot be read is an error, never one gate less.
 """
 
 import json
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeAlias
 
+from podium import errors, names
 from podium.registry.model import entities
 from podium.registry.storage import backend, keys, parsers
 
+Entity: TypeAlias = entities.Claim | entities.Head | entities.Version | entities.Archive | entities.Policy
 FORMAT = "1"
 """Value of data key `format`; a reader refuses others, as written by a newer Podium."""
 WRITES = "writes"
@@ -181,6 +185,32 @@ def decode_archive(record: backend.Record) -> entities.Archive:
     return entities.Archive(parser.uid, number, entries)
 
 
+def encode_policy(policy: entities.Policy) -> backend.Record:
+    """The ConfigMap of a policy."""
+    lines = [_gates_to_json(alias, owner, gates) for alias, (owner, gates) in sorted(policy.gates.items())]
+    data = {"format": FORMAT, "gates": json_lines(lines)}
+    return backend.Record(keys.policy_name(policy.model_uid), keys.labels(keys.POLICY, policy.model_uid), data)
+
+
+def decode_policy(record: backend.Record) -> entities.Policy:
+    """The policy in a ConfigMap. Raises CorruptRegistry."""
+    parser = open_record(record, keys.POLICY)
+    if record.name != keys.policy_name(parser.uid):
+        raise parser.corrupt_label("does not belong to this object's name")
+    lines = parser.objects("gates", _gates_from_json)
+    gates = {alias: (owner, demanded) for alias, owner, demanded in lines}
+    if len(gates) < len(lines):
+        raise parser.corrupt("gates", "holds one alias twice")
+    return entities.Policy(parser.uid, gates)
+
+
+def decode(record: backend.Record, kind: str) -> Entity:
+    """What a ConfigMap of this kind holds. Raises CorruptRegistry, also for what is no kind."""
+    if decode_kind := _DECODERS.get(kind):
+        return decode_kind(record)
+    raise errors.CorruptRegistry(record.name, names.REGISTRY_KIND_LABEL, f"label is {kind!r}")
+
+
 def encode_history(entries: Iterable[entities.HistoryEntry]) -> str:
     """One JSON object a line, oldest first; what was read stays as it was."""
     return "".join(f"{entry.line}\n" if entry.line else json_lines([entry_to_json(entry)]) for entry in entries)
@@ -257,14 +287,14 @@ def _gate_to_json(gate: entities.GateRecord) -> dict[str, Any]:
 def _rule_to_json(rule: entities.Rule) -> dict[str, Any]:
     match rule:
         case entities.MetricGate():
-            return {"metric": rule.name, **bound_to_json(rule)}
+            return {"metric": rule.name, **_bound_to_json(rule)}
         case entities.TagGate():
             return {"tag": rule.key, "value": rule.value}
         case entities.ApprovalGate():
             return {"approval": "Manual"}
 
 
-def bound_to_json(gate: entities.MetricGate) -> dict[str, Any]:
+def _bound_to_json(gate: entities.MetricGate) -> dict[str, Any]:
     """What a metric is held against, in the form of spec.gates; parsers.bound is the inverse."""
     if gate.not_worse_than is not None:
         than = {"alias": gate.not_worse_than, "tolerance": gate.tolerance, "better": gate.better}
@@ -309,23 +339,48 @@ def _claim_from_json(fields: parsers.Fields) -> entities.ServingClaim:
 
 
 def _pin_to_json(alias: str, pin: entities.Pin) -> dict[str, Any]:
-    return {"alias": alias, **owner_to_json(pin)}
+    return {"alias": alias, **_owner_to_json(pin)}
 
 
 def _pin_from_json(fields: parsers.Fields) -> tuple[str, entities.Pin]:
-    return fields.text("alias"), owner_from_json(fields)
+    return fields.text("alias"), _owner_from_json(fields)
 
 
-def owner_to_json(pin: entities.Pin) -> dict[str, str]:
+def _owner_to_json(pin: entities.Pin) -> dict[str, str]:
     """The ModelAlias that owns an alias or its gates; the name of its cluster only where there is one."""
     return {"uid": pin.uid, "namespace": pin.namespace, "name": pin.name, **_cluster_to_json(pin)}
 
 
-def owner_from_json(fields: parsers.Fields) -> entities.Pin:
-    """The inverse of owner_to_json. Raises ValueError."""
+def _owner_from_json(fields: parsers.Fields) -> entities.Pin:
+    """The inverse of _owner_to_json. Raises ValueError."""
     cluster = fields.optional_text("cluster")
     return entities.Pin(fields.text("uid"), fields.text("namespace"), fields.text("name"), cluster)
 
 
 def _cluster_to_json(holder: entities.Holder) -> dict[str, str]:
     return {"cluster": holder.cluster} if holder.cluster else {}
+
+
+def _gates_to_json(alias: str, owner: entities.Pin, gates: entities.Gates) -> dict[str, Any]:
+    return {
+        "alias": alias,
+        **_owner_to_json(owner),
+        "metrics": [{"name": gate.name, **_bound_to_json(gate)} for gate in gates.metrics],
+        "tags": dict(sorted(gates.tags.items())),
+        "approval": gates.approval,
+    }
+
+
+def _gates_from_json(fields: parsers.Fields) -> tuple[str, entities.Pin, entities.Gates]:
+    approval: Any = fields.choice("approval", ("Automatic", "Manual"))
+    metrics = tuple(parsers.bound(each.text("name"), each) for each in fields.objects("metrics"))
+    return fields.text("alias"), _owner_from_json(fields), entities.Gates(metrics, fields.texts("tags"), approval)
+
+
+_DECODERS: Mapping[str, Callable[[backend.Record], Entity]] = {
+    keys.CLAIM: decode_claim,
+    keys.HEAD: decode_head,
+    keys.VERSION: decode_version,
+    keys.ARCHIVE: decode_archive,
+    keys.POLICY: decode_policy,
+}

@@ -14,7 +14,7 @@ import functools
 
 from podium import names
 
-CLAIM, HEAD, VERSION, ARCHIVE, POLICY = "claim", "head", "version", "archive", "policy"
+KINDS = CLAIM, HEAD, VERSION, ARCHIVE, POLICY = "claim", "head", "version", "archive", "policy"
 """Values of names.REGISTRY_KIND_LABEL."""
 
 _CLAIM_PREFIX = "podium-claim-"

@@ -1,48 +1,22 @@
-"""Policies: the gates of a model's aliases <-> their ConfigMap, and its writes.
-
-Data key `gates` holds one JSON object a line: the alias, the ModelAlias that the gates come from, and the gates in the
-form of its spec.gates. Whatever does not parse raises CorruptRegistry: a gate that cannot be read is no gate less.
-"""
+"""Policies: reads and writes of the ConfigMap that holds the gates of a model's aliases."""
 
 import dataclasses
 from collections.abc import Iterable
-from typing import Any
 
 from podium import errors, names
 from podium.registry.model import entities
-from podium.registry.storage import backend, codec, keys, limits, parsers
-
-_GATES = "gates"
-
-
-def encode_policy(policy: entities.Policy) -> backend.Record:
-    """The ConfigMap of a policy."""
-    lines = [_to_json(alias, owner, gates) for alias, (owner, gates) in sorted(policy.gates.items())]
-    data = {"format": codec.FORMAT, _GATES: codec.json_lines(lines)}
-    return backend.Record(keys.policy_name(policy.model_uid), keys.labels(keys.POLICY, policy.model_uid), data)
-
-
-def decode_policy(record: backend.Record) -> entities.Policy:
-    """The policy in a ConfigMap. Raises CorruptRegistry."""
-    parser = codec.open_record(record, keys.POLICY)
-    if record.name != keys.policy_name(parser.uid):
-        raise parser.corrupt_label("does not belong to this object's name")
-    lines = parser.objects(_GATES, _from_json)
-    gates = {alias: (owner, demanded) for alias, owner, demanded in lines}
-    if len(gates) < len(lines):
-        raise parser.corrupt(_GATES, "holds one alias twice")
-    return entities.Policy(parser.uid, gates)
+from podium.registry.storage import backend, codec, keys, limits
 
 
 def digest(policy: entities.Policy) -> str:
     """What a head says of its policy: empty without any gate."""
-    return names.short_hash(encode_policy(policy).data[_GATES], 16) if policy.gates else ""
+    return names.short_hash(codec.encode_policy(policy).data["gates"], 16) if policy.gates else ""
 
 
 def read(records: backend.Backend, model_uid: str) -> entities.Policy:
     """The policy of a model, by one GET; without any gate where it has none. Raises CorruptRegistry."""
     record = records.get(keys.policy_name(model_uid))
-    return decode_policy(record) if record else entities.Policy(model_uid)
+    return codec.decode_policy(record) if record else entities.Policy(model_uid)
 
 
 def check_ungated(records: backend.Backend, head: entities.Head, aliases: Iterable[str]) -> None:
@@ -66,7 +40,7 @@ def try_write(records: backend.Backend, policy: entities.Policy) -> bool:
 
     Raises TooLarge.
     """
-    record = encode_policy(policy)
+    record = codec.encode_policy(policy)
     limits.check(record, f"the gates of {policy.model_uid}")
     stored = records.get(record.name)
     try:
@@ -81,19 +55,3 @@ def try_write(records: backend.Backend, policy: entities.Policy) -> bool:
     except (backend.Stale, errors.AlreadyExists):
         return False
     return True
-
-
-def _to_json(alias: str, owner: entities.Pin, gates: entities.Gates) -> dict[str, Any]:
-    return {
-        "alias": alias,
-        **codec.owner_to_json(owner),
-        "metrics": [{"name": gate.name, **codec.bound_to_json(gate)} for gate in gates.metrics],
-        "tags": dict(sorted(gates.tags.items())),
-        "approval": gates.approval,
-    }
-
-
-def _from_json(fields: parsers.Fields) -> tuple[str, entities.Pin, entities.Gates]:
-    approval: Any = fields.choice("approval", ("Automatic", "Manual"))
-    metrics = tuple(parsers.bound(each.text("name"), each) for each in fields.objects("metrics"))
-    return fields.text("alias"), codec.owner_from_json(fields), entities.Gates(metrics, fields.texts("tags"), approval)

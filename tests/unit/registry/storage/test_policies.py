@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from podium import errors
 from podium.registry import store
 from podium.registry.model import entities
-from podium.registry.storage import backend, memory, policies
+from podium.registry.storage import backend, codec, memory
 from tests.support import effort
 from tests.unit.registry import factories
 
@@ -43,11 +43,11 @@ LINE = {
 @settings(max_examples=effort.examples(200), deadline=None)
 @given(factories.policies())
 def test_a_policy_comes_back_as_it_was(policy: entities.Policy) -> None:
-    assert policies.decode_policy(policies.encode_policy(policy)) == policy
+    assert codec.decode_policy(codec.encode_policy(policy)) == policy
 
 
 def test_a_person_reads_the_gates_of_an_alias_in_one_line() -> None:
-    record = policies.encode_policy(POLICY)
+    record = codec.encode_policy(POLICY)
     assert record.name == f"{factories.UID}-policy"
     assert json.loads(record.data["gates"]) == LINE
 
@@ -55,7 +55,7 @@ def test_a_person_reads_the_gates_of_an_alias_in_one_line() -> None:
 def edited(**fields: Any) -> backend.Record:
     """The policy with another line; a field that is ... is not there."""
     line = {key: value for key, value in {**LINE, **fields}.items() if value is not ...}
-    record = policies.encode_policy(POLICY)
+    record = codec.encode_policy(POLICY)
     return dataclasses.replace(record, data={**record.data, "gates": json.dumps(line) + "\n"})
 
 
@@ -83,14 +83,14 @@ def edited(**fields: Any) -> backend.Record:
 )
 def test_a_gate_that_cannot_be_read_is_an_error_that_says_where(fields: dict[str, Any], problem: str) -> None:
     with pytest.raises(errors.CorruptRegistry, match=f"{factories.UID}-policy, key 'gates': .*{problem}"):
-        policies.decode_policy(edited(**fields))
+        codec.decode_policy(edited(**fields))
 
 
 def test_an_alias_whose_gates_stand_twice_is_an_error() -> None:
-    record = policies.encode_policy(POLICY)
+    record = codec.encode_policy(POLICY)
     twice = dataclasses.replace(record, data={**record.data, "gates": record.data["gates"] * 2})
     with pytest.raises(errors.CorruptRegistry, match="one alias twice"):
-        policies.decode_policy(twice)
+        codec.decode_policy(twice)
 
 
 class OthersPolicies(memory.MemoryBackend):
