@@ -6,7 +6,7 @@ import datetime
 import logging
 
 from podium import errors, names
-from podium.api import conditions, model_alias
+from podium.api import conditions, model_alias, model_version
 from podium.engine import ownership, watches
 from podium.kube import applier, client, events, resources
 from podium.manifest import Manifest
@@ -68,8 +68,8 @@ class Executor:
         """Write the status of a ModelVersion, if it says anything new."""
         if outcome.status == world.status:
             return
-        await self._write_status(names.MODEL_VERSION_KIND, world.metadata, outcome.status)
-        if said := version.news(world, outcome):
+        await self._write_status(names.MODEL_VERSION_KIND, world.metadata, dump_status(outcome.status))
+        if said := version.find_news(world, outcome):
             regarding = {"kind": names.MODEL_VERSION_KIND, "metadata": world.metadata}
             is_warning = said.type == names.STALLED
             await self._recorder.record(regarding, said.reason, said.message, warning=is_warning)
@@ -227,6 +227,6 @@ class Executor:
             raise NotLeading("the Lease is not held")
 
 
-def dump_status(status: model_alias.ModelAliasStatus) -> Manifest:
+def dump_status(status: model_alias.ModelAliasStatus | model_version.ModelVersionStatus) -> Manifest:
     """The status as the API server keeps it."""
     return status.model_dump(by_alias=True, exclude_none=True)

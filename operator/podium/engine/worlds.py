@@ -37,7 +37,7 @@ class Gatherer:
             spec=spec,
             replicas=replicas.of_template(spec),
             runtime=choice.choose_runtime(spec.runtime),
-            status=obj.get("status", {}),
+            status=model_version.ModelVersionStatus.model_validate(obj.get("status", {})),
             source=source,
             frozen=self._find_frozen_template(key, spec, source),
             deployment=deployment.content if deployment else None,

@@ -1,16 +1,15 @@
-"""The pod of a model: the puller as init container, the server, and nothing that Pod Security "restricted" refuses."""
+"""The pod of a model: what brings the artifact, the server, and nothing that Pod Security "restricted" refuses."""
 
 import dataclasses
 
 from podium import names
-from podium.api import common, model_version
+from podium.api import model_version
 from podium.manifest import Manifest
-from podium.workload import children, containers, labels
+from podium.workload import containers, labels, sources
 from podium.workload.runtimes import protocol
+from podium.workload.storage import delivery
 
 _USER = 65532
-_CA_DIR = "/etc/podium/ca"
-_DIGEST_DIR = "/etc/podium/digest"
 _PLAIN_FIELDS = ("node_selector", "priority_class_name", "tolerations", "affinity")
 
 
@@ -23,23 +22,29 @@ class Images:
 
 
 def build_pod_template(
-    owner: Manifest, spec: model_version.ModelVersionSpec, source: str, images: Images, runtime: protocol.Runtime
+    owner: Manifest,
+    spec: model_version.ModelVersionSpec,
+    source: sources.Source,
+    images: Images,
+    runtime: protocol.Runtime,
 ) -> Manifest:
     """The pod template of the ModelVersion with the metadata `owner`."""
     pod, name = spec.pod_template, owner["name"]
     metadata: Manifest = {"labels": pod.labels | labels.children(name) | labels.of_pods(owner)}
     model_notes = {names.MODEL_ANNOTATION: spec.model, names.VERSION_ANNOTATION: str(spec.version)}
     metadata["annotations"] = pod.annotations | model_notes
-    return {"metadata": metadata, "spec": _build_pod_spec(name, spec, source, images, runtime)}
+    parts = source.delivery.build_parts(name, spec, source.uri, images.puller)
+    server = _build_server(spec, runtime, images.server, parts.mount)
+    return {"metadata": metadata, "spec": _build_pod_spec(name, spec, parts, server, runtime.grace_seconds)}
 
 
 def _build_pod_spec(
-    name: str, spec: model_version.ModelVersionSpec, source: str, images: Images, runtime: protocol.Runtime
+    name: str, spec: model_version.ModelVersionSpec, parts: delivery.Parts, server: Manifest, grace_seconds: int
 ) -> Manifest:
     pod: Manifest = {
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        "terminationGracePeriodSeconds": runtime.grace_seconds,
+        "terminationGracePeriodSeconds": grace_seconds,
         "securityContext": {
             "runAsNonRoot": True,
             "runAsUser": _USER,
@@ -47,10 +52,11 @@ def _build_pod_spec(
             "fsGroup": _USER,
             "seccompProfile": {"type": "RuntimeDefault"},
         },
-        "initContainers": [_build_puller(spec, source, images.puller)],
-        "containers": [_build_server(spec, runtime, images.server)],
-        "volumes": _build_volumes(name, spec.storage),
+        "containers": [server],
+        "volumes": [parts.volume, {"name": "tmp", "emptyDir": {}}, *parts.init_volumes],
     }
+    if parts.init_containers:
+        pod["initContainers"] = list(parts.init_containers)
     if spec.storage.service_account_name:
         pod["serviceAccountName"] = spec.storage.service_account_name
     chosen = spec.pod_template.model_dump(by_alias=True, include=set(_PLAIN_FIELDS), exclude_defaults=True)
@@ -63,44 +69,9 @@ def _build_pod_spec(
     return pod
 
 
-def _build_puller(spec: model_version.ModelVersionSpec, source: str, image: str) -> Manifest:
-    container = containers.build_container(
-        names.PULLER_CONTAINER, image, ("python3", "-m", "podium.puller"), spec.puller.resources
-    )
-    env = {
-        names.ENV_SOURCE: source,
-        names.ENV_MODEL_DIR: names.MODEL_DIR,
-        names.ENV_PULL_TIMEOUT: f"{common.seconds(spec.puller.timeout):g}",
-        names.ENV_PULL_RETRIES: str(spec.puller.retries),
-        names.ENV_EXPECTED_DIGEST_FILE: f"{_DIGEST_DIR}/{names.DIGEST_KEY}",
-    }
-    container["env"] = containers.build_env(env | _build_storage_env(spec.storage))
-    if spec.storage.secret_name:
-        container["envFrom"] = [{"secretRef": {"name": spec.storage.secret_name}}]
-    mounts = [
-        {"name": "model", "mountPath": names.MODEL_DIR},
-        containers.TMP_MOUNT,
-        {"name": "digest", "mountPath": _DIGEST_DIR, "readOnly": True},
-    ]
-    if spec.storage.ca_bundle:
-        mounts.append({"name": "ca", "mountPath": _CA_DIR, "readOnly": True})
-    container["volumeMounts"] = mounts
-    return container
-
-
-def _build_storage_env(storage: common.Storage) -> dict[str, str]:
-    path_style = storage.path_style if storage.path_style is not None else bool(storage.endpoint)
-    env = {names.ENV_S3_PATH_STYLE: str(path_style).lower()}
-    if storage.endpoint:
-        env["AWS_ENDPOINT_URL_S3"] = storage.endpoint
-    if storage.region:
-        env["AWS_REGION"] = storage.region
-    if storage.ca_bundle:
-        env["AWS_CA_BUNDLE"] = f"{_CA_DIR}/{storage.ca_bundle.key}"
-    return env
-
-
-def _build_server(spec: model_version.ModelVersionSpec, runtime: protocol.Runtime, default_image: str) -> Manifest:
+def _build_server(
+    spec: model_version.ModelVersionSpec, runtime: protocol.Runtime, default_image: str, model_mount: Manifest
+) -> Manifest:
     program, paths = runtime.build_program(spec, default_image), runtime.paths
     container = containers.build_container(names.SERVER_CONTAINER, program.image, program.command, spec.resources)
     if program.args:
@@ -115,24 +86,9 @@ def _build_server(spec: model_version.ModelVersionSpec, runtime: protocol.Runtim
     container["livenessProbe"] = _build_probe(paths.liveness, spec.probes.liveness)
     if runtime.stop_delay_seconds:
         container["lifecycle"] = {"preStop": {"sleep": {"seconds": runtime.stop_delay_seconds}}}
-    container["volumeMounts"] = [
-        {"name": "model", "mountPath": names.MODEL_DIR, "readOnly": True},
-        containers.TMP_MOUNT,
-    ]
+    container["volumeMounts"] = [model_mount, containers.TMP_MOUNT]
     return container
 
 
 def _build_probe(path: str, probe: model_version.Probe) -> Manifest:
     return {"httpGet": {"path": path, "port": "http"}} | probe.model_dump(by_alias=True)
-
-
-def _build_volumes(name: str, storage: common.Storage) -> list[Manifest]:
-    volumes: list[Manifest] = [
-        {"name": "model", "emptyDir": {}},
-        {"name": "tmp", "emptyDir": {}},
-        # Made once the first pull has reported its digest; from then on every pull must bring the same bytes.
-        {"name": "digest", "configMap": {"name": children.digest_name(name), "optional": True}},
-    ]
-    if storage.ca_bundle:
-        volumes.append({"name": "ca", "configMap": {"name": storage.ca_bundle.config_map_name}})
-    return volumes

@@ -9,6 +9,7 @@ from podium import errors, names
 from podium.api import model_version
 from podium.registry import catalog as catalogs
 from podium.registry.model import entities
+from podium.workload.storage import delivery, schemes
 
 _REASONS = {"model": names.MODEL_NOT_FOUND, "version": names.VERSION_NOT_FOUND, "alias": names.ALIAS_NOT_FOUND}
 _ADVICE = {
@@ -23,6 +24,8 @@ class Source:
     """Where the artifact is, as the registry (or the spec) says; `model_uid` is "" where the registry is not asked."""
 
     uri: str
+    delivery: delivery.Delivery
+    """How it gets into the pod."""
     model_uid: str = ""
     run_id: str = ""
 
@@ -56,9 +59,9 @@ def describe_unserved(namespace: str) -> Problem:
 
 
 def locate(version: entities.Version) -> str:
-    """The artifact's S3 location. Raises ValueError with what to do where it has none."""
+    """The URI of the artifact. Raises ValueError with what to do where nothing brings it from there."""
     uri = version.artifact_uri
-    if not uri.startswith("s3://"):
+    if schemes.find_delivery(uri) is None:
         raise ValueError(
             f"version {version.number} has its artifact at {uri!r}, which is not on S3: register a version from a "
             "tracking server whose artifacts are on S3"
@@ -71,14 +74,21 @@ def find_source(
 ) -> Source | Problem:
     """The Source of a ModelVersion: as its spec says, else as its registry does."""
     if spec.source:
-        return Source(spec.source)
+        return _build_source(spec.source)
     if catalog is None:
         return describe_unserved(registry)
     try:
         head = catalog.get_model(spec.model)
         version = catalog.version(head, spec.version)
-        return Source(locate(version), head.uid, version.run_id or "")
+        return _build_source(locate(version), head.uid, version.run_id or "")
     except errors.RegistryError as error:
         return describe_problem(error, registry)
     except ValueError as error:
         return Problem(names.SOURCE_UNSUPPORTED, f"{error}, or write its place on S3 as spec.source")
+
+
+def _build_source(uri: str, model_uid: str = "", run_id: str = "") -> Source | Problem:
+    found = schemes.find_delivery(uri)
+    if found is None:  # of a spec.source that an older or a newer version of the kind allows
+        return Problem(names.SOURCE_UNSUPPORTED, f"spec.source is {uri!r}, which is not on S3")
+    return Source(uri, found, model_uid, run_id)

@@ -1,11 +1,16 @@
-"""The decision about a ModelVersion: its children and its status, from its spec and what is observed."""
+"""The decision about a ModelVersion: its children and its status, from its spec and what is observed.
+
+The status rests on three lists of small rules: `_COMPLETE` says whether all that is asked for is there, `_TROUBLES`
+what somebody must act on, `_ARTIFACT_READY` what became of the artifact. In the last two the first rule that finds
+something has the word.
+"""
 
 import collections.abc
 import dataclasses
 import datetime
 
 from podium import names
-from podium.api import conditions, model_version
+from podium.api import common, conditions, model_version
 from podium.manifest import Manifest
 from podium.workload import children, intent, labels, pod, pods, replicas, sources
 from podium.workload.runtimes import protocol
@@ -25,7 +30,7 @@ class World:
     """How many pods the spec asks for."""
     runtime: protocol.Runtime
     """What answers in the pods."""
-    status: Manifest
+    status: model_version.ModelVersionStatus
     source: Source | Problem
     frozen: Manifest | None
     """The ControllerRevision's data for the current intent, if it is there."""
@@ -40,18 +45,43 @@ class World:
     refused: Problem | None = None
     """What the API server said of a child that it did not take."""
 
+    @property
+    def replicas_asked(self) -> int:
+        """The pods that the Deployment is to have: within a range as many as it has, somebody else scales it."""
+        live = (self.deployment["spec"].get("replicas") or 0) if self.deployment else 0
+        return self.replicas.adjust(live)
+
+    @property
+    def digest(self) -> str | None:
+        """The digest of the first pull, which stays once it is recorded. None before that, and if nothing is pulled."""
+        if self.status.artifact and self.status.artifact.digest:
+            return self.status.artifact.digest
+        return next((p.report.digest for p in self.pods if p.report and p.report.digest), None)
+
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
     """What is to be there: children in the order of their application, and the status."""
 
     children: tuple[Manifest, ...]
-    status: Manifest
+    status: model_version.ModelVersionStatus
     unneeded: tuple[tuple[str, str], ...] = ()
     """Kind and name of children that the spec no longer asks for."""
 
 
-def news(world: World, outcome: Outcome) -> conditions.Verdict | None:
+def decide(world: World) -> Outcome:
+    """Children and status. Without a Source nothing is made and nothing that is there is touched."""
+    source = _accept_source(world)
+    if isinstance(source, Problem):
+        return Outcome((), _build_status(world, source, world.status.image))
+    template = _freeze_template(world, source)
+    image = template["spec"]["containers"][0]["image"]
+    return Outcome(
+        _build_children(world, source, template), _build_status(world, source, image), _list_unneeded(world, source)
+    )
+
+
+def find_news(world: World, outcome: Outcome) -> Verdict | None:
     """What the status says anew and a user would want as an Event: that it is Ready for the first time, or Stalled.
 
     Of a ModelAlias's revisions nothing: the ModelAlias tells.
@@ -59,34 +89,20 @@ def news(world: World, outcome: Outcome) -> conditions.Verdict | None:
     if labels.find_controller(world.metadata, names.MODEL_ALIAS_KIND):
         return None
     for condition_type in (names.STALLED, names.READY):
-        before = conditions.find(world.status, condition_type)
-        now = conditions.find(outcome.status, condition_type)
-        if now and now["status"] == "True" and (before or {}).get("reason") != now["reason"]:
-            return Verdict(condition_type, True, now["reason"], now["message"])
+        before = _find_condition(world.status, condition_type)
+        after = _find_condition(outcome.status, condition_type)
+        if after and after.status == "True" and (before is None or before.reason != after.reason):
+            return Verdict(condition_type, True, after.reason, after.message)
     return None
 
 
-def decide(world: World) -> Outcome:
-    """Children and status. Without a Source nothing is made and nothing that is there is touched."""
-    source = _accepted_source(world)
-    if isinstance(source, Problem):
-        return Outcome((), _status(world, source, None))
-    wanted = _children(world, source)
-    template = next(child for child in wanted if child["kind"] == "Deployment")["spec"]["template"]
-    return Outcome(wanted, _status(world, source, template), _unneeded(world, source))
+def _find_condition(status: model_version.ModelVersionStatus, condition_type: str) -> common.Condition | None:
+    return next((condition for condition in status.conditions if condition.type == condition_type), None)
 
 
-def _unneeded(world: World, source: Source) -> tuple[tuple[str, str], ...]:
-    """The Ingress that spec no longer has, and the pod templates of intents that are past."""
-    current = children.frozen_name(world.metadata["name"], intent.intent_hash(world.spec, source.uri))
-    past = [("ControllerRevision", name) for name in sorted(world.frozen_names) if name != current and world.frozen]
-    ingress = [("Ingress", world.metadata["name"])] if world.has_ingress and world.spec.ingress is None else []
-    return (*ingress, *past)
-
-
-def _accepted_source(world: World) -> Source | Problem:
+def _accept_source(world: World) -> Source | Problem:
     """The Source, unless the name now belongs to another registered model than at first."""
-    known = world.status.get("modelUid")
+    known = world.status.model_uid
     if isinstance(world.source, Source) and known and world.source.model_uid not in ("", known):
         return Problem(
             names.MODEL_REPLACED,
@@ -96,199 +112,255 @@ def _accepted_source(world: World) -> Source | Problem:
     return world.source
 
 
-def _children(world: World, source: Source) -> tuple[Manifest, ...]:
-    owner, spec = world.metadata, world.spec
-    wanted_intent = intent.intent_hash(spec, source.uri)
-    template = world.frozen or pod.build_pod_template(owner, spec, source.uri, world.images, world.runtime)
+# The children
+
+
+def _freeze_template(world: World, source: Source) -> Manifest:
+    """The pod template of the current intent: as it was first rendered, so that an operator upgrade restarts no pod."""
+    if world.frozen:
+        return world.frozen
+    return pod.build_pod_template(world.metadata, world.spec, source, world.images, world.runtime)
+
+
+def _build_children(world: World, source: Source, template: Manifest) -> tuple[Manifest, ...]:
+    owner, spec, kind = world.metadata, world.spec, names.MODEL_VERSION_KIND
+    current = intent.intent_hash(spec, source.uri)
     out = [
-        children.build_frozen_template(owner, wanted_intent, template, owner["generation"]),
-        children.build_deployment(owner, wanted_intent, template, spec, _count_asked(world)),
-        children.build_service(owner, names.MODEL_VERSION_KIND, labels.selector(owner["name"]), world.runtime.port),
+        children.build_deployment(owner, current, template, spec, world.replicas_asked),
+        children.build_service(owner, kind, labels.selector(owner["name"]), world.runtime.port),
     ]
-    if world.frozen:  # a ControllerRevision's data is immutable, and its revision is that of its first day
-        out.pop(0)
+    if not world.frozen:  # a ControllerRevision's data is immutable, and its revision is that of its first day
+        out.insert(0, children.build_frozen_template(owner, current, template, owner["generation"]))
     if spec.ingress:
-        out.append(children.build_ingress(owner, names.MODEL_VERSION_KIND, spec.ingress))
-    digest = _digest(world)
-    if digest:
-        out.append(children.build_digest(owner, digest))
+        out.append(children.build_ingress(owner, kind, spec.ingress))
+    if world.digest:
+        out.append(children.build_digest(owner, world.digest))
     return tuple(out)
 
 
-def _digest(world: World) -> str | None:
-    """The digest of the first pull; once recorded it stays."""
-    recorded: str | None = world.status.get("artifact", {}).get("digest")
-    if recorded:
-        return recorded
-    return next((p.report.digest for p in world.pods if p.report and p.report.digest), None)
+def _list_unneeded(world: World, source: Source) -> tuple[tuple[str, str], ...]:
+    """The Ingress that spec no longer has, and the pod templates of intents that are past."""
+    current = children.frozen_name(world.metadata["name"], intent.intent_hash(world.spec, source.uri))
+    past = [("ControllerRevision", name) for name in sorted(world.frozen_names) if name != current and world.frozen]
+    ingress = [("Ingress", world.metadata["name"])] if world.has_ingress and world.spec.ingress is None else []
+    return (*ingress, *past)
 
 
-def _first_trouble(world: World) -> Problem | None:
-    """The first rule that finds what somebody must act on; the puller's word goes before the scheduler's."""
-    rules = (_changed_artifact, _failed_pull, _pod_trouble, _refused_pods, _overdue_pods)
-    return next((problem for rule in rules if (problem := rule(world))), None)
+# Is all that is asked for there?
 
 
-def _changed_artifact(world: World) -> Problem | None:
+@dataclasses.dataclass(frozen=True)
+class _View:
+    """What the rules about the status look at."""
+
+    world: World
+    source: Source | Problem
+    total: int
+    """Pods that exist."""
+    ready: int
+    """Pods that are Ready."""
+
+    @property
+    def sentence(self) -> str:
+        return f"{self.ready} of {self.world.replicas_asked} pods are ready"
+
+
+def _view_world(world: World, source: Source | Problem) -> _View:
+    counts = (world.deployment or {}).get("status", {})
+    return _View(world, source, counts.get("replicas", 0), counts.get("readyReplicas", 0))
+
+
+def _is_complete(view: _View) -> bool:
+    """Whether all pods that are asked for are there, new and right."""
+    deployment = view.world.deployment
+    return deployment is not None and all(rule(view, deployment) for rule in _COMPLETE)
+
+
+def _is_observed(_view: _View, deployment: Manifest) -> bool:
+    seen: int = deployment.get("status", {}).get("observedGeneration", 0)
+    return bool(seen >= deployment["metadata"]["generation"])
+
+
+def _has_current_intent(view: _View, deployment: Manifest) -> bool:
+    """Whether the pods are of the current intent; while the source is not known, with the one that was known last."""
+    recorded = view.world.status.artifact
+    uri = view.source.uri if isinstance(view.source, Source) else recorded.uri if recorded else ""
+    current = intent.intent_hash(view.world.spec, uri)
+    return bool(deployment["metadata"].get("annotations", {}).get(names.INTENT_ANNOTATION) == current)
+
+
+def _has_new_pods_only(view: _View, deployment: Manifest) -> bool:
+    return bool(view.total == deployment.get("status", {}).get("updatedReplicas", 0))
+
+
+def _has_right_number(view: _View, deployment: Manifest) -> bool:
+    counts = (deployment["spec"].get("replicas") or 0, view.total, view.ready)
+    return all(view.world.replicas.is_met(count) for count in counts)
+
+
+def _is_accepted(view: _View, _deployment: Manifest) -> bool:
+    return view.world.refused is None
+
+
+def _is_one_artifact(view: _View, _deployment: Manifest) -> bool:
+    return _find_changed_artifact(view.world) is None
+
+
+_COMPLETE = (
+    _is_observed,
+    _has_current_intent,
+    _has_new_pods_only,
+    _has_right_number,
+    _is_accepted,
+    _is_one_artifact,
+)
+
+
+# Must somebody act?
+
+
+def _find_trouble(world: World) -> Problem | None:
+    return next((problem for rule in _TROUBLES if (problem := rule(world))), None)
+
+
+def _find_changed_artifact(world: World) -> Problem | None:
     """Pods that pull before the first digest is recorded may bring something else."""
-    expected = _digest(world)
     for p in world.pods:
-        if p.report and p.report.digest not in (None, expected) and not p.terminating:
+        if p.report and p.report.digest not in (None, world.digest) and not p.terminating:
             return Problem(
                 names.PullReason.DIGEST_MISMATCH.value,
-                f"pod {p.name} pulled {p.report.digest}, another pod {expected}: the artifact was changed meanwhile. "
-                f"Delete the pod, or register the artifact as a new version",
+                f"pod {p.name} pulled {p.report.digest}, another pod {world.digest}: the artifact was changed "
+                "meanwhile. Delete the pod, or register the artifact as a new version",
             )
     return None
 
 
-def _failed_pull(world: World) -> Problem | None:
-    reports = (p.report for p in _waiting(world) if p.report)
+def _find_failed_pull(world: World) -> Problem | None:
+    reports = (p.report for p in _list_waiting(world) if p.report)
     return next((Problem(report.reason, report.message) for report in reports if report.reason), None)
 
 
-def _pod_trouble(world: World) -> Problem | None:
-    troubles = ((p.name, p.trouble) for p in _waiting(world) if p.trouble)
+def _find_pod_trouble(world: World) -> Problem | None:
+    troubles = ((p.name, p.trouble) for p in _list_waiting(world) if p.trouble)
     return next((Problem(trouble.reason, f"pod {name}: {trouble.message}") for name, trouble in troubles), None)
 
 
-def _refused_pods(world: World) -> Problem | None:
+def _find_refused_pods(world: World) -> Problem | None:
     failure = conditions.find((world.deployment or {}).get("status", {}), "ReplicaFailure")
     if failure is None or failure["status"] != "True":
         return None
     return Problem(names.PODS_REFUSED, failure.get("message", ""))
 
 
-def _overdue_pods(world: World) -> Problem | None:
+def _find_overdue_pods(world: World) -> Problem | None:
     progress = conditions.find((world.deployment or {}).get("status", {}), "Progressing")
     if progress is None or progress.get("reason") != "ProgressDeadlineExceeded":
         return None
-    names_of_pods = ", ".join(p.name for p in _waiting(world)[:3]) or "none was made"
+    waiting = ", ".join(p.name for p in _list_waiting(world)[:3]) or "none was made"
     return Problem(
         names.PODS_NOT_AVAILABLE,
-        f"no new pod became Ready within {children.patience_seconds(world.spec)} s (waiting: {names_of_pods}): their "
+        f"no new pod became Ready within {children.patience_seconds(world.spec)} s (waiting: {waiting}): their "
         "Events say more (kubectl describe pod)",
     )
 
 
-def _waiting(world: World) -> list[pods.Pod]:
+def _list_waiting(world: World) -> list[pods.Pod]:
+    """Pods that are to become Ready."""
     return [p for p in world.pods if not p.terminating and not p.ready]
 
 
-@dataclasses.dataclass(frozen=True)
-class _Counts:
-    """Pods that exist, pods that are ready, and whether all that is asked for is there, new and right."""
-
-    total: int = 0
-    ready: int = 0
-    complete: bool = False
+_TROUBLES = (_find_changed_artifact, _find_failed_pull, _find_pod_trouble, _find_refused_pods, _find_overdue_pods)
+"""The puller's word goes before the scheduler's."""
 
 
-def _count_asked(world: World) -> int:
-    """The pods that the Deployment is to have: within a range those that it has, somebody else scales it."""
-    live = (world.deployment["spec"].get("replicas") or 0) if world.deployment else 0
-    return world.replicas.adjust(live)
+# What the conditions say
 
 
-def _counts(world: World, source: Source | Problem) -> _Counts:
-    deployment = world.deployment
-    if deployment is None:
-        return _Counts()
-    status, metadata = deployment.get("status", {}), deployment["metadata"]
-    total, ready = status.get("replicas", 0), status.get("readyReplicas", 0)
-    is_all_new = total == status.get("updatedReplicas", 0)
-    is_right_number = all(map(world.replicas.is_met, (deployment["spec"].get("replicas") or 0, total, ready)))
-    return _Counts(
-        total,
-        ready,
-        status.get("observedGeneration", 0) >= metadata["generation"]
-        and metadata.get("annotations", {}).get(names.INTENT_ANNOTATION) == _current_intent(world, source)
-        and is_all_new
-        and is_right_number
-        and world.refused is None
-        and _changed_artifact(world) is None,
-    )
-
-
-def _current_intent(world: World, source: Source | Problem) -> str:
-    """The intent to be met; while the source is not known, with the one that was known last."""
-    uri = source.uri if isinstance(source, Source) else world.status.get("artifact", {}).get("uri", "")
-    return intent.intent_hash(world.spec, uri)
-
-
-def _status(world: World, source: Source | Problem, template: Manifest | None) -> Manifest:
-    counts = _counts(world, source)
+def _build_status(world: World, source: Source | Problem, image: str | None) -> model_version.ModelVersionStatus:
+    view = _view_world(world, source)
+    is_complete = _is_complete(view)
     blocked = source if isinstance(source, Problem) else world.refused
-    trouble = blocked or (None if counts.complete else _first_trouble(world))
+    trouble = blocked or (None if is_complete else _find_trouble(world))
     known = source if isinstance(source, Source) else None
     verdicts = [
-        _ready_verdict(world, counts, trouble),
-        _artifact_verdict(world),
-        Verdict(names.RECONCILING, not counts.complete and not trouble, names.PROGRESSING, _progress(world, counts)),
-        Verdict(names.STALLED, trouble is not None, *_said(trouble)),
+        _judge_ready(view, is_complete, trouble),
+        next(verdict for rule in _ARTIFACT_READY if (verdict := rule(view))),
+        Verdict(names.RECONCILING, not is_complete and not trouble, names.PROGRESSING, view.sentence),
+        Verdict(names.STALLED, trouble is not None, *((trouble.reason, trouble.message) if trouble else ("", ""))),
     ]
     generation = world.metadata["generation"]
-    status: Manifest = {
-        "conditions": conditions.merge(world.status.get("conditions", []), verdicts, generation, world.now),
-        "observedGeneration": generation,
-        "replicas": counts.total,
-        "readyReplicas": counts.ready,
-        "selector": ",".join(f"{k}={v}" for k, v in labels.selector(world.metadata["name"]).items()),
-        "endpoint": children.build_endpoint(world.metadata),
-    }
-    return status | _identity(world, known) | _artifact(world, known) | _image(world, template)
-
-
-def _said(problem: Problem | None) -> tuple[str, str]:
-    return (problem.reason, problem.message) if problem else ("", "")
-
-
-def _identity(world: World, source: Source | None) -> Manifest:
-    uid = world.status.get("modelUid") or (source.model_uid if source else "")
-    run = world.status.get("runId") or (source.run_id if source else "")
-    return {key: value for key, value in (("modelUid", uid), ("runId", run)) if value}
-
-
-def _artifact(world: World, source: Source | None) -> Manifest:
-    if world.status.get("artifact", {}).get("digest") or source is None:
-        return {"artifact": world.status["artifact"]} if "artifact" in world.status else {}
-    artifact: Manifest = {"uri": source.uri}
-    for p in world.pods:
-        if p.report and p.report.digest:
-            artifact |= {"digest": p.report.digest, "bytes": p.report.bytes, "seconds": p.report.seconds}
-            break
-    return {"artifact": artifact}
-
-
-def _image(world: World, template: Manifest | None) -> Manifest:
-    image = template["spec"]["containers"][0]["image"] if template else world.status.get("image")
-    return {"image": image} if image else {}
-
-
-def _progress(world: World, counts: _Counts) -> str:
-    return f"{counts.ready} of {_count_asked(world)} pods are ready"
-
-
-def _ready_verdict(world: World, counts: _Counts, trouble: Problem | None) -> Verdict:
-    if counts.complete and _count_asked(world) == 0:
-        return Verdict(names.READY, True, names.SCALED_TO_ZERO, "no pods are asked for")
-    if counts.complete:
-        return Verdict(names.READY, True, names.PODS_READY, _progress(world, counts))
-    if trouble:
-        return Verdict(names.READY, False, *_said(trouble))
-    return Verdict(names.READY, False, names.PROGRESSING, _progress(world, counts))
-
-
-def _artifact_verdict(world: World) -> Verdict:
-    problem = _changed_artifact(world) or _failed_pull(world)
-    if problem:
-        return Verdict(names.ARTIFACT_READY, False, *_said(problem))
-    digest = _digest(world)
-    if digest:
-        return Verdict(names.ARTIFACT_READY, True, names.PULLED, f"every pull must bring {digest}")
-    stuck = next(
-        (p.trouble for p in _waiting(world) if p.trouble and p.trouble.container == names.PULLER_CONTAINER), None
+    before = [condition.model_dump(by_alias=True, exclude_none=True) for condition in world.status.conditions]
+    merged = conditions.merge(before, verdicts, generation, world.now)
+    return model_version.ModelVersionStatus(
+        conditions=[common.Condition.model_validate(condition) for condition in merged],
+        observed_generation=generation,
+        model_uid=world.status.model_uid or (known and known.model_uid) or None,
+        run_id=world.status.run_id or (known and known.run_id) or None,
+        artifact=_describe_artifact(world, known),
+        image=image,
+        replicas=view.total,
+        ready_replicas=view.ready,
+        selector=",".join(f"{key}={value}" for key, value in labels.selector(world.metadata["name"]).items()),
+        endpoint=children.build_endpoint(world.metadata),
     )
-    if stuck:
-        return Verdict(names.ARTIFACT_READY, False, stuck.reason, stuck.message)
+
+
+def _describe_artifact(world: World, source: Source | None) -> model_version.Artifact | None:
+    """What the first pull brought; once its digest is recorded it stays."""
+    recorded = world.status.artifact
+    if source is None or (recorded and recorded.digest):
+        return recorded
+    report = next((p.report for p in world.pods if p.report and p.report.digest), None)
+    if report is None:
+        return model_version.Artifact(uri=source.uri)
+    return model_version.Artifact(uri=source.uri, digest=report.digest, bytes=report.bytes, seconds=report.seconds)
+
+
+def _judge_ready(view: _View, is_complete: bool, trouble: Problem | None) -> Verdict:
+    if is_complete and view.world.replicas_asked == 0:
+        return Verdict(names.READY, True, names.SCALED_TO_ZERO, "no pods are asked for")
+    if is_complete:
+        return Verdict(names.READY, True, names.PODS_READY, view.sentence)
+    if trouble:
+        return Verdict(names.READY, False, trouble.reason, trouble.message)
+    return Verdict(names.READY, False, names.PROGRESSING, view.sentence)
+
+
+def _tell_wrong_artifact(view: _View) -> Verdict | None:
+    problem = _find_changed_artifact(view.world) or _find_failed_pull(view.world)
+    return Verdict(names.ARTIFACT_READY, False, problem.reason, problem.message) if problem else None
+
+
+def _tell_pulled(view: _View) -> Verdict | None:
+    digest = view.world.digest
+    return Verdict(names.ARTIFACT_READY, True, names.PULLED, f"every pull must bring {digest}") if digest else None
+
+
+def _tell_mounted(view: _View) -> Verdict | None:
+    """Of an artifact that is mounted no puller reports. While the source is not known, what was said last stays."""
+    said = _find_condition(view.world.status, names.ARTIFACT_READY)
+    if isinstance(view.source, Problem):
+        is_mounted = said is not None and said.reason == names.MOUNTED
+    else:
+        is_mounted = not view.source.delivery.is_pulled
+    message = "the artifact is mounted, so that nothing is pulled and no digest is known"
+    return Verdict(names.ARTIFACT_READY, True, names.MOUNTED, message) if is_mounted else None
+
+
+def _tell_stuck_puller(view: _View) -> Verdict | None:
+    troubles = (p.trouble for p in _list_waiting(view.world) if p.trouble)
+    stuck = next((trouble for trouble in troubles if trouble.container == names.PULLER_CONTAINER), None)
+    return Verdict(names.ARTIFACT_READY, False, stuck.reason, stuck.message) if stuck else None
+
+
+def _tell_pulling(_view: _View) -> Verdict:
     return Verdict(names.ARTIFACT_READY, None, names.PULLING, "no pod has pulled the artifact yet")
+
+
+_ARTIFACT_READY: tuple[collections.abc.Callable[[_View], Verdict | None], ...] = (
+    _tell_wrong_artifact,
+    _tell_pulled,
+    _tell_mounted,
+    _tell_stuck_puller,
+    _tell_pulling,
+)

@@ -8,9 +8,10 @@ from podium.api import model_version
 from podium.manifest import Manifest
 from podium.workload import intent, pod, pods, replicas, sources, version
 from podium.workload.runtimes import choice
+from podium.workload.storage import s3
 
 URI = "s3://artifacts/iris/1"
-SOURCE = sources.Source(URI, model_uid="uid-of-iris", run_id="run-1")
+SOURCE = sources.Source(URI, s3.S3(), model_uid="uid-of-iris", run_id="run-1")
 IMAGES = pod.Images(puller="podium-server:1", server="podium-server:1")
 NOW = datetime.datetime(2026, 11, 24, 10, 0, 0, tzinfo=datetime.UTC)
 RUNTIME = choice.choose_runtime(model_version.Runtime())
@@ -36,6 +37,11 @@ def deployment(
     }
 
 
+def dump(status: model_version.ModelVersionStatus) -> Manifest:
+    """A status as the API server keeps it."""
+    return status.model_dump(by_alias=True, exclude_none=True)
+
+
 def a_pod(name: str = "iris-v1-0", **fields: Any) -> pods.Pod:
     """A Pod that is not Ready and says nothing."""
     given = {"ready": False, "terminating": False, "report": None, "trouble": None} | fields
@@ -47,7 +53,7 @@ def world(**fields: Any) -> version.World:
     given: Manifest = {
         "metadata": METADATA,
         "spec": spec(),
-        "status": {},
+        "status": model_version.ModelVersionStatus(),
         "source": SOURCE,
         "frozen": None,
         "deployment": None,
@@ -63,12 +69,17 @@ def world(**fields: Any) -> version.World:
 def serving(**fields: Any) -> version.World:
     """A ModelVersion whose pods are all Ready, as an earlier pass has recorded it."""
     wanted = fields.get("spec", spec())
-    template = pod.build_pod_template({"name": "iris-v1"}, wanted, URI, IMAGES, RUNTIME)
+    template = pod.build_pod_template({"name": "iris-v1"}, wanted, SOURCE, IMAGES, RUNTIME)
     recorded = {
         "modelUid": "uid-of-iris",
         "runId": "run-1",
         "artifact": {"uri": URI, "digest": DIGEST, "bytes": 7, "seconds": 0.5},
         "image": IMAGES.server,
     }
-    given = {"spec": wanted, "status": recorded, "frozen": template, "deployment": deployment(wanted)}
+    given = {
+        "spec": wanted,
+        "status": model_version.ModelVersionStatus.model_validate(recorded),
+        "frozen": template,
+        "deployment": deployment(wanted),
+    }
     return world(**(given | fields))

@@ -9,14 +9,14 @@ from podium.manifest import Manifest
 from podium.workload import labels, pod
 from tests.unit.workload import factories
 
-S3 = {"endpoint": "http://s3:9000", "region": "eu-1", "secretName": "s3", "caBundle": {"configMapName": "ca"}}
-
 
 def build(alias: str | None = None, traffic: str | None = None, **fields: Any) -> Manifest:
     owner: Manifest = {"name": "iris-v1", "labels": {names.TRAFFIC_LABEL: traffic} if traffic else {}}
     if alias:
         owner["ownerReferences"] = [labels.owner_reference(names.MODEL_ALIAS_KIND, {"name": alias, "uid": "one"})]
-    return pod.build_pod_template(owner, factories.spec(**fields), factories.URI, factories.IMAGES, factories.RUNTIME)
+    return pod.build_pod_template(
+        owner, factories.spec(**fields), factories.SOURCE, factories.IMAGES, factories.RUNTIME
+    )
 
 
 def puller(template: Manifest) -> Manifest:
@@ -97,40 +97,6 @@ def test_resources_that_are_written_replace_the_default_as_a_whole(written: Mani
     assert server(build(resources=written))["resources"] == found
 
 
-def test_the_puller_is_told_what_to_bring_and_from_where() -> None:
-    template = build(storage=S3, puller={"timeout": "1m30s", "retries": 2})
-    assert env(puller(template)) == {
-        "PODIUM_SOURCE": factories.URI,
-        "PODIUM_MODEL_DIR": "/model",
-        "PODIUM_PULL_TIMEOUT": "90",
-        "PODIUM_PULL_RETRIES": "2",
-        "PODIUM_EXPECTED_DIGEST_FILE": "/etc/podium/digest/digest",
-        "PODIUM_S3_PATH_STYLE": "true",
-        "AWS_ENDPOINT_URL_S3": "http://s3:9000",
-        "AWS_REGION": "eu-1",
-        "AWS_CA_BUNDLE": "/etc/podium/ca/ca.crt",
-    }
-    assert puller(template)["envFrom"] == [{"secretRef": {"name": "s3"}}]
-    assert {"name": "ca", "configMap": {"name": "ca"}} in template["spec"]["volumes"]
-
-
-def test_credentials_are_the_pullers_alone() -> None:
-    assert "envFrom" not in server(build(storage=S3))
-    assert not any(name.startswith("AWS_") for name in env(server(build(storage=S3))))
-
-
-@pytest.mark.parametrize(
-    ("storage", "style"),
-    [
-        pytest.param({}, "false", id="Amazon S3: by host name"),
-        pytest.param({"endpoint": "http://s3:9000"}, "true", id="an endpoint of one's own: by path"),
-        pytest.param({"endpoint": "http://s3:9000", "pathStyle": False}, "false", id="as written"),
-    ],
-)
-def test_buckets_are_addressed_by_path_where_an_endpoint_is_given(storage: Manifest, style: str) -> None:
-    assert env(puller(build(storage=storage)))["PODIUM_S3_PATH_STYLE"] == style
-
-
 def test_the_server_is_told_whom_it_serves() -> None:
     assert env(server(build(model="붓꽃 분류", version=3, runtime={"workers": 4}))) == {
         "PODIUM_MODEL_DIR": "/model",
@@ -154,11 +120,6 @@ def test_a_users_variables_come_last_and_win() -> None:
 def test_the_server_reads_the_model_and_writes_only_to_tmp() -> None:
     mounts = {mount["mountPath"]: mount.get("readOnly", False) for mount in server(build())["volumeMounts"]}
     assert mounts == {"/model": True, "/tmp": False}
-
-
-def test_the_digest_is_a_volume_that_need_not_be_there() -> None:
-    digest = {"name": "digest", "configMap": {"name": "iris-v1-digest", "optional": True}}
-    assert digest in build()["spec"]["volumes"]
 
 
 def test_selectors_hold_nothing_that_changes_with_a_version() -> None:

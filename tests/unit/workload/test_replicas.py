@@ -54,7 +54,7 @@ def scaled_by_somebody(to: int, **status: int) -> version.World:
 
 
 def ready_of(outcome: version.Outcome) -> tuple[str, str]:
-    found = conditions.find(outcome.status, names.READY)
+    found = conditions.find(factories.dump(outcome.status), names.READY)
     assert found is not None
     return found["status"], found["message"]
 

@@ -19,7 +19,7 @@ def kinds(outcome: version.Outcome) -> list[str]:
 
 
 def said(outcome: version.Outcome, condition_type: str) -> tuple[str, str, str] | None:
-    found = conditions.find(outcome.status, condition_type)
+    found = conditions.find(factories.dump(outcome.status), condition_type)
     return (found["status"], found["reason"], found["message"]) if found else None
 
 
@@ -62,7 +62,7 @@ def test_the_frozen_template_is_used_verbatim_whatever_the_operators_images_are_
     outcome = version.decide(dataclasses.replace(before, images=newer))
     assert kinds(outcome) == ["Deployment", "Service", "ConfigMap"]
     assert outcome.children[0]["spec"]["template"] == before.frozen
-    assert outcome.status["image"] == "podium-server:1"
+    assert factories.dump(outcome.status)["image"] == "podium-server:1"
 
 
 def test_templates_of_past_intents_go_only_when_the_current_one_is_kept() -> None:
@@ -76,9 +76,9 @@ def test_all_pods_ready_is_ready_and_nothing_else() -> None:
     outcome = version.decide(factories.serving())
     assert said(outcome, names.READY) == ("True", "PodsReady", "3 of 3 pods are ready")
     assert said(outcome, names.ARTIFACT_READY) == ("True", "Pulled", f"every pull must bring {factories.DIGEST}")
-    assert [c["type"] for c in outcome.status["conditions"]] == ["Ready", "ArtifactReady"]
-    assert outcome.status["endpoint"] == "http://iris-v1.models.svc"
-    assert outcome.status["selector"] == "podium.dev/model-version-name=iris-v1"
+    assert [c["type"] for c in factories.dump(outcome.status)["conditions"]] == ["Ready", "ArtifactReady"]
+    assert factories.dump(outcome.status)["endpoint"] == "http://iris-v1.models.svc"
+    assert factories.dump(outcome.status)["selector"] == "podium.dev/model-version-name=iris-v1"
 
 
 def test_a_second_look_at_the_same_things_says_the_same() -> None:
@@ -254,7 +254,8 @@ def test_a_source_that_is_lost_while_pods_serve_is_told_and_nothing_is_touched()
     assert said(outcome, names.READY) == ("True", "PodsReady", "3 of 3 pods are ready")
     assert said(outcome, names.STALLED) == ("True", NOT_FOUND.reason, NOT_FOUND.message)
     kept = ("artifact", "modelUid", "runId", "image")
-    assert {key: outcome.status[key] for key in kept} == {key: before.status[key] for key in kept}
+    said_now, said_before = factories.dump(outcome.status), factories.dump(before.status)
+    assert {key: said_now[key] for key in kept} == {key: said_before[key] for key in kept}
 
 
 def test_a_change_that_cannot_be_made_for_want_of_a_source_is_not_ready() -> None:
@@ -268,39 +269,40 @@ def test_another_model_of_the_same_name_is_not_served_in_silence() -> None:
     outcome = version.decide(factories.serving(source=replaced))
     assert outcome.children == ()
     assert said(outcome, names.STALLED)[:2] == ("True", names.MODEL_REPLACED)  # type: ignore[index]  # it is there
-    assert outcome.status["modelUid"] == "uid-of-iris"
+    assert factories.dump(outcome.status)["modelUid"] == "uid-of-iris"
 
 
 def test_the_first_digest_is_recorded_and_every_later_pull_is_held_to_it() -> None:
     pulled = factories.a_pod(report=report())
     first = version.decide(factories.world(pods=[pulled]))
-    assert first.status["artifact"] == {"uri": factories.URI, "digest": factories.DIGEST, "bytes": 7, "seconds": 0.5}
+    recorded = factories.dump(first.status)["artifact"]
+    assert recorded == {"uri": factories.URI, "digest": factories.DIGEST, "bytes": 7, "seconds": 0.5}
     assert first.children[-1]["data"] == {names.DIGEST_KEY: factories.DIGEST}
     later = factories.world(status=first.status, pods=[factories.a_pod(report=report("sha256:other"))])
     assert version.decide(later).children[-1]["data"] == {names.DIGEST_KEY: factories.DIGEST}
-    assert version.decide(later).status["artifact"] == first.status["artifact"]
+    assert factories.dump(version.decide(later).status)["artifact"] == recorded
 
 
 def test_every_status_fits_the_kind() -> None:
     for world in (factories.world(), factories.serving(), factories.world(source=NOT_FOUND)):
-        status = version.decide(world).status
+        status = factories.dump(version.decide(world).status)
         parsed = model_version.ModelVersionStatus.model_validate(status)
         assert parsed.model_dump(by_alias=True, exclude_none=True) == status
 
 
 def test_ready_and_stalled_are_news_once_and_of_a_standalone_model_version_only() -> None:
     ready = factories.serving()
-    first = version.news(ready, version.decide(ready))
+    first = version.find_news(ready, version.decide(ready))
     assert first is not None
     assert (first.type, first.reason) == (names.READY, "PodsReady")
     again = dataclasses.replace(ready, status=version.decide(ready).status)
-    assert version.news(again, version.decide(again)) is None
+    assert version.find_news(again, version.decide(again)) is None
 
     lost = dataclasses.replace(again, source=sources.Problem(names.MODEL_NOT_FOUND, "no such model"))
-    told = version.news(lost, version.decide(lost))
+    told = version.find_news(lost, version.decide(lost))
     assert told is not None
     assert (told.type, told.reason) == (names.STALLED, names.MODEL_NOT_FOUND)
 
     owner = {"apiVersion": "podium.dev/v1beta1", "kind": "ModelAlias", "name": "champion", "controller": True}
     revision = dataclasses.replace(ready, metadata=factories.METADATA | {"ownerReferences": [owner]})
-    assert version.news(revision, version.decide(revision)) is None
+    assert version.find_news(revision, version.decide(revision)) is None
