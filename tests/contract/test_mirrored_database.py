@@ -153,7 +153,7 @@ def test_a_renamed_model_that_is_served_appears_beside_the_old_one_until_that_is
     bench.mirror.follow_all()
     assert [head.name for head in bench.registry.models.list()] == ["flowers", "iris"]
     assert (
-        "has no 'iris' any more, but it stays here: 'iris' is served by ModelAlias prod/iris"
+        "no longer has 'iris', but it is kept here: 'iris' is served by ModelAlias prod/iris"
         in (bench.mirror.problems["iris"])
     )
     bench.registry.serving.release(uid, "u1")

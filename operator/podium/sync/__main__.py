@@ -12,7 +12,7 @@ from podium.mlflow_plugin import guard, metrics
 from podium.process import logs, signals
 from podium.registry import store
 from podium.registry.storage import mirror_mark
-from podium.sync import board, follower, http, mirror, settings, source, telemetry, webhooks
+from podium.sync import configmap, follower, http, mirror, settings, source, telemetry, webhooks
 
 _log = logging.getLogger("podium.sync")
 
@@ -43,15 +43,15 @@ async def run(chosen: settings.Settings) -> None:
     address = source.address(chosen.tracking_uri)
     leadership = lease.Lease(api, chosen.namespace, mirror_mark.NAME, chosen.identity)
     loop = follower.Follower(lambda: open_mirror(chosen), address, chosen.interval_seconds, leadership, counted)
-    door = webhooks.Door(chosen.webhook_secret) if chosen.webhook_secret else None
-    messages = http.Webhooks(door, loop.hint, counted)
+    verifier = webhooks.Verifier(chosen.webhook_secret) if chosen.webhook_secret else None
+    messages = http.Webhooks(verifier, loop.hint, counted)
     server = http.build_server(chosen.http_port, loop.problems, loop.failures, counted, messages)
-    wall = board.Board(api, chosen.namespace, events.Recorder(api))
+    published = configmap.MirrorConfigMap(api, chosen.namespace, events.Recorder(api))
     runner = await server.start()
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(leadership.run(), name="lease")
-            group.create_task(loop.run(wall, chosen.former_address), name="mirror")
+            group.create_task(loop.run(published, chosen.former_address), name="mirror")
             group.create_task(_stop_when_told(loop, leadership), name="signals")
     finally:
         await runner.cleanup()

@@ -13,28 +13,30 @@ BODY_BYTES = 4 * 1024 * 1024
 
 
 class Webhooks:
-    """Takes messages by `door`, without which they are not found.
+    """Takes messages that `verifier` accepts; without a verifier the path is not found.
 
-    `hint` takes a model's name, and says False while another process mirrors: MLflow repeats the message then.
+    `hint` takes a model's name. It answers False while another process mirrors: then MLflow repeats the message.
     """
 
-    def __init__(self, door: webhooks.Door | None, hint: Callable[[str], bool], metrics: telemetry.Telemetry) -> None:
-        self._door, self._hint, self._metrics = door, hint, metrics
+    def __init__(
+        self, verifier: webhooks.Verifier | None, hint: Callable[[str], bool], metrics: telemetry.Telemetry
+    ) -> None:
+        self._verifier, self._hint, self._metrics = verifier, hint, metrics
 
     def routes(self) -> list[web.RouteDef]:
         """For the http.Server."""
-        return [web.post(WEBHOOK_PATH, self._take_message)] if self._door else []
+        return [web.post(WEBHOOK_PATH, self._take_message)] if self._verifier else []
 
     async def _take_message(self, request: web.Request) -> web.Response:
-        assert self._door
+        assert self._verifier
         body = await request.read()
         try:
-            name = self._door.admit(request.headers, body)
+            name = self._verifier.verify(request.headers, body)
         except webhooks.Refused as refused:
             self._metrics.heard(refused.result)
             return web.json_response({"error": str(refused)}, status=refused.status)
         if name is not None and not self._hint(name):
-            self._door.forget(request.headers)
+            self._verifier.forget(request.headers)
             self._metrics.heard("early")
             return web.json_response({"error": "another process mirrors now"}, status=503)
         self._metrics.heard("ignored" if name is None else "accepted")

@@ -15,21 +15,21 @@ class Settings:
     """
 
     tracking_uri: str
-    """PODIUM_SYNC_TRACKING_URI: the MLflow server that is the truth."""
+    """PODIUM_SYNC_TRACKING_URI: the MLflow server that is mirrored."""
     namespace: str
-    """PODIUM_SYNC_NAMESPACE, else POD_NAMESPACE: the registry that is its mirror."""
+    """PODIUM_SYNC_NAMESPACE, else POD_NAMESPACE: the namespace of the registry that mirrors it."""
     identity: str
     """POD_NAME: who holds the Lease."""
     interval_seconds: float = 30.0
-    """PODIUM_SYNC_INTERVAL_SECONDS: between two whole passes."""
+    """PODIUM_SYNC_INTERVAL_SECONDS: how often every model is read."""
     webhook_secret: str = ""
-    """PODIUM_SYNC_WEBHOOK_SECRET: of MLflow's webhook; empty: no webhooks are taken."""
+    """PODIUM_SYNC_WEBHOOK_SECRET: the secret of MLflow's webhook; empty: webhooks are off."""
     artifacts_destination: str | None = None
     """PODIUM_SYNC_ARTIFACTS_DESTINATION: where that server keeps proxied artifacts, such as s3://bucket/path."""
     trusts_empty: bool = False
-    """PODIUM_SYNC_TRUST_EMPTY: "true": a server that shows no model any more is believed."""
+    """PODIUM_SYNC_TRUST_EMPTY: "true": if the server shows no models any more, they are deleted here, too."""
     former_address: str = ""
-    """PODIUM_SYNC_FORMER_ADDRESS: what the server's address was before it changed."""
+    """PODIUM_SYNC_FORMER_ADDRESS: the server's address before it changed."""
     http_port: int = 8081
     """PODIUM_HTTP_PORT: /healthz, /readyz, /metrics and the webhooks."""
     log_level: str = "INFO"
@@ -44,26 +44,26 @@ def from_environment(env: collections.abc.Mapping[str, str]) -> Settings:
         missing += [] if namespace else ["PODIUM_SYNC_NAMESPACE"]
         raise ValueError(f"set {', '.join(missing)} in the mirror's environment (the chart does)")
     return Settings(
-        tracking_uri=_tracking_uri(env["PODIUM_SYNC_TRACKING_URI"]),
+        tracking_uri=_check_tracking_uri(env["PODIUM_SYNC_TRACKING_URI"]),
         namespace=namespace,
         identity=env["POD_NAME"],
         interval_seconds=float(settings.whole_number(env, "PODIUM_SYNC_INTERVAL_SECONDS", 30)),
         webhook_secret=env.get("PODIUM_SYNC_WEBHOOK_SECRET", ""),
         artifacts_destination=env.get("PODIUM_SYNC_ARTIFACTS_DESTINATION") or None,
-        trusts_empty=_flag(env, "PODIUM_SYNC_TRUST_EMPTY"),
+        trusts_empty=_parse_flag(env, "PODIUM_SYNC_TRUST_EMPTY"),
         former_address=env.get("PODIUM_SYNC_FORMER_ADDRESS", ""),
         http_port=settings.whole_number(env, "PODIUM_HTTP_PORT", 8081),
         log_level=settings.log_level(env.get("PODIUM_LOG_LEVEL") or "INFO"),
     )
 
 
-def _tracking_uri(text: str) -> str:
+def _check_tracking_uri(text: str) -> str:
     if not urllib.parse.urlsplit(text).scheme:
         raise ValueError(f"PODIUM_SYNC_TRACKING_URI is {text!r}: write a URI such as http://mlflow.team:5000")
     return text
 
 
-def _flag(env: collections.abc.Mapping[str, str], name: str) -> bool:
+def _parse_flag(env: collections.abc.Mapping[str, str], name: str) -> bool:
     text = env.get(name) or "false"
     if text not in ("true", "false"):
         raise ValueError(f"{name} is {text!r}: write true or false")

@@ -1,8 +1,8 @@
-"""Source: the registered models of an MLflow server, read by MLflow's own client, for the mirror and for imports.
+"""Source: reads the registered models of an MLflow server with MLflow's own client, for the mirror and for imports.
 
-Offsets page through lists there, so a list may lack what was there all the time. Nothing is concluded from that alone:
-a single model is read again, and is consistent if it had not changed from before its versions were listed to after;
-that a model is gone is what the server says when it is asked for it by name.
+MLflow pages through lists by offset, so a list may miss a model that existed all the time. Nothing is concluded from a
+list alone. One model is read consistently: its versions are listed, and it must be the same before and after. Whether a
+model was deleted is what the server answers when it is asked for it by name.
 """
 
 import dataclasses
@@ -29,7 +29,7 @@ CALL_SECONDS = 10.0
 PAGE_SIZE = 1000
 _ATTEMPTS = 5
 _PROMPTS = "tags.`mlflow.prompt.is_prompt` = 'true'"
-"""Without this condition a search shows no prompts, with it nothing else."""
+"""Without this condition a search shows no prompts; with it, prompts only."""
 _CAUSES = {
     401: names.ServerFailure.UNAUTHORIZED,
     403: names.ServerFailure.FORBIDDEN,
@@ -43,7 +43,7 @@ _LOGGED_MODEL = re.compile(r"models:/(m-[0-9a-f]{32})")
 
 
 def limits(call_seconds: float = CALL_SECONDS) -> dict[str, str]:
-    """The environment of a process in which calls end in time: MLflow's client takes limits from there alone."""
+    """Environment variables that limit the calls of MLflow's client, which takes limits from there only."""
     return {
         "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",  # else a call that fails takes four minutes
         "MLFLOW_HTTP_REQUEST_TIMEOUT": str(max(1, round(call_seconds))),
@@ -53,9 +53,9 @@ def limits(call_seconds: float = CALL_SECONDS) -> dict[str, str]:
 class Source:
     """The registry of an MLflow server, or of a database (`sqlite:///…`, `postgresql://…`), by its URI.
 
-    `destination`: where that server keeps proxied artifacts, such as s3://bucket/path, if pullers reach it. Credentials
-    come from the URI or from MLflow's own variables, and so do the limits of a call (`limits`). Every method raises
-    errors.ServerFailed; safe to use from one thread at a time.
+    `destination`: where that server keeps proxied artifacts, such as s3://bucket/path, if pullers can read from there.
+    Credentials come from the URI or from MLflow's own variables; limits of calls come from variables (`limits`). Every
+    method raises errors.ServerFailed. Use it from one thread at a time.
     """
 
     def __init__(
@@ -72,81 +72,81 @@ class Source:
 
     @property
     def address(self) -> str:
-        """The URI without credentials, to be shown."""
+        """The URI without credentials, for texts."""
         return address(self._uri)
 
     def names(self) -> list[str]:
-        """The names of all models and prompts, as far as paging shows them."""
-        return sorted(model.name for model in self._models())
+        """The names of all models and prompts that paging shows."""
+        return sorted(model.name for model in self._list_models())
 
     def snapshot(self) -> dict[str, convergence.ModelImage]:
-        """All models by name, by as few calls as can be: to be compared with another snapshot, not to be believed.
+        """All models by name, by as few calls as possible, without the locations of artifacts.
 
-        Locations are missing.
+        Compare it with another snapshot to see what changed; it is not consistent enough to be written.
         """
-        models = self._models()
+        models = self._list_models()
         versions: dict[str, list[Any]] = {model.name: [] for model in models}
-        for version in self._versions(None):
+        for version in self._list_versions(None):
             versions.setdefault(version.name, []).append(version)
-        return {model.name: self._image(model, versions[model.name]) for model in models}
+        return {model.name: self._build_image(model, versions[model.name]) for model in models}
 
     def image(self, name: str) -> convergence.ModelImage:
         """One model as it is at one moment. Raises NotFound."""
         for _ in range(_ATTEMPTS):
-            model = self._model(name)
-            image = self._image(model, self._versions(name))
-            if _is_same(model, self._model(name)) and _is_whole(model, image):
-                return dataclasses.replace(image, versions=tuple(self._located(name, v) for v in image.versions))
+            model = self._read_model(name)
+            image = self._build_image(model, self._list_versions(name))
+            if _is_unchanged(model, self._read_model(name)) and _has_all_versions(model, image):
+                return dataclasses.replace(image, versions=tuple(self._add_location(name, v) for v in image.versions))
         raise errors.ServerFailed(
             names.ServerFailure.INCONSISTENT, f"{name!r} changed each time while {self.address} was read"
         )
 
     def is_there(self, name: str) -> bool:
-        """Whether the server knows the model; False only if it says so itself."""
+        """Whether the server knows the model; False only if it answers so."""
         try:
-            self._model(name)
+            self._read_model(name)
         except errors.NotFound:
             return False
         return True
 
-    def _model(self, name: str) -> Any:
-        model = self._call("get_registered_model", name)
+    def _read_model(self, name: str) -> Any:
+        model = self._call_server("get_registered_model", name)
         if model.name != name:
             raise errors.ServerFailed(
                 names.ServerFailure.UNREADABLE, f"{self.address} answered with another model than {name!r}"
             )
         return model
 
-    def _models(self) -> list[Any]:
+    def _list_models(self) -> list[Any]:
         found = {}
         for condition in ("", _PROMPTS):
-            for model in self._pages("search_registered_models", condition, ["name ASC"]):
+            for model in self._walk_pages("search_registered_models", condition, ["name ASC"]):
                 found[model.name] = model
         return list(found.values())
 
-    def _versions(self, name: str | None) -> list[Any]:
-        condition = "" if name is None else _names_equal(name)
+    def _list_versions(self, name: str | None) -> list[Any]:
+        condition = "" if name is None else _build_name_filter(name)
         found = {}
         for filters in ([condition], [condition, _PROMPTS]):
             text = " AND ".join(part for part in filters if part)
-            for version in self._pages("search_model_versions", text, ["name ASC", "version_number ASC"]):
+            for version in self._walk_pages("search_model_versions", text, ["name ASC", "version_number ASC"]):
                 if name in (None, version.name):
                     found[version.name, int(version.version)] = version
         return list(found.values())
 
-    def _pages(self, search: str, condition: str, order: list[str]) -> Iterable[Any]:
+    def _walk_pages(self, search: str, condition: str, order: list[str]) -> Iterable[Any]:
         token = None
         while True:
-            page = self._call(search, condition or None, self._page_size, order, token)
+            page = self._call_server(search, condition or None, self._page_size, order, token)
             yield from page
             if not (token := page.token):
                 return
 
-    def _image(self, model: Any, versions: Iterable[Any]) -> convergence.ModelImage:
-        ordered = tuple(sorted((self._version(version) for version in versions), key=lambda v: v.number))
+    def _build_image(self, model: Any, versions: Iterable[Any]) -> convergence.ModelImage:
+        ordered = tuple(sorted((self._build_version(version) for version in versions), key=lambda v: v.number))
         return convergence.ModelImage(
             name=model.name,
-            description=self._text(model.description),
+            description=self._parse_text(model.description),
             tags=dict(model.tags),
             aliases={alias: int(number) for alias, number in model.aliases.items()},
             created_ms=model.creation_timestamp or 0,
@@ -155,18 +155,18 @@ class Source:
             versions=ordered,
         )
 
-    def _version(self, version: Any) -> entities.Version:
+    def _build_version(self, version: Any) -> entities.Version:
         logged = _LOGGED_MODEL.match(version.source or "")
         return entities.Version(
             model_uid="",
             number=int(version.version),
             source=version.source or "",
             run_id=version.run_id,
-            run_link=self._text(version.run_link),
+            run_link=self._parse_text(version.run_link),
             description=version.description,
             tags=dict(version.tags),
             stage=version.current_stage or "None",
-            user_id=self._text(version.user_id),
+            user_id=self._parse_text(version.user_id),
             status=version.status or "READY",
             status_message=version.status_message,
             model_id=logged[1] if logged else None,
@@ -174,50 +174,52 @@ class Source:
             updated_ms=version.last_updated_timestamp or 0,
         )
 
-    def _text(self, value: str | None) -> str | None:
-        """A text that has "" for none in the protocol of the server."""
+    def _parse_text(self, value: str | None) -> str | None:
+        """None for "", which is how the server's REST interface writes a missing text."""
         return None if self._is_remote and not value else value
 
-    def _located(self, name: str, version: entities.Version) -> entities.Version:
-        """The version with where its artifact is, which never changes."""
+    def _add_location(self, name: str, version: entities.Version) -> entities.Version:
+        """The version with the location of its artifact. The location never changes, so it is asked for once."""
         key = (name, version.number, version.created_ms, version.source)
         if key not in self._locations:
-            self._locations[key] = self._location(name, version)
+            self._locations[key] = self._find_location(name, version)
         return dataclasses.replace(version, location=self._locations[key])
 
-    def _location(self, name: str, version: entities.Version) -> str | None:
+    def _find_location(self, name: str, version: entities.Version) -> str | None:
         found = version.source
-        if urllib.parse.urlsplit(found).scheme == "models":  # the server has resolved it when the version was made
+        if urllib.parse.urlsplit(found).scheme == "models":  # the server resolved it when the version was created
             try:
-                found = self._call("get_model_version_download_uri", name, str(version.number))
-            except errors.NotFound:  # of a run or model that was deleted since
+                found = self._call_server("get_model_version_download_uri", name, str(version.number))
+            except errors.NotFound:  # the run or model was deleted since
                 return None
         try:
             real = sources.real_location(found, self._uri, self._destination)
-        except errors.InvalidInput:  # a path that leaves its root: nobody can pull it
+        except errors.InvalidInput:  # the path leaves its root: nobody can pull it
             return None
         return real if real != version.source else None
 
-    def _call(self, method: str, *arguments: Any) -> Any:
-        """What a method of MLflow's client answers. Raises NotFound, ServerFailed."""
+    def _call_server(self, method: str, *arguments: Any) -> Any:
+        """Call a method of MLflow's client. Raises NotFound, ServerFailed."""
         try:
             if self._client is None:
-                self._client = self._opened()
+                self._client = self._open_client()
             return getattr(self._client, method)(*arguments)
         except exceptions.MlflowException as error:
             if error.error_code == "RESOURCE_DOES_NOT_EXIST":
                 raise errors.NotFound(error.message) from error
-            raise errors.ServerFailed(_cause(error), f"{self.address}: {_shortened(str(error))}") from error
+            raise errors.ServerFailed(
+                _classify_error(error), f"{self.address}: {_shorten_error(str(error))}"
+            ) from error
         except sqlalchemy.exc.SQLAlchemyError as error:
             raise errors.ServerFailed(
-                names.ServerFailure.UNREACHABLE, f"{self.address}: {_shortened(str(error))}"
+                names.ServerFailure.UNREACHABLE, f"{self.address}: {_shorten_error(str(error))}"
             ) from error
         except (ValueError, requests.RequestException) as error:
             raise errors.ServerFailed(
-                names.ServerFailure.UNREADABLE, f"{self.address}: {_shortened(str(error))}"
+                names.ServerFailure.UNREADABLE, f"{self.address}: {_shorten_error(str(error))}"
             ) from error
 
-    def _opened(self) -> Any:
+    def _open_client(self) -> Any:
         if not self._is_remote:  # MLflow tries for minutes to connect to a database
             engine = sqlalchemy.create_engine(self._uri)
             engine.connect().close()
@@ -231,8 +233,8 @@ def address(uri: str) -> str:
     return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
 
 
-def _names_equal(name: str) -> str:
-    """The filter for one name, or for few: MLflow's language has no escape for a name with both kinds of quotes."""
+def _build_name_filter(name: str) -> str:
+    """A filter for this name. If it has both kinds of quotes, the filter matches some more: MLflow has no escape."""
     if "'" not in name:
         return f"name = '{name}'"
     if '"' not in name:
@@ -240,8 +242,8 @@ def _names_equal(name: str) -> str:
     return "name LIKE '{}'".format(name.replace("'", "_"))
 
 
-def _is_same(before: Any, after: Any) -> bool:
-    """Whether a model did not change; creating and deleting a version changes its time of update, nothing else does."""
+def _is_unchanged(before: Any, after: Any) -> bool:
+    """Whether a model did not change. Its time of update shows created and deleted versions, but nothing else."""
     return bool(
         before.last_updated_timestamp == after.last_updated_timestamp
         and before.creation_timestamp == after.creation_timestamp
@@ -249,42 +251,42 @@ def _is_same(before: Any, after: Any) -> bool:
     )
 
 
-def _is_whole(model: Any, image: convergence.ModelImage) -> bool:
-    """Whether the versions that the model itself speaks of were listed."""
+def _has_all_versions(model: Any, image: convergence.ModelImage) -> bool:
+    """Whether the list has all versions that the model itself names."""
     listed = {version.number for version in image.versions}
     latest: list[model_registry.ModelVersion] = model.latest_versions or []
     return {int(version.version) for version in latest} | set(image.aliases.values()) <= listed
 
 
-def _cause(error: exceptions.MlflowException) -> names.ServerFailure:
-    """What kind of failure it is, as errors.ServerFailed has it."""
+def _classify_error(error: exceptions.MlflowException) -> names.ServerFailure:
+    """The kind of failure, by the exception below MLflow's."""
     below: BaseException | None = error.__cause__ or error.__context__
-    last = _last_failure(below)
+    last = _find_last_failure(below)
     if isinstance(last, urllib3.exceptions.NewConnectionError):  # for urllib3 a kind of time-out
         return names.ServerFailure.UNREACHABLE
     if isinstance(below, requests.Timeout) or isinstance(last, urllib3.exceptions.TimeoutError):
         return names.ServerFailure.TIMED_OUT
     if isinstance(below, requests.exceptions.RetryError):  # the statuses that MLflow's client would repeat
         status = re.search(r"too many (\d{3}) error responses", str(below))
-        return _of_status(int(status[1])) if status else names.ServerFailure.SERVER_ERROR
+        return _classify_status(int(status[1])) if status else names.ServerFailure.SERVER_ERROR
     if isinstance(below, requests.ConnectionError):
         return names.ServerFailure.UNREACHABLE
     if isinstance(below, requests.RequestException) or "not in a valid JSON format" in str(error):
         return names.ServerFailure.UNREADABLE
-    return _of_status(error.get_http_status_code())
+    return _classify_status(error.get_http_status_code())
 
 
-def _last_failure(error: BaseException | None) -> object:
-    """What the last of the client's tries failed of; it calls any of them a failed connection."""
+def _find_last_failure(error: BaseException | None) -> object:
+    """Why the client's last attempt failed; requests reports every kind as a failed connection."""
     return getattr(error.args[0] if error and error.args else None, "reason", None)
 
 
-def _of_status(status: int) -> names.ServerFailure:
+def _classify_status(status: int) -> names.ServerFailure:
     return _CAUSES.get(status) or (
         names.ServerFailure.SERVER_ERROR if status >= 500 else names.ServerFailure.UNREADABLE
     )
 
 
-def _shortened(text: str) -> str:
+def _shorten_error(text: str) -> str:
     line = _USER.sub("://", " ".join(text.split()))
     return line if len(line) <= 300 else f"{line[:300]}…"

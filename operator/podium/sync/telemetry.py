@@ -40,7 +40,7 @@ class Telemetry:
             "podium_mirror_changes_total", "What was written, by kind", ["kind"], registry=on
         )
         self._webhooks = prometheus_client.Counter(
-            "podium_mirror_webhooks_total", "Messages of MLflow's, by what became of them", ["result"], registry=on
+            "podium_mirror_webhooks_total", "Messages from MLflow's webhooks, by result", ["result"], registry=on
         )
         self._seconds = prometheus_client.Histogram(
             "podium_mirror_reading_duration_seconds",
@@ -55,29 +55,29 @@ class Telemetry:
         return time.monotonic() - (self._last_success or self._began)
 
     def passed(self, models: int, seconds: float) -> None:
-        """A whole pass has succeeded."""
+        """Count a whole pass that succeeded."""
         self._last_success = time.monotonic()
         self._models.set(models)
         self._seconds.labels("all").observe(seconds)
 
     def followed(self, seconds: float) -> None:
-        """One model was read after a webhook."""
+        """Count a model that was read after a hint."""
         self._seconds.labels("one").observe(seconds)
 
     def failed(self, cause: str) -> None:
-        """A reading has failed."""
+        """Count a reading that failed."""
         self._errors.labels(cause).inc()
 
     def changed(self, kind: str, count: int) -> None:
-        """Something was written."""
+        """Count changes that were written."""
         self._changes.labels(kind).inc(count)
 
     def unequal(self, count: int) -> None:
-        """So many models are not equal to the server's."""
+        """Show how many models differ from the server's."""
         self._problems.set(count)
 
     def heard(self, result: str) -> None:
-        """A message came: accepted, ignored, unsigned, forged, stale, replayed, unreadable, crowded or early."""
+        """Count a message: accepted, ignored, unsigned, forged, stale, replayed, unreadable, crowded or early."""
         self._webhooks.labels(result).inc()
 
     def render(self) -> bytes:

@@ -27,7 +27,7 @@ class Leading:
         return self.is_held
 
 
-class Wall:
+class Published:
     """Remembers what was published."""
 
     def __init__(self) -> None:
@@ -67,20 +67,22 @@ class Readings:
         return name not in self.gone
 
 
-def started(readings: Any, interval: float, wall: Any, leadership: Any) -> tuple[follower.Follower, asyncio.Task[None]]:
+def started(
+    readings: Any, interval: float, published: Any, leadership: Any
+) -> tuple[follower.Follower, asyncio.Task[None]]:
     """A follower at work on stand-ins, and its task."""
     loop = follower.Follower(lambda: readings, ADDRESS, interval, leadership, telemetry.Telemetry())
-    return loop, asyncio.create_task(loop.run(wall, ""))
+    return loop, asyncio.create_task(loop.run(published, ""))
 
 
 @contextlib.asynccontextmanager
 async def running(
     readings: Readings, interval: float = 60.0
-) -> collections.abc.AsyncIterator[tuple[Any, Wall, Leading]]:
-    leadership, wall = Leading(), Wall()
-    loop, task = started(readings, interval, wall, leadership)
+) -> collections.abc.AsyncIterator[tuple[Any, Published, Leading]]:
+    leadership, published = Leading(), Published()
+    loop, task = started(readings, interval, published, leadership)
     try:
-        yield loop, wall, leadership
+        yield loop, published, leadership
     finally:
         await loop.stop()
         await asyncio.wait_for(task, 5)
@@ -95,10 +97,10 @@ async def until(probe: collections.abc.Callable[[], object], seconds: float = 5.
 
 async def test_the_whole_is_read_at_once_and_again_after_the_interval() -> None:
     readings = Readings()
-    async with running(readings, 0.2) as (loop, wall, _):
+    async with running(readings, 0.2) as (loop, published, _):
         await until(lambda: readings.read.count("all") == 3)
         assert (loop.state.models, loop.state.failure) == (3, None)
-        assert wall.states[0].models == 3
+        assert published.states[0].models == 3
 
 
 @pytest.mark.parametrize(("took", "expected"), [(0.0, 30.0), (2.0, 28.0), (15.0, 15.0), (40.0, 15.0)])
@@ -161,20 +163,20 @@ async def test_a_failure_is_told_and_the_whole_is_read_again_soon(error: Excepti
             raise failures.pop()
 
     readings.on["b"] = fail_once
-    async with running(readings, 60.0) as (loop, wall, _):
-        await until(lambda: len(wall.states) == 1)
+    async with running(readings, 60.0) as (loop, published, _):
+        await until(lambda: len(published.states) == 1)
         assert loop.state.failure[0] == cause
         assert loop.failures() != []
-        await until(lambda: len(wall.states) == 2)
+        await until(lambda: len(published.states) == 2)
         assert (loop.state.failure, loop.state.models) == (None, 3)
         assert loop.failures() == []
 
 
 async def test_a_registry_that_mirrors_another_server_is_not_touched() -> None:
     readings = Readings()
-    leadership, wall = Leading(), Wall()
-    wall.refusals = [errors.Mirrored("a mirror of another")]
-    loop, task = started(readings, 0.1, wall, leadership)
+    leadership, published = Leading(), Published()
+    published.refusals = [errors.Mirrored("a mirror of another")]
+    loop, task = started(readings, 0.1, published, leadership)
     await until(lambda: loop.state.failure)
     assert (loop.state.failure, readings.read) == ((names.ADDRESS_CHANGED, "a mirror of another"), [])
     await until(lambda: "all" in readings.read)

@@ -31,7 +31,7 @@ def state(**overrides: object) -> status.State:
             state(problems={"iris": "is served"}),
             "False",
             "ModelsUnequal",
-            "1 models differ from .*'iris': is served",
+            "1 model differs from .*'iris': is served",
             True,
         ),
         (state(problems={str(n): "x" for n in range(9)}), "False", "ModelsUnequal", "and 4 more", True),
