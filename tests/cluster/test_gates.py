@@ -10,6 +10,7 @@ import pytest
 from mlflow import exceptions
 
 from podium import names
+from podium.gates import wording
 from podium.registry import store
 from podium.registry.model import entities
 from tests.support import byhand, installed, models
@@ -17,6 +18,7 @@ from tests.support import cluster as support
 from tests.support import site as sites
 
 ACCURACY: support.Manifest = {"metrics": [{"name": "accuracy", "min": 0.9}]}
+ACCURATE = wording.title(entities.MetricGate("accuracy", min=0.9))
 JOE = entities.Actor("joe", "test", True)
 
 
@@ -110,15 +112,15 @@ def test_a_version_below_the_bound_is_refused_in_the_users_call_and_not_served_w
     lab.move(1)
     found = lab.site.wait_answers("iris", 1)
     said = support.conditions(found)[names.GATES_PASSED]
-    assert (said["status"], said["message"]) == ("True", "version 1 passes: accuracy >= 0.9 (found 0.95)")
+    assert (said["status"], said["message"]) == ("True", f"version 1 passes: {ACCURATE} (found 0.95)")
     bad = lab.add(accuracy=0.8)
     with lab.site.undisturbed("iris", 1):
-        with denied("accuracy >= 0.9", "0.8", f"ModelAlias {lab.site.namespace.name}/iris"):
+        with denied(ACCURATE, "0.8", f"ModelAlias {lab.site.namespace.name}/iris"):
             lab.move(bad)
         assert lab.model.registry.models.fresh(lab.model.name).aliases == {"champion": 1}
         lab.write_past_the_store(bad)
         message = lab.refused(names.GATES_NOT_PASSED)
-        assert "accuracy >= 0.9: found not recorded when the alias moved" in message
+        assert f"{ACCURATE}: found not recorded when the alias moved" in message
         assert lab.site.stalled("iris", names.GATES_NOT_PASSED) == message
         assert lab.events(names.GATES_NOT_PASSED) == [message]
         assert [each["spec"]["version"] for each in lab.site.namespace.list("ModelVersion")] == [1]
@@ -188,14 +190,14 @@ def test_a_pin_waits_for_its_gates_and_leaves_the_alias_alone_until_then(lab: La
     lab.site.wait_answers("iris", two)
     [*_, entry] = lab.model.registry.aliases.history(lab.model.name)
     assert (entry.to_version, entry.reason) == (two, "pinned")
-    assert entry.evidence.gates == (
-        entities.GateRecord("tag stage = qa", True, "qa", entities.TagGate("stage", "qa"), entities.Outcome.MET),
-    )
+    rule = entities.TagGate("stage", "qa")
+    record = entities.GateRecord(wording.title(rule), True, "qa", rule, entities.Outcome.MET)
+    assert entry.evidence.gates == (record,)
 
 
 def test_the_gates_of_a_deleted_modelalias_leave_the_registry_with_it(lab: Lab, registry: store.Registry) -> None:
     lab.apply(gates=ACCURACY)
-    with denied("accuracy >= 0.9"):
+    with denied(ACCURATE):
         lab.move(lab.add(accuracy=0.5))
     lab.site.namespace.delete("ModelAlias", "iris")
     support.wait_for("the gates to go", lambda: not lab.gates())

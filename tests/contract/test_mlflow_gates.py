@@ -161,21 +161,22 @@ def test_a_move_with_tries_and_pauses_gives_up_after_its_own_tries(
     begun = time.monotonic()
     assert not promote.move(model, "champion", version(client, model, POOR))
     assert time.monotonic() - begun < 3 + AT_ONCE  # its pauses take 1 + 2 seconds
-    assert capsys.readouterr().out.count("f1_macro >= 0.85: found 0.8") == 3
+    assert capsys.readouterr().out.count(f"{wording.title(quality().metrics[1])}: found 0.8") == 3
 
 
 def test_a_judge_that_asks_less_than_the_gates_is_told_what_it_forgot(
     tracking: Tracking, client: Any, model: str, promote: types.ModuleType
 ) -> None:
-    demand(tracking, model, staging=quality(entities.MetricGate("latency", max=20), approval="Manual"))
+    latency = entities.MetricGate("latency", max=20)
+    demand(tracking, model, staging=quality(latency, approval="Manual"))
     good = version(client, model, {**GOOD, "latency": 30})
     with refused(tracking, model) as told:
         promote.judge(model, good)
     for part in (
         f"version {good} of '{model}' may not have alias 'staging': it fails 2 of 4 gates (ModelAlias models/iris",
-        "latency <= 20: found 30.",
+        f"{wording.title(latency)}: found 30.",
         "client.log_metric(RUN_ID, 'latency', VALUE)",
-        "approval Manual: found not approved yet. Ask an approver to run: podium approve",
+        f"{wording.title(entities.ApprovalGate())}: found not approved yet. Ask an approver to run: podium approve",
     ):
         assert part in told[0]
 
@@ -302,7 +303,7 @@ def test_a_client_that_writes_the_registry_itself_is_refused_the_same_way(
     direct = mlflow.MlflowClient()
     with refused(tracking, model) as told:
         direct.set_registered_model_alias(model, "champion", poor)
-    assert "f1_macro >= 0.85: found 0.8" in told[0]
+    assert f"{wording.title(quality().metrics[1])}: found 0.8" in told[0]
     direct.set_registered_model_alias(model, "champion", good)
     assert tracking.registry.aliases.history(model)[-1].evidence.metrics == GOOD
 

@@ -24,7 +24,7 @@ class Prospect:
     results: tuple[outcomes.GateResult, ...]
 
 
-def _command(name: str, decision: Literal["approved", "rejected"], text: str) -> click.Command:
+def _build_command(name: str, decision: Literal["approved", "rejected"], text: str) -> click.Command:
     @click.command(name, help=text)
     @click.argument("model")
     @click.argument("version", type=click.IntRange(min=1))
@@ -35,43 +35,47 @@ def _command(name: str, decision: Literal["approved", "rejected"], text: str) ->
     def command(work: options.Work, model: str, version: int, why: str) -> None:
         if not why.strip():
             raise click.BadParameter("write why, in a few words", param_hint="'--why'")
-        _decide(work, model, version, decision, why)
+        _record_decision(work, model, version, decision, why)
 
     return command
 
 
-approve = _command(
+approve = _build_command(
     "approve",
     "approved",
     "Record that you approve VERSION of MODEL, and why.\n\nAn alias whose ModelAlias asks for approval Manual takes a "
     "version only if the last decision about it is an approval.",
 )
-reject = _command(
+reject = _build_command(
     "reject",
     "rejected",
     "Record that you reject VERSION of MODEL, and why.\n\nAliases that designate it already stay where they are.",
 )
 
 
-def _decide(work: options.Work, model: str, number: int, decision: Literal["approved", "rejected"], why: str) -> None:
+def _record_decision(
+    work: options.Work, model: str, number: int, decision: Literal["approved", "rejected"], why: str
+) -> None:
     opened = work.open()
     head = opened.find_model(model)
     actor = opened.identify()
     approval = entities.Approval(decision, opened.clock(), actor, why)
     version = opened.registry.versions.decide(model, number, approval)
-    found = prospects(opened.registry.serving.fresh_policy(head), head, version, opened.registry.aliases.history(model))
+    found = find_prospects(
+        opened.registry.serving.fresh_policy(head), head, version, opened.registry.aliases.history(model)
+    )
     if work.is_json:
-        aliases = [_to_json(prospect) for prospect in found]
+        aliases = [_convert_to_json(prospect) for prospect in found]
         decided = {"model": model, "version": number, **jsonlines.decision(approval)}
         output.show_json({**decided, "aliases": aliases})
         return
     output.tell(f"version {number} of {texts.shorten(model)!r} is {decision} by {output.describe_actor(actor)}")
     if found:
-        rows = [[each.alias, *_row(result)] for each in found for result in each.results]
+        rows = [[each.alias, *_build_row(result)] for each in found for result in each.results]
         output.show_table(("ALIAS", "RESULT", "GATE", "FOUND"), rows)
 
 
-def prospects(
+def find_prospects(
     policy: entities.Policy,
     head: entities.Head,
     version: entities.Version,
@@ -93,7 +97,7 @@ def prospects(
     return found
 
 
-def _row(result: outcomes.GateResult) -> tuple[str, str, str]:
+def _build_row(result: outcomes.GateResult) -> tuple[str, str, str]:
     """Whether it passes, its title, and what was found."""
     return _describe_outcome(result), wording.title(result.rule), wording.found(result)
 
@@ -104,10 +108,10 @@ def _describe_outcome(result: outcomes.GateResult) -> str:
     return "later" if outcomes.lack_of(result) == _LATER else "FAILS"
 
 
-def _to_json(prospect: Prospect) -> dict[str, Any]:
+def _convert_to_json(prospect: Prospect) -> dict[str, Any]:
     gates = [
         {"gate": gate, "result": outcome.lower(), "found": found}
-        for outcome, gate, found in map(_row, prospect.results)
+        for outcome, gate, found in map(_build_row, prospect.results)
     ]
     owner = prospect.owner
     cluster = {"cluster": owner.cluster} if owner.cluster else {}

@@ -43,32 +43,32 @@ def history(work: options.Work, model: str, alias: str | None, limit: int | None
         )
         hint = f"; did you mean {near}?" if near else ""
         raise errors.NotFound(f"{texts.shorten(model)!r} never had an alias {texts.shorten(alias)!r}{hint}", "alias")
-    events = sorted([*moves, *(_decisions(opened, model) if alias is None else ())], key=_time)
+    events = sorted([*moves, *(_list_decisions(opened, model) if alias is None else ())], key=_get_time)
     events = events[-limit:] if limit else events
     if work.is_json:
-        output.show_json([_to_json(model, event) for event in events])
+        output.show_json([_convert_to_json(model, event) for event in events])
     elif events:
-        output.show_table(_TITLES, [row for event in events for row in _rows(event)])
+        output.show_table(_TITLES, [row for event in events for row in _build_rows(event)])
     else:
         output.tell(f"no alias of {texts.shorten(model)!r} has moved yet, and nothing was decided about its versions")
 
 
-def _decisions(opened: registries.OpenRegistry, model: str) -> list[Decision]:
+def _list_decisions(opened: registries.OpenRegistry, model: str) -> list[Decision]:
     versions = opened.registry.versions.list(model)
     return [Decision(version.number, approval) for version in versions for approval in version.approvals]
 
 
-def _time(event: entities.HistoryEntry | Decision) -> int:
+def _get_time(event: entities.HistoryEntry | Decision) -> int:
     return event.approval.time_ms if isinstance(event, Decision) else event.time_ms
 
 
-def _to_json(model: str, event: entities.HistoryEntry | Decision) -> dict[str, Any]:
+def _convert_to_json(model: str, event: entities.HistoryEntry | Decision) -> dict[str, Any]:
     if isinstance(event, Decision):
         return {"record": "decision", "model": model, "version": event.version, **jsonlines.decision(event.approval)}
     return jsonlines.move(model, event)
 
 
-def _rows(event: entities.HistoryEntry | Decision) -> list[list[str]]:
+def _build_rows(event: entities.HistoryEntry | Decision) -> list[list[str]]:
     if isinstance(event, Decision):
         made = event.approval
         what = [str(event.version), made.decision, output.describe_actor(made.actor), made.why]

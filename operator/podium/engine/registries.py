@@ -101,7 +101,7 @@ class Registries:
             return None
         known = registry.policy(model_uid)
         owners = filter(self._acts, self._kinds.gated(namespace, head.name))
-        wanted = projection.policy(model_uid, known, owners, self._is_foreign, self._cluster)
+        wanted = projection.project_policy(model_uid, known, owners, self._is_foreign, self._cluster)
         return None if wanted == known and head.policy == policies.digest(wanted) else wanted
 
     def due_policies(self) -> list[tuple[str, str]]:

@@ -64,27 +64,27 @@ def _judge_metric(
     if isinstance(value, outcomes.Lack):
         return outcomes.MetricResult(gate, Outcome.UNKNOWN, lack=value)
     if gate.not_worse_than is None:
-        return outcomes.MetricResult(gate, _outcome(_is_within(gate, value)), value)
+        return outcomes.MetricResult(gate, _decide_outcome(_is_within(gate, value)), value)
     if gate.not_worse_than in absent:
         return outcomes.MetricResult(gate, Outcome.MET, value)
     other = _find_number(key(gate.name, gate.not_worse_than), metrics, lacks)
     if isinstance(other, outcomes.Lack):
         return outcomes.MetricResult(gate, Outcome.UNKNOWN, value, lack=other)
-    return outcomes.MetricResult(gate, _outcome(_is_not_worse(gate, value, other)), value, other)
+    return outcomes.MetricResult(gate, _decide_outcome(_is_not_worse(gate, value, other)), value, other)
 
 
 def _judge_tag(gate: entities.TagGate, tags: entities.Tags) -> outcomes.TagResult:
     found = tags.get(gate.key)
-    return outcomes.TagResult(gate, _outcome(found == gate.value), found)
+    return outcomes.TagResult(gate, _decide_outcome(found == gate.value), found)
 
 
 def _judge_approval(approvals: tuple[entities.Approval, ...]) -> outcomes.ApprovalResult:
     last = approvals[-1] if approvals else None
     is_approved = last is not None and last.decision == "approved"
-    return outcomes.ApprovalResult(entities.ApprovalGate(), _outcome(is_approved), last)
+    return outcomes.ApprovalResult(entities.ApprovalGate(), _decide_outcome(is_approved), last)
 
 
-def _outcome(is_met: bool) -> Outcome:
+def _decide_outcome(is_met: bool) -> Outcome:
     return Outcome.MET if is_met else Outcome.UNMET
 
 

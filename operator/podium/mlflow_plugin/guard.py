@@ -26,10 +26,10 @@ class Guards:
 
     def of(self, alias: str) -> aliases.Guard:
         """For one call of Aliases.set; raises GateRefused with each gate that fails."""
-        measure = self._remembered()
+        measure = self._remember_metrics()
 
         def check(head: entities.Head, version: entities.Version) -> entities.Evidence:
-            if not (demand := self._demand(head, alias)):
+            if not (demand := self._find_gates(head, alias)):
                 return entities.Evidence()
             owner, gates = demand
             judged, values = self._judge(head, alias, version, gates, measure)
@@ -41,15 +41,15 @@ class Guards:
 
     def evidence(self, head: entities.Head, alias: str, version: entities.Version) -> entities.Evidence:
         """What a move rests on that was made elsewhere, and is recorded whatever the gates say of it."""
-        if not (demand := self._demand(head, alias)):
+        if not (demand := self._find_gates(head, alias)):
             return entities.Evidence()
         return wording.evidence(*self._judge(head, alias, version, demand[1], self._measured.of))
 
-    def _demand(self, head: entities.Head, alias: str) -> tuple[entities.Pin, entities.Gates] | None:
+    def _find_gates(self, head: entities.Head, alias: str) -> tuple[entities.Pin, entities.Gates] | None:
         """The ModelAlias that gates this alias, and its gates."""
         return self._registry.serving.fresh_policy(head).gates.get(alias) if head.policy else None
 
-    def _remembered(self) -> Measure:
+    def _remember_metrics(self) -> Measure:
         known: dict[tuple[int, tuple[str, ...]], metrics.Reading] = {}
 
         def measure(version: entities.Version, names: tuple[str, ...]) -> metrics.Reading:
@@ -66,8 +66,8 @@ class Guards:
         values: dict[str, float] = {}
         lacks: dict[str, outcomes.Lack] = {}
         absent: set[str] = set()
-        for other, names in _by_alias(gates).items():
-            compared = self._incumbent(head, alias, version, other) if other else version
+        for other, names in _group_by_alias(gates).items():
+            compared = self._find_incumbent(head, alias, version, other) if other else version
             if compared is None:
                 absent.add(str(other))
                 continue
@@ -76,33 +76,33 @@ class Guards:
             lacks |= {evaluate.key(name, other): lack for name, lack in reading.lacks.items()}
         return evaluate.evaluate(gates, version, values, lacks, absent), values
 
-    def _incumbent(
+    def _find_incumbent(
         self, head: entities.Head, alias: str, version: entities.Version, other: str
     ) -> entities.Version | None:
         """What `other` designates, if anything; for an alias that is there already what it designated before."""
         number = head.aliases.get(other)
         if other == alias and number == version.number:
-            number = self._before(head, alias)
+            number = self._find_left_version(head, alias)
         try:
             return None if number is None else self._registry.versions.fresh_of(head, number)
         except errors.NotFound:  # deleted since
             return None
 
-    def _before(self, head: entities.Head, alias: str) -> int | None:
+    def _find_left_version(self, head: entities.Head, alias: str) -> int | None:
         """What the alias designated before its last move."""
-        for entry in self._newest_first(head):
+        for entry in self._list_newest_first(head):
             if entry.alias == alias and entry.from_version != entry.to_version:
                 return entry.from_version
         return None
 
-    def _newest_first(self, head: entities.Head) -> Iterator[entities.HistoryEntry]:
+    def _list_newest_first(self, head: entities.Head) -> Iterator[entities.HistoryEntry]:
         """The moves in the head, and only then, some of them again, those in archives."""
         yield from reversed(head.history)
         if head.archives:
             yield from reversed(self._registry.aliases.history(head.name))
 
 
-def _by_alias(gates: entities.Gates) -> dict[str | None, tuple[str, ...]]:
+def _group_by_alias(gates: entities.Gates) -> dict[str | None, tuple[str, ...]]:
     """The names of the metrics needed of each alias's version, and by None of the version itself."""
     names: dict[str | None, tuple[str, ...]] = {}
     for name, other in evaluate.needed(gates):

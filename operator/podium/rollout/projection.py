@@ -15,7 +15,7 @@ from podium.rollout import gating
 Entry = tuple[entities.Pin, entities.Gates]
 
 
-def policy(
+def project_policy(
     model_uid: str,
     known: entities.Policy | None,
     owners: collections.abc.Iterable[Manifest],
@@ -32,7 +32,7 @@ def policy(
     out: dict[str, Entry] = {alias: entry for alias, entry in before.items() if is_foreign(entry[0])}
     for owner in sorted(owners, key=lambda each: (each["metadata"]["creationTimestamp"], each["metadata"]["uid"])):
         alias, pin = owner["spec"]["alias"], pin_of(owner["metadata"], cluster)
-        if alias not in out and (entry := _entry(owner, pin, before.get(alias))):
+        if alias not in out and (entry := _project_owner(owner, pin, before.get(alias))):
             out[alias] = entry
     return entities.Policy(model_uid, out)
 
@@ -42,7 +42,7 @@ def pin_of(metadata: Manifest, cluster: str) -> entities.Pin:
     return entities.Pin(metadata["uid"], metadata["namespace"], metadata["name"], cluster)
 
 
-def _entry(owner: Manifest, pin: entities.Pin, before: Entry | None) -> Entry | None:
+def _project_owner(owner: Manifest, pin: entities.Pin, before: Entry | None) -> Entry | None:
     try:
         return pin, gating.of_spec(gates_api.Gates.model_validate(owner["spec"]["gates"]))
     except pydantic.ValidationError:  # of another operator's version; its own status says so

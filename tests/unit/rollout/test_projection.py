@@ -30,7 +30,9 @@ def gates(written: dict[str, Any]) -> entities.Gates:
 def project(
     known: entities.Policy | None, *owners: dict[str, Any], foreign: str = "", cluster: str = ""
 ) -> dict[str, tuple[entities.Pin, entities.Gates]]:
-    return dict(projection.policy("iris-x", known, owners, lambda each: each.namespace == foreign, cluster).gates)
+    return dict(
+        projection.project_policy("iris-x", known, owners, lambda each: each.namespace == foreign, cluster).gates
+    )
 
 
 def test_each_alias_has_the_gates_of_its_modelalias() -> None:
