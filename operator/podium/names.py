@@ -119,6 +119,69 @@ PODS_REFUSED = "PodsRefused"
 PODS_NOT_AVAILABLE = "PodsNotAvailable"
 """The pods had their time and are not Ready, and none of them says why."""
 
+# Reasons of a ModelAlias's conditions, beside those above and the phases of a rollout
+SERVED = "Served"
+"""What is desired is served."""
+PAUSED = "Paused"
+"""Another version is desired, and spec.paused keeps the rollout from beginning."""
+PODS_NOT_READY = "PodsNotReady"
+"""What is served lacks pods; no rollout is under way."""
+NOTHING_SERVED = "NothingServed"
+"""No version has received traffic yet."""
+NO_ENDPOINTS = "NoEndpoints"
+"""No pod of the served version is ready."""
+ENDPOINTS_READY = "EndpointsReady"
+DESIGNATED = "Designated"
+"""The registry's alias designates the desired version."""
+WRITING_ALIAS = "WritingAlias"
+"""The pinned version is being written into the registry."""
+PASSED = "Passed"
+"""The desired version meets spec.gates."""
+NOTHING_TO_JUDGE = "NothingToJudge"
+"""No version is desired that gates could judge."""
+PROGRESS_DEADLINE_EXCEEDED = "ProgressDeadlineExceeded"
+"""The new revision was not Ready in time, and none of its pods says why."""
+
+# Reasons of a ModelAlias's Events, beside those of its conditions
+ROLLOUT_STARTED = "RolloutStarted"
+TRAFFIC_SWITCHED = "TrafficSwitched"
+ROLLOUT_FAILED = "RolloutFailed"
+ROLLOUT_ABORTED = "RolloutAborted"
+"""The alias moved back during a switch: traffic has returned to the version that was served."""
+
+
+class Phase(enum.StrEnum):
+    """Where a rollout is: status.rollout.phase. Those between Preparing and Complete are a strategy's own."""
+
+    PREPARING = "Preparing"
+    """The new revision becomes Ready; traffic stays where it is."""
+    OVERLAPPING = "Overlapping"
+    """BlueGreen: both revisions receive traffic."""
+    SWITCHING = "Switching"
+    """BlueGreen: one revision receives traffic, and its endpoints are verified."""
+    COMPLETE = "Complete"
+    FAILED = "Failed"
+    ABORTED = "Aborted"
+
+
+class RolloutReason(enum.StrEnum):
+    """Why a rollout began: the `reason` in status.history."""
+
+    FIRST_ROLLOUT = "FirstRollout"
+    ALIAS_MOVED = "AliasMoved"
+    VERSION_PINNED = "VersionPinned"
+    TEMPLATE_CHANGED = "TemplateChanged"
+    """The version is the same, and what it is served with is not."""
+
+
+class RolloutOutcome(enum.StrEnum):
+    """How a rollout ended: the `outcome` in status.history."""
+
+    SWITCHED = "Switched"
+    FAILED = "Failed"
+    ABORTED = "Aborted"
+
+
 # The contract between the operator and the programs in a model's pod
 MODEL_VERSION_HEADER = "X-Podium-Model-Version"
 """On every answer of /invocations, errors included: the version (a decimal number) that answered."""

@@ -11,6 +11,7 @@ from podium.engine import execution, lists, registries, wakeups, worlds
 from podium.kube import resources
 from podium.process import logs
 from podium.rollout import decision
+from podium.rollout.strategies import selection
 from podium.workload import sources, version
 
 REFUSALS = (
@@ -104,7 +105,8 @@ class Reconciler:
         if world.status.rollout:
             logs.bind(transition=world.status.rollout.id)
         known, before = self._refused.get(key, (generation, None))
-        plan = decision.decide(dataclasses.replace(world, refused=before if known == generation else None))
+        seen = dataclasses.replace(world, refused=before if known == generation else None)
+        plan = decision.decide(seen, selection.choose_strategy(world.spec))
         try:
             if world.spec.gates and world.registry.registered_uid:
                 registry = self._registries.resolve(world.spec.registry.namespace)

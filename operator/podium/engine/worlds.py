@@ -7,9 +7,8 @@ from podium.api import model_alias, model_version
 from podium.engine import caches, kinds
 from podium.kube import resources
 from podium.manifest import Manifest
-from podium.rollout import designations, worlds
-from podium.rollout.strategies import bluegreen
-from podium.routing import router
+from podium.rollout import designations, readiness, worlds
+from podium.routing import routers
 from podium.settings import Settings
 from podium.workload import children as builders
 from podium.workload import intent, pod, replicas, sources, version
@@ -73,12 +72,12 @@ class Gatherer:
         key, name = kinds.key_of(obj), obj["metadata"]["name"]
         ref = model_alias.RevisionReference(version=obj["spec"]["version"], revision=name.rpartition("-")[2], name=name)
         ready = [pod for pod in self._seen.pods.get(key).values() if pod.ready and not pod.terminating]
-        return worlds.Revision(ref, obj, frozenset(pod.name for pod in ready), bluegreen.steady_at(ready))
+        return worlds.Revision(ref, obj, frozenset(pod.name for pod in ready), readiness.find_steady_time(ready))
 
     def _gather_traffic(self, key: resources.Key) -> worlds.TrafficView:
         owner = (names.MODEL_ALIAS_KIND, key[1])
         objects = {
-            (resource.kind, key[1]): router.Seen(found.resource_version, found.content or {})
+            (resource.kind, key[1]): routers.Seen(found.resource_version, found.content or {})
             for resource, owners in ((resources.SERVICES, (None, owner)), (resources.INGRESSES, (owner,)))
             if (found := self._seen.inventory.find_child(resource, key)) and found.owner in owners
         }

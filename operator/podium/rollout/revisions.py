@@ -7,7 +7,7 @@ from podium.api import gates as gates_api
 from podium.api import model_alias
 from podium.gates import wording
 from podium.manifest import Manifest
-from podium.rollout import gating, worlds
+from podium.rollout import gating, phases, worlds
 from podium.workload import intent, labels
 
 
@@ -50,21 +50,21 @@ def find_desired(world: worlds.World) -> Desired | worlds.Problem:
     name = intent.revision_name(world.metadata["name"], designation.version, revision)
     ref = model_alias.RevisionReference(version=designation.version, revision=revision, name=name)
     desired = Desired(ref, designation.model_uid, designation.source, designation.by, designation.why)
-    return desired if world.spec.gates is None else _judged(world, desired, world.spec.gates, designation.facts)
+    return desired if world.spec.gates is None else _judge_gates(world, desired, world.spec.gates, designation.facts)
 
 
-def _judged(world: worlds.World, desired: Desired, gates: gates_api.Gates, facts: gating.Facts | None) -> Desired:
+def _judge_gates(world: worlds.World, desired: Desired, gates: gates_api.Gates, facts: gating.Facts | None) -> Desired:
     assert facts is not None  # gathered wherever spec has gates
     verdict = gating.judge(gating.of_spec(gates), facts)
     if verdict.passed or _receives_traffic(world, desired):
         return dataclasses.replace(desired, verdict=verdict)
     reason = names.AWAITING_APPROVAL if verdict.only_awaits_approval else names.GATES_NOT_PASSED
     return dataclasses.replace(
-        desired, verdict=verdict, barred=worlds.Problem(reason, _why_barred(world, desired, verdict))
+        desired, verdict=verdict, barred=worlds.Problem(reason, _describe_barred(world, desired, verdict))
     )
 
 
-def _why_barred(world: worlds.World, desired: Desired, verdict: gating.Verdict) -> str:
+def _describe_barred(world: worlds.World, desired: Desired, verdict: gating.Verdict) -> str:
     if verdict.only_awaits_approval:
         others = ", and meets its other gates" if len(verdict.results) > 1 else ""
         remedy = wording.remedy(world.spec.model, desired.ref.version, verdict.failed[0])
@@ -78,7 +78,7 @@ def _why_barred(world: worlds.World, desired: Desired, verdict: gating.Verdict) 
 
 def _receives_traffic(world: worlds.World, desired: Desired) -> bool:
     """Whether this version, from this source, has traffic or is about to: what is served is not torn down by gates."""
-    moving = world.status.rollout if world.status.rollout and world.status.rollout.phase in worlds.MOVING else None
+    moving = world.status.rollout if phases.is_moving(world.status.rollout) else None
     for ref in (world.served, moving.to if moving else None):
         revision = world.revisions.get(ref.name) if ref else None
         if ref is None or ref.version != desired.ref.version or world.model_of(ref) != desired.model_uid:

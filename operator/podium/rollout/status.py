@@ -1,35 +1,39 @@
-"""The status of a ModelAlias: a list of small rules that say in conditions what the decision found.
+"""The status of a ModelAlias: lists of small rules that say in conditions what the decision found.
 
-Ready says that what is asked for is what is served; Serving that somebody answers; Stalled that somebody must act;
-GatesPassed whether the version that is asked for meets spec.gates. One that only awaits an approval is neither Stalled,
-for nothing is wrong, nor Reconciling, for nothing is under way: by kstatus the object is in progress until a person
+Ready says that what is desired is what is served; Serving that somebody answers; Stalled that somebody must act;
+GatesPassed whether the desired version meets spec.gates. One that only awaits an approval is neither Stalled, for
+nothing is wrong, nor Reconciling, for nothing is under way: by kstatus the object is in progress until a person
 decides.
 """
+
+import collections.abc
 
 from podium import names
 from podium.api import common, conditions, model_alias
 from podium.gates import wording
-from podium.rollout import revisions, transitions, worlds
-from podium.rollout.strategies import bluegreen
+from podium.rollout import phases, readiness, revisions, transitions, worlds
 from podium.workload import children
 
 Verdict = conditions.Verdict
-_WAITS_FOR_A_PERSON = ("Paused", names.AWAITING_APPROVAL)
+Trouble = worlds.Problem
+"""What somebody must act on."""
+_WAITS_FOR_A_PERSON = (names.PAUSED, names.AWAITING_APPROVAL)
 """Reasons of what is neither under way nor wrong: a person is to act, who may take the time."""
 
 
-def build(
+def build_status(
     world: worlds.World, desired: revisions.DesiredOrProblem, progress: transitions.Progress
 ) -> model_alias.ModelAliasStatus:
     """The whole status after this pass."""
     trouble = find_trouble(world, desired, progress)
+    ready = _judge_ready(world, desired, progress)
     verdicts = [
-        _ready(world, desired, progress, trouble),
-        _serving(world),
-        _registry(world, desired),
-        *_gates(world, desired),
-        _reconciling(world, desired, progress, trouble),
-        Verdict(names.STALLED, trouble is not None, *(trouble or ("", ""))),
+        ready,
+        _judge_serving(world),
+        _judge_registry(world, desired),
+        *_judge_gates(world, desired),
+        _judge_reconciling(ready, trouble),
+        _judge_stalled(trouble),
     ]
     before = [c.model_dump(by_alias=True, exclude_none=True) for c in world.status.conditions]
     generation = world.metadata["generation"]
@@ -37,7 +41,7 @@ def build(
     return model_alias.ModelAliasStatus(
         conditions=[common.Condition.model_validate(c) for c in merged],
         observed_generation=generation,
-        model_uid=_model_uid(world, desired),
+        model_uid=desired.model_uid if isinstance(desired, revisions.Desired) else world.status.model_uid,
         served=progress.served,
         desired=desired.ref if isinstance(desired, revisions.Desired) else world.status.desired,
         previous=progress.previous,
@@ -49,102 +53,131 @@ def build(
     )
 
 
-def _model_uid(world: worlds.World, desired: revisions.DesiredOrProblem) -> str | None:
-    return desired.model_uid if isinstance(desired, revisions.Desired) else world.status.model_uid
-
-
 def find_trouble(
     world: worlds.World, desired: revisions.DesiredOrProblem, progress: transitions.Progress
-) -> tuple[str, str] | None:
-    """Reason and sentence of what somebody must act on: the first rule that finds something."""
+) -> Trouble | None:
+    """What somebody must act on: the first rule that finds something."""
     if world.refused:
-        return world.refused.reason, world.refused.message
+        return world.refused
     if isinstance(desired, worlds.Problem):
-        return desired.reason, desired.message
-    if desired.barred and desired.barred.reason != names.AWAITING_APPROVAL:
-        return desired.barred.reason, desired.barred.message
-    if transitions.has_failed(world, progress, desired) and progress.failed:
-        return progress.failed.reason, progress.failed.message
-    for ref in (
-        progress.transition.to if progress.transition and bluegreen.is_open(progress.transition) else None,
-        progress.served,
-    ):
+        return desired
+    rules = (_find_unmet_gates, _find_failed_rollout, _find_troubled_revision)
+    return next((trouble for rule in rules if (trouble := rule(world, desired, progress))), None)
+
+
+def _find_unmet_gates(
+    _world: worlds.World, desired: revisions.Desired, _progress: transitions.Progress
+) -> Trouble | None:
+    is_awaited = desired.barred is not None and desired.barred.reason == names.AWAITING_APPROVAL
+    return None if is_awaited else desired.barred
+
+
+def _find_failed_rollout(
+    world: worlds.World, desired: revisions.Desired, progress: transitions.Progress
+) -> Trouble | None:
+    if progress.failed is None or not transitions.has_failed(world, progress, desired):
+        return None
+    return Trouble(progress.failed.reason, progress.failed.message)
+
+
+def _find_troubled_revision(
+    world: worlds.World, _desired: revisions.Desired, progress: transitions.Progress
+) -> Trouble | None:
+    """The new revision's trouble goes before that of the served one."""
+    current = progress.transition
+    for ref in (current.to if current and phases.is_open(current) else None, progress.served):
         revision = world.revisions.get(ref.name) if ref else None
         if revision and revision.trouble:
-            reason, message = revision.trouble
-            return reason, f"version {revision.ref.version}: {message}"
+            return Trouble(revision.trouble.reason, f"version {revision.ref.version}: {revision.trouble.message}")
     return None
 
 
-def _ready(
-    world: worlds.World,
-    desired: revisions.DesiredOrProblem,
-    progress: transitions.Progress,
-    trouble: tuple[str, str] | None,
-) -> Verdict:
+ReadyRule = collections.abc.Callable[[worlds.World, revisions.Desired, transitions.Progress], Verdict | None]
+
+
+def _judge_ready(world: worlds.World, desired: revisions.DesiredOrProblem, progress: transitions.Progress) -> Verdict:
+    """The first rule that has something to say."""
     if isinstance(desired, worlds.Problem):
         return Verdict(names.READY, False, desired.reason, desired.message)
-    is_served = progress.served == desired.ref and not bluegreen.is_open(progress.transition)
+    rules: tuple[ReadyRule, ...] = (_say_served, _say_troubled, _say_barred, _say_paused, _say_moving)
+    said = next((verdict for rule in rules if (verdict := rule(world, desired, progress))), None)
+    return said or _say_awaited_pods(world, desired, progress)
+
+
+def _is_settled(desired: revisions.Desired, progress: transitions.Progress) -> bool:
+    """Whether the desired revision is the served one, and no transition is under way."""
+    return progress.served == desired.ref and not phases.is_open(progress.transition)
+
+
+def _say_served(world: worlds.World, desired: revisions.Desired, progress: transitions.Progress) -> Verdict | None:
     revision = world.revisions.get(desired.ref.name)
-    if is_served and not world.refused and revision and revision.is_ready and world.replicas.is_met(revision.replicas):
-        return Verdict(names.READY, True, "Served", f"version {desired.ref.version} is served")
-    if trouble:
-        return Verdict(names.READY, False, *trouble)
-    if desired.barred:
-        return Verdict(names.READY, False, desired.barred.reason, desired.barred.message)
-    if world.spec.paused and not is_served:
-        message = f"version {desired.ref.version} is asked for, but spec.paused is true"
-        return Verdict(names.READY, False, "Paused", message)
-    return Verdict(names.READY, False, *_progressing(world, desired, progress))
+    is_whole = revision is not None and revision.is_ready and world.replicas.is_met(revision.replicas)
+    if world.refused or not is_whole or not _is_settled(desired, progress):
+        return None
+    return Verdict(names.READY, True, names.SERVED, f"version {desired.ref.version} is served")
 
 
-def _progressing(world: worlds.World, desired: revisions.Desired, progress: transitions.Progress) -> tuple[str, str]:
-    """What is awaited: pods of the desired revision, or the end of the switch."""
+def _say_troubled(world: worlds.World, desired: revisions.Desired, progress: transitions.Progress) -> Verdict | None:
+    trouble = find_trouble(world, desired, progress)
+    return Verdict(names.READY, False, trouble.reason, trouble.message) if trouble else None
+
+
+def _say_barred(_world: worlds.World, desired: revisions.Desired, _progress: transitions.Progress) -> Verdict | None:
+    return Verdict(names.READY, False, desired.barred.reason, desired.barred.message) if desired.barred else None
+
+
+def _say_paused(world: worlds.World, desired: revisions.Desired, progress: transitions.Progress) -> Verdict | None:
+    if not world.spec.paused or _is_settled(desired, progress):
+        return None
+    message = f"version {desired.ref.version} is asked for, but spec.paused is true"
+    return Verdict(names.READY, False, names.PAUSED, message)
+
+
+def _say_moving(_world: worlds.World, _desired: revisions.Desired, progress: transitions.Progress) -> Verdict | None:
     current = progress.transition
-    if current and bluegreen.is_moving(current):
-        return current.phase, f"traffic moves to version {current.to.version}"
-    revision = world.revisions.get(desired.ref.name)
-    ready = len(revision.ready_pods) if revision else 0
-    message = f"{ready} of {world.count_pods_for(desired.ref.name)} pods of version {desired.ref.version} are ready"
-    if revision and bluegreen.unsteady_seconds(world, revision):
-        message += f"; traffic moves when they have been so for {bluegreen.STEADY_SECONDS:g} s, or for "
-        message += f"{bluegreen.STEADY_AFTER_RESTART_SECONDS:g} s after a server was started again"
-    return ("PodsNotReady" if progress.served == desired.ref else bluegreen.PREPARING), message
+    if current is None or not phases.is_moving(current):
+        return None
+    return Verdict(names.READY, False, current.phase, f"traffic moves to version {current.to.version}")
 
 
-def _serving(world: worlds.World) -> Verdict:
+def _say_awaited_pods(world: worlds.World, desired: revisions.Desired, progress: transitions.Progress) -> Verdict:
+    reason = names.PODS_NOT_READY if progress.served == desired.ref else names.Phase.PREPARING.value
+    return Verdict(names.READY, False, reason, readiness.describe(world, desired.ref))
+
+
+def _judge_serving(world: worlds.World) -> Verdict:
     if world.traffic.service is None:
-        return Verdict(names.SERVING, False, "NothingServed", "no version has received traffic yet")
-    count = len(world.traffic.endpoints)
-    if not count:
-        return Verdict(names.SERVING, False, "NoEndpoints", "no pod of the served version is ready")
-    return Verdict(names.SERVING, True, "EndpointsReady", "pods of the served version answer")
+        return Verdict(names.SERVING, False, names.NOTHING_SERVED, "no version has received traffic yet")
+    if not world.traffic.endpoints:
+        return Verdict(names.SERVING, False, names.NO_ENDPOINTS, "no pod of the served version is ready")
+    return Verdict(names.SERVING, True, names.ENDPOINTS_READY, "pods of the served version answer")
 
 
-def _registry(world: worlds.World, desired: revisions.DesiredOrProblem) -> Verdict:
+def _judge_registry(world: worlds.World, desired: revisions.DesiredOrProblem) -> Verdict:
     if isinstance(desired, worlds.Problem):
         return Verdict(names.REGISTRY_SYNCED, False, desired.reason, desired.message)
-    if world.registry.designated_version != desired.ref.version and desired.barred:
-        message = f"alias {world.spec.alias!r} stays where it is until version {desired.ref.version} passes its gates"
+    alias, number, designated = world.spec.alias, desired.ref.version, world.registry.designated_version
+    if designated == number:
+        message = f"{alias!r} of {world.spec.model!r} designates version {designated}"
+        return Verdict(names.REGISTRY_SYNCED, True, names.DESIGNATED, message)
+    if desired.barred:
+        message = f"alias {alias!r} stays where it is until version {number} passes its gates"
         return Verdict(names.REGISTRY_SYNCED, False, desired.barred.reason, message)
-    if world.registry.designated_version != desired.ref.version:
-        message = f"the registry's alias {world.spec.alias!r} is being written: version {desired.ref.version}"
-        return Verdict(names.REGISTRY_SYNCED, False, "WritingAlias", message)
-    message = f"{world.spec.alias!r} of {world.spec.model!r} designates version {world.registry.designated_version}"
-    return Verdict(names.REGISTRY_SYNCED, True, "Designated", message)
+    message = f"the registry's alias {alias!r} is being written: version {number}"
+    return Verdict(names.REGISTRY_SYNCED, False, names.WRITING_ALIAS, message)
 
 
-def _gates(world: worlds.World, desired: revisions.DesiredOrProblem) -> list[Verdict]:
-    """Whether the version that is asked for passes spec.gates; nothing where there are none."""
+def _judge_gates(world: worlds.World, desired: revisions.DesiredOrProblem) -> list[Verdict]:
+    """Whether the desired version passes spec.gates; nothing where there are none."""
     if world.spec.gates is None:
         return []
     if isinstance(desired, worlds.Problem) or desired.verdict is None:
         message = "no version is asked for that could be judged, see condition Ready"
-        return [Verdict(names.GATES_PASSED, None, "NothingToJudge", message)]
+        return [Verdict(names.GATES_PASSED, None, names.NOTHING_TO_JUDGE, message)]
     number = desired.ref.version
     if desired.verdict.passed:
         message = f"version {number} passes: {wording.summary(desired.verdict.results)}"
-        return [Verdict(names.GATES_PASSED, True, "Passed", message)]
+        return [Verdict(names.GATES_PASSED, True, names.PASSED, message)]
     if desired.barred:
         return [Verdict(names.GATES_PASSED, False, desired.barred.reason, desired.barred.message)]
     told = wording.failures(desired.verdict.results, world.spec.model, number, world.spec.alias)
@@ -152,12 +185,10 @@ def _gates(world: worlds.World, desired: revisions.DesiredOrProblem) -> list[Ver
     return [Verdict(names.GATES_PASSED, False, names.GATES_NOT_PASSED, message)]
 
 
-def _reconciling(
-    world: worlds.World,
-    desired: revisions.DesiredOrProblem,
-    progress: transitions.Progress,
-    trouble: tuple[str, str] | None,
-) -> Verdict:
-    ready = _ready(world, desired, progress, trouble)
+def _judge_reconciling(ready: Verdict, trouble: Trouble | None) -> Verdict:
     is_waiting = ready.status is False and ready.reason not in _WAITS_FOR_A_PERSON
     return Verdict(names.RECONCILING, is_waiting and trouble is None, ready.reason, ready.message)
+
+
+def _judge_stalled(trouble: Trouble | None) -> Verdict:
+    return Verdict(names.STALLED, trouble is not None, *((trouble.reason, trouble.message) if trouble else ("", "")))

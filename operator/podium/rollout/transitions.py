@@ -1,16 +1,15 @@
-"""How far the way is: the transition of this pass, and what it makes of served, previous, failed and history."""
+"""How far a rollout is: the transition of this pass, and what it makes of served, previous, failed and history."""
 
 import dataclasses
 
 from podium import names
 from podium.api import common, conditions, model_alias
-from podium.rollout import revisions, worlds
-from podium.rollout.strategies import bluegreen
+from podium.rollout import phases, readiness, revisions, worlds
+from podium.rollout.strategies import protocol
 
 HISTORY_LIMIT = 20
 WHY_LIMIT = 256
 """Characters of a mover's own words that the status repeats; the registry's history has all of them."""
-NOT_READY_IN_TIME = "ProgressDeadlineExceeded"
 
 Ref = model_alias.RevisionReference
 
@@ -19,7 +18,7 @@ Ref = model_alias.RevisionReference
 class Progress:
     """The facts that the status records."""
 
-    transition: bluegreen.Transition | None
+    transition: phases.Transition | None
     served: Ref | None
     previous: Ref | None
     retire_at: str | None
@@ -35,54 +34,85 @@ def read_progress(world: worlds.World) -> Progress:
     )
 
 
-def find_progress(world: worlds.World, desired: revisions.DesiredOrProblem) -> Progress:
+def find_progress(world: worlds.World, desired: revisions.DesiredOrProblem, strategy: protocol.Strategy) -> Progress:
     """The facts after this pass. A transition that moves traffic already is finished whatever is desired now."""
     progress = read_progress(world)
-    if progress.transition is not None and bluegreen.is_moving(progress.transition):
-        return _advanced(world, progress, progress.transition, desired)
+    if progress.transition is not None and phases.is_moving(progress.transition):
+        return _record(world, progress, strategy.advance(world, progress.transition), desired)
     if isinstance(desired, worlds.Problem):
         return progress
     if desired.barred:  # its gates may have been met when its pods were begun to be made ready
-        return _without_open_transition(progress)
-    return progress if world.spec.paused else _towards(world, progress, desired)
+        return _drop_open_transition(progress)
+    return progress if world.spec.paused else _move_towards(world, progress, desired, strategy)
 
 
-def _without_open_transition(progress: Progress) -> Progress:
-    return dataclasses.replace(progress, transition=None) if bluegreen.is_open(progress.transition) else progress
+def _drop_open_transition(progress: Progress) -> Progress:
+    return dataclasses.replace(progress, transition=None) if phases.is_open(progress.transition) else progress
 
 
-def _towards(world: worlds.World, progress: Progress, desired: revisions.Desired) -> Progress:
+def _move_towards(
+    world: worlds.World, progress: Progress, desired: revisions.Desired, strategy: protocol.Strategy
+) -> Progress:
     if progress.served == desired.ref:
-        return dataclasses.replace(_without_open_transition(progress), failed=None)
+        return dataclasses.replace(_drop_open_transition(progress), failed=None)
     if has_failed(world, progress, desired):
         return progress
     current = progress.transition
-    if current is None or not bluegreen.is_open(current) or current.to != desired.ref:
-        current = bluegreen.begin(world, desired, progress.served)
+    if current is None or not phases.is_open(current) or current.to != desired.ref:
+        current = phases.begin(world, desired.ref, progress.served)
         progress = dataclasses.replace(progress, failed=None)
-    if bluegreen.is_overdue(world, current):
-        return _failed(world, progress, current, desired)
-    return _advanced(world, progress, current, desired)
+    if _is_overdue(world, current, strategy):
+        return _record_failure(world, progress, current, desired)
+    return _record(world, progress, strategy.advance(world, current), desired)
+
+
+def _is_overdue(world: worlds.World, transition: phases.Transition, strategy: protocol.Strategy) -> bool:
+    """Whether the new revision had its time and may not receive traffic.
+
+    One that is found ready late, because nobody looked or the way was held, has not failed; one that had traffic and
+    lost it again has.
+    """
+    if find_deadline_seconds(world, transition) > 0:
+        return False
+    had_traffic = transition.phase_at != transition.started_at
+    return had_traffic or not strategy.may_begin(world, transition)
+
+
+def find_deadline_seconds(world: worlds.World, transition: phases.Transition) -> float:
+    """Seconds that the new revision still has to become Ready; 0 or less: none."""
+    return common.seconds(world.spec.rollout.progress_deadline) - world.elapsed(transition.started_at)
+
+
+def find_wait(world: worlds.World, progress: Progress, strategy: protocol.Strategy) -> float | None:
+    """Seconds until a timer of the transition ends; every other wait ends by an event.
+
+    A deadline that has passed is none: the rollout is held, and goes on when somebody lets it.
+    """
+    current = progress.transition
+    if current is None or not phases.is_open(current):
+        return None
+    if phases.is_moving(current):
+        return strategy.find_wait(world, current)
+    new = world.revisions.get(current.to.name)
+    waits = (find_deadline_seconds(world, current), readiness.find_unsteady_seconds(world, new) if new else 0.0)
+    return min((wait for wait in waits if wait > 0), default=None)
 
 
 def has_failed(world: worlds.World, progress: Progress, desired: revisions.Desired) -> bool:
     """Whether the desired revision had its time, and nobody has asked for another try since."""
-    return (
-        progress.failed is not None
-        and progress.failed.name == desired.ref.name
-        and progress.failed.retry == _retry(world)
-    )
+    failed = progress.failed
+    return failed is not None and (failed.name, failed.retry) == (desired.ref.name, _read_retry(world))
 
 
-def _retry(world: worlds.World) -> str:
+def _read_retry(world: worlds.World) -> str:
     return str(world.metadata.get("annotations", {}).get(names.RETRY_ANNOTATION, ""))
 
 
-def _advanced(
-    world: worlds.World, progress: Progress, current: bluegreen.Transition, desired: revisions.DesiredOrProblem
+def _record(
+    world: worlds.World, progress: Progress, moved: phases.Transition, desired: revisions.DesiredOrProblem
 ) -> Progress:
-    moved = bluegreen.advance(world, current)
-    if moved.phase != bluegreen.COMPLETE:
+    """The facts after the strategy has moved the transition."""
+    if moved.phase != names.Phase.COMPLETE:
         return dataclasses.replace(progress, transition=moved)
     delay = common.seconds(world.spec.rollout.previous.delay)
     return Progress(
@@ -91,29 +121,31 @@ def _advanced(
         previous=moved.from_,
         retire_at=conditions.timestamp(world.later(delay)) if moved.from_ else None,
         failed=None,
-        history=_with_entry(world, progress, moved, desired, "Switched"),
+        history=_add_entry(world, progress, moved, desired, names.RolloutOutcome.SWITCHED),
     )
 
 
-def _failed(
-    world: worlds.World, progress: Progress, current: bluegreen.Transition, desired: revisions.DesiredOrProblem
+def _record_failure(
+    world: worlds.World, progress: Progress, current: phases.Transition, desired: revisions.Desired
 ) -> Progress:
     revision = world.revisions.get(current.to.name)
-    reason, message = (revision and revision.trouble) or (NOT_READY_IN_TIME, _why_not_ready(world, revision))
+    trouble = (revision and revision.trouble) or worlds.Problem(
+        names.PROGRESS_DEADLINE_EXCEEDED, _describe_lateness(world, revision)
+    )
     deadline = world.spec.rollout.progress_deadline
     failure = model_alias.Failure(
         name=current.to.name,
-        reason=reason,
-        message=f"version {current.to.version} was not Ready within {deadline}: {message}. It is tried again when the "
-        f"alias, the template or the annotation {names.RETRY_ANNOTATION} changes",
-        retry=_retry(world),
+        reason=trouble.reason,
+        message=f"version {current.to.version} was not Ready within {deadline}: {trouble.message}. It is tried again "
+        f"when the alias, the template or the annotation {names.RETRY_ANNOTATION} changes",
+        retry=_read_retry(world),
     )
-    ended = current.model_copy(update={"phase": bluegreen.FAILED, "phase_at": conditions.timestamp(world.now)})
-    history = _with_entry(world, progress, ended, desired, "Failed")
+    ended = phases.enter(world, current, names.Phase.FAILED)
+    history = _add_entry(world, progress, ended, desired, names.RolloutOutcome.FAILED)
     return dataclasses.replace(progress, transition=ended, failed=failure, history=history)
 
 
-def _why_not_ready(world: worlds.World, revision: worlds.Revision | None) -> str:
+def _describe_lateness(world: worlds.World, revision: worlds.Revision | None) -> str:
     if revision is None or not revision.is_pulled:
         return "its artifact was not pulled yet: give it more time by rollout.progressDeadline"
     return (
@@ -123,12 +155,12 @@ def _why_not_ready(world: worlds.World, revision: worlds.Revision | None) -> str
     )
 
 
-def _with_entry(
+def _add_entry(
     world: worlds.World,
     progress: Progress,
-    ended: bluegreen.Transition,
+    ended: phases.Transition,
     desired: revisions.DesiredOrProblem,
-    outcome: str,
+    outcome: names.RolloutOutcome,
 ) -> tuple[model_alias.HistoryEntry, ...]:
     mover = desired if isinstance(desired, revisions.Desired) and desired.ref == ended.to else None
     entry = model_alias.HistoryEntry(
@@ -138,15 +170,15 @@ def _with_entry(
         at=conditions.timestamp(world.now),
         by=mover.by if mover else "",
         why=mover.why[:WHY_LIMIT] if mover else "",
-        reason=_why(world, ended),
-        outcome=outcome,
+        reason=_find_reason(world, ended).value,
+        outcome=outcome.value,
     )
     return (entry, *(old for old in progress.history if old.id != ended.id))[:HISTORY_LIMIT]
 
 
-def _why(world: worlds.World, ended: bluegreen.Transition) -> str:
+def _find_reason(world: worlds.World, ended: phases.Transition) -> names.RolloutReason:
     if ended.from_ is None:
-        return "FirstRollout"
+        return names.RolloutReason.FIRST_ROLLOUT
     if ended.from_.version == ended.to.version:
-        return "TemplateChanged"
-    return "AliasMoved" if world.spec.version is None else "VersionPinned"
+        return names.RolloutReason.TEMPLATE_CHANGED
+    return names.RolloutReason.ALIAS_MOVED if world.spec.version is None else names.RolloutReason.VERSION_PINNED

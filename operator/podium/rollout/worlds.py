@@ -8,12 +8,9 @@ from podium import names
 from podium.api import conditions, model_alias
 from podium.manifest import Manifest
 from podium.rollout import gating
-from podium.routing import router
+from podium.routing import routers
 from podium.workload import replicas, sources
 from podium.workload.runtimes import protocol
-
-MOVING = ("Overlapping", "Switching")
-"""The phases of a transition that has begun to move traffic, in order."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,7 +63,7 @@ class Revision:
     @property
     def is_ready(self) -> bool:
         """Whether all pods that are asked for are Ready, said of the object's current generation."""
-        condition = conditions.find(self.manifest.get("status", {}), "Ready")
+        condition = conditions.find(self.manifest.get("status", {}), names.READY)
         generation = self.manifest["metadata"]["generation"]
         said = condition is not None and condition["status"] == "True" and condition["observedGeneration"] == generation
         return said and len(self.ready_pods) >= self.replicas
@@ -77,23 +74,23 @@ class Revision:
         return conditions.is_true(self.manifest.get("status", {}), names.ARTIFACT_READY)
 
     @property
-    def trouble(self) -> tuple[str, str] | None:
-        """Reason and message, while somebody must act on this revision."""
-        condition = conditions.find(self.manifest.get("status", {}), "Stalled")
-        return (condition["reason"], condition["message"]) if condition else None
+    def trouble(self) -> Problem | None:
+        """What somebody must act on in this revision."""
+        condition = conditions.find(self.manifest.get("status", {}), names.STALLED)
+        return Problem(condition["reason"], condition["message"]) if condition else None
 
 
 @dataclasses.dataclass(frozen=True)
 class TrafficView:
     """What brings traffic to the pods of one ModelAlias, as it is."""
 
-    objects: router.Objects = dataclasses.field(default_factory=dict)
+    objects: routers.Objects = dataclasses.field(default_factory=dict)
     """The objects that this ModelAlias owns for it: Service, Ingress."""
     endpoints: frozenset[str] = frozenset()
     """Names of the pods that the EndpointSlices of the Service hold as ready."""
 
     @property
-    def service(self) -> router.Seen | None:
+    def service(self) -> routers.Seen | None:
         """The alias's Service; None while there is none."""
         return next((seen for (kind, _), seen in self.objects.items() if kind == "Service"), None)
 

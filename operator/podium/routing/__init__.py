@@ -4,7 +4,7 @@ A rollout strategy says a *split*: weights by revision. A router turns the split
 says whether the objects that are there do so already. The strategy never sees an object, and the router never sees a
 phase, so each can be exchanged without the other.
 
-    router     Split, Seen (an object as it is), and the Router protocol
+    routers    Split, Seen (an object as it is), and the Router protocol
     service    the selector of the alias's Service: one revision, or two that answer by their numbers of pods
 
 A revision that must not receive traffic (a shadow) is kept out by a label of its pods, names.TRAFFIC_LABEL, which is

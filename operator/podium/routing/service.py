@@ -9,24 +9,24 @@ in common, so each receives traffic by its number of ready pods, whatever the we
 
 from podium import names
 from podium.manifest import Manifest
-from podium.routing import router
+from podium.routing import routers
 from podium.workload import children, labels
 
 
 class ServiceRouter:
     """Moves traffic by one write of one Service."""
 
-    def build(self, owner: Manifest, split: router.Split, port: int) -> tuple[Manifest, ...]:
+    def build(self, owner: Manifest, split: routers.Split, port: int) -> tuple[Manifest, ...]:
         """The Service of the ModelAlias."""
         return (children.build_service(owner, names.MODEL_ALIAS_KIND, build_selector(owner, split), port),)
 
-    def is_written(self, owner: Manifest, split: router.Split, objects: router.Objects) -> bool:
+    def is_written(self, owner: Manifest, split: routers.Split, objects: routers.Objects) -> bool:
         """Whether the Service that is there selects so."""
         seen = objects.get(("Service", owner["name"]))
         return seen is not None and dict(seen.content) == build_selector(owner, split)
 
 
-def build_selector(owner: Manifest, split: router.Split) -> dict[str, str]:
+def build_selector(owner: Manifest, split: routers.Split) -> dict[str, str]:
     """The selector for a split."""
     if len(split.weights) == 1:
         return labels.revision_selector(owner["name"], split.revisions[0])

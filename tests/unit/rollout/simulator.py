@@ -8,7 +8,8 @@ from podium import errors, names
 from podium.api import model_alias
 from podium.registry.model import entities
 from podium.rollout import actions, decision, gating, worlds
-from podium.routing import router
+from podium.rollout.strategies import protocol, selection
+from podium.routing import routers
 from podium.workload import replicas
 from podium.workload.runtimes import choice
 
@@ -87,6 +88,7 @@ class Cluster:
         self.selector: dict[str, str] | None = None
         self.endpoints: frozenset[str] = frozenset()
         self.now = START
+        self.strategy: protocol.Strategy = selection.choose_strategy(self.spec)
         self.registered_uid: str | None = None
         self.registry: dict[str, set[int]] = {}
         self.claimed_versions: frozenset[int] = frozenset()
@@ -154,13 +156,13 @@ class Cluster:
         )
 
     def _traffic(self) -> worlds.TrafficView:
-        service = None if self.selector is None else router.Seen("1", self.selector)
+        service = None if self.selector is None else routers.Seen("1", self.selector)
         objects = {("Service", self.metadata["name"]): service} if service else {}
         return worlds.TrafficView(objects, self.endpoints)
 
     def pass_once(self, crash_after: int | None = None) -> actions.Plan:
         """One pass; with `crash_after` only so many of its actions are done."""
-        plan = decision.decide(self.world())
+        plan = decision.decide(self.world(), self.strategy)
         for action in plan.actions[:crash_after]:
             self._do(action)
         return plan

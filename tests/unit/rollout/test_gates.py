@@ -261,7 +261,11 @@ def test_a_pin_that_lacks_metrics_says_how_to_have_them_recorded() -> None:
 
 def test_a_pin_that_passes_is_written_with_the_evidence_and_served() -> None:
     cluster = pinned(GOOD)
-    [write] = [each for each in decision.decide(cluster.world()).actions if isinstance(each, actions.WriteAlias)]
+    [write] = [
+        each
+        for each in decision.decide(cluster.world(), cluster.strategy).actions
+        if isinstance(each, actions.WriteAlias)
+    ]
     assert write.evidence is not None
     assert write.evidence.metrics == GOOD
     assert [gate.rule for gate in write.evidence.gates] == [entities.MetricGate("accuracy", min=0.9)]
@@ -272,7 +276,11 @@ def test_a_pin_that_passes_is_written_with_the_evidence_and_served() -> None:
 def test_a_pin_on_a_version_that_is_designated_already_adds_nothing_to_the_history() -> None:
     cluster = pinned(GOOD)
     cluster.pinned_from = None
-    [write] = [each for each in decision.decide(cluster.world()).actions if isinstance(each, actions.WriteAlias)]
+    [write] = [
+        each
+        for each in decision.decide(cluster.world(), cluster.strategy).actions
+        if isinstance(each, actions.WriteAlias)
+    ]
     assert write.evidence is None
 
 

@@ -113,7 +113,7 @@ class Gated(stateful.RuleBasedStateMachine):
 
     def moving(self) -> str:
         rollout = self.cluster.status.rollout
-        return rollout.to.name if rollout and rollout.phase in worlds.MOVING else ""
+        return rollout.to.name if rollout and rollout.phase in ("Overlapping", "Switching") else ""
 
     def passing(self) -> set[str]:
         world = self.cluster.world()
@@ -131,7 +131,7 @@ def may_receive(world: worlds.World) -> bool:
     if gating.judge(gating.of_spec(world.spec.gates), world.registry.designation.facts).passed:
         return True
     rollout = world.status.rollout
-    moving = rollout.to if rollout and rollout.phase in worlds.MOVING else None
+    moving = rollout.to if rollout and rollout.phase in ("Overlapping", "Switching") else None
     return world.registry.designation.version in {ref.version for ref in (world.status.served, moving) if ref}
 
 

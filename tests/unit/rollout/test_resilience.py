@@ -22,7 +22,7 @@ def cluster() -> simulator.Cluster:
 
 def applied(cluster: simulator.Cluster, name: str) -> list[dict[str, typing.Any]]:
     """What one pass applies to a revision."""
-    plan = decision.decide(cluster.world())
+    plan = decision.decide(cluster.world(), cluster.strategy)
     manifests = [action.manifest for action in plan.actions if isinstance(action, actions.Apply)]
     return [manifest for manifest in manifests if manifest["metadata"]["name"] == name]
 
@@ -187,7 +187,7 @@ def test_an_alias_that_is_no_longer_pinned_is_given_back_even_if_it_cannot_be_se
 ) -> None:
     cluster.designation = worlds.Problem(names.VERSION_NOT_FOUND, "version 1 was deleted")
     cluster.is_pin_known = True
-    assert actions.ReleasePin("model-uid") in decision.decide(cluster.world()).actions
+    assert actions.ReleasePin("model-uid") in decision.decide(cluster.world(), cluster.strategy).actions
 
 
 def test_what_goes_wrong_after_a_failed_rollout_is_announced_too(cluster: simulator.Cluster) -> None:

@@ -3,7 +3,7 @@
 import datetime
 
 from podium import names
-from podium.rollout import retirement
+from podium.rollout import roles
 from tests.unit.rollout import simulator
 
 
@@ -59,8 +59,8 @@ def test_a_third_version_takes_the_first_ones_pods_only_when_proxies_have_had_ti
     cluster.designate(3)
     cluster.settle()
     assert (cluster.of_version(1).replicas, cluster.of_version(3).replicas) == (2, 2)
-    assert cluster.pass_once().again_after == retirement.FORGOTTEN_SECONDS
-    cluster.wait(retirement.FORGOTTEN_SECONDS)
+    assert cluster.pass_once().again_after == roles.FORGOTTEN_SECONDS
+    cluster.wait(roles.FORGOTTEN_SECONDS)
     assert cluster.of_version(1).replicas == 0
     cluster.wait(3)
     cluster.wait(3)

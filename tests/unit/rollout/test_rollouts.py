@@ -6,8 +6,7 @@ import pytest
 
 from podium import names
 from podium.api import model_alias
-from podium.rollout import actions, worlds
-from podium.rollout.strategies import bluegreen
+from podium.rollout import actions, readiness, worlds
 from podium.workload import labels
 from podium.workload import pods as pods_of
 from tests.unit.rollout import simulator
@@ -133,7 +132,7 @@ def test_pods_are_trusted_some_time_after_they_became_ready(pods: list[tuple[str
         for n, (at, restarts) in enumerate(pods)
     ]
     expected = None if seconds is None else simulator.START + datetime.timedelta(seconds=seconds)
-    assert bluegreen.steady_at(made) == expected
+    assert readiness.find_steady_time(made) == expected
 
 
 def test_new_pods_that_do_not_stay_ready_while_both_answer_lose_the_traffic_again(cluster: simulator.Cluster) -> None:

@@ -1,0 +1,40 @@
+"""A transition between two revisions, and its phases as every strategy has them.
+
+    Preparing            the new revision becomes Ready; traffic stays where it is
+    the strategy's own   traffic moves, one phase after the other
+    Complete             what was `to` is served
+    Failed               `to` was not Ready in time; what was `from` stays served
+
+A transition whose phase is the strategy's own has begun to move traffic: it is ended in good order before another one
+begins. In all other phases the traffic is where `served` says.
+"""
+
+from podium import names
+from podium.api import conditions, model_alias
+from podium.rollout import worlds
+
+Transition = model_alias.RolloutStatus
+Ref = model_alias.RevisionReference
+ENDED = frozenset({names.Phase.COMPLETE, names.Phase.FAILED, names.Phase.ABORTED})
+
+
+def begin(world: worlds.World, to: Ref, from_: Ref | None) -> Transition:
+    """A new transition; its identity is a hash, so that history can record it once."""
+    now = conditions.timestamp(world.now)
+    identity = names.short_hash(f"{world.metadata['uid']}/{to.name}/{now}", 16)
+    return Transition(id=identity, phase=names.Phase.PREPARING.value, to=to, from_=from_, started_at=now, phase_at=now)
+
+
+def enter(world: worlds.World, transition: Transition, phase: names.Phase) -> Transition:
+    """The transition in this phase, from now on."""
+    return transition.model_copy(update={"phase": phase.value, "phase_at": conditions.timestamp(world.now)})
+
+
+def is_open(transition: Transition | None) -> bool:
+    """Whether the transition has not ended."""
+    return transition is not None and transition.phase not in ENDED
+
+
+def is_moving(transition: Transition | None) -> bool:
+    """Whether the transition has begun to move traffic, and has not ended."""
+    return transition is not None and is_open(transition) and transition.phase != names.Phase.PREPARING
