@@ -16,7 +16,7 @@ from localcluster import context
 from podium import errors
 from podium.registry import store
 from tests.apiserver import test_registry_access as access
-from tests.support import cluster, helm, s3, tokens
+from tests.support import cluster, helm, programs, tokens
 
 
 @pytest.fixture(scope="module")
@@ -63,18 +63,13 @@ def process(
         "PODIUM_SYNC_TRACKING_URI": client.tracking_uri,
         "PODIUM_SYNC_NAMESPACE": site.namespace,
         "PODIUM_SYNC_INTERVAL_SECONDS": "1",
-        "PODIUM_HTTP_PORT": str(s3.free_ports(1)[0]),
+        "PODIUM_HTTP_PORT": str(programs.free_ports(1)[0]),
         "POD_NAME": "mirror-1",
     }
     log = kubeconfig.parent / "log"
-    with log.open("wb") as out:
-        running = subprocess.Popen([sys.executable, "-m", "podium.sync"], env=env, stdout=out, stderr=out)
-    try:
-        cluster.wait_for("the mirror to be Ready", lambda: is_ready(site), 120, lambda _: log.read_text()[-3000:])
+    with programs.running([sys.executable, "-m", "podium.sync"], log, env) as running:
+        programs.await_ready(running, log, lambda: is_ready(site), 120)
         yield running
-    finally:
-        running.kill()
-        running.wait()
 
 
 def is_ready(site: access.Site) -> bool:

@@ -1,11 +1,8 @@
 """MLflow's own commands on the registry, each as a process that knows nothing but the tracking server's address."""
 
 import collections.abc
-import contextlib
-import os
+import functools
 import pathlib
-import signal
-import subprocess
 import sys
 import typing
 import uuid
@@ -15,8 +12,7 @@ import mlflow
 import pytest
 
 from podium.registry import store
-from tests.support import cluster as support
-from tests.support import commands, installed, s3, training
+from tests.support import commands, installed, programs, training
 
 
 class Registered(typing.NamedTuple):
@@ -43,40 +39,14 @@ def registered(podium: installed.Podium, registry: store.Registry) -> collection
     registry.models.delete(name)
 
 
-@contextlib.contextmanager
-def serving(
-    registered: Registered, uri: str, port: int, output: pathlib.Path
-) -> collections.abc.Iterator[subprocess.Popen[bytes]]:
-    """`mlflow models serve`, ended with its children after the block."""
-    command = [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", uri, "--env-manager", "local"]
-    with output.open("wb") as out:
-        process = subprocess.Popen(
-            [*command, "--host", "127.0.0.1", "--port", str(port), "--workers", "1"],
-            env=registered.environment,
-            cwd=output.parent,
-            stdout=out,
-            stderr=out,
-            start_new_session=True,
-        )
-    try:
-        yield process
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
 def test_mlflow_models_serve_serves_an_alias(registered: Registered, tmp_path: pathlib.Path) -> None:
-    port, output = s3.free_ports(1)[0], tmp_path / "output"
-
-    def has_begun() -> bool:
-        with contextlib.suppress(httpx.HTTPError):
-            return httpx.get(f"http://127.0.0.1:{port}/ping", timeout=5).status_code == 200
-        return process.poll() is not None
-
-    with serving(registered, f"models:/{registered.name}@champion", port, output) as process:
-        support.wait_for("the scoring server", has_begun, commands.SECONDS, lambda: output.read_text()[-3000:])
-        assert process.poll() is None, output.read_text()[-3000:]
+    port, output = programs.free_ports(1)[0], tmp_path / "output"
+    command = [sys.executable, "-m", "mlflow", "models", "serve"]
+    command += [f"--model-uri=models:/{registered.name}@champion", "--env-manager=local"]
+    command += ["--host=127.0.0.1", f"--port={port}", "--workers=1"]
+    with programs.running(command, output, registered.environment, cwd=tmp_path) as process:
+        is_ready = functools.partial(programs.answers, f"http://127.0.0.1:{port}/ping")
+        programs.await_ready(process, output, is_ready, commands.SECONDS)
         url = f"http://127.0.0.1:{port}/invocations"
         answer = httpx.post(url, json={"inputs": training.ROWS.tolist()}, timeout=30)
     assert answer.json() == {"predictions": training.CLASSES}

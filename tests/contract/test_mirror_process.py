@@ -23,11 +23,12 @@ from mlflow.entities.webhook import WebhookAction, WebhookEntity, WebhookEvent
 from mlflow.webhooks import delivery
 
 from localcluster import context
+from podium import errors
 from podium.kube import session
 from podium.kube.registry import configmaps
 from podium.registry import store
 from podium.sync import http, webhooks
-from tests.support import httpserver, mlflowserver, models, postgres, s3
+from tests.support import httpserver, mlflowserver, models, postgres, programs
 
 pytestmark = pytest.mark.needs("postgresql")
 
@@ -62,6 +63,12 @@ class Mirror:
         found = json.loads(self.api.request("GET", path).get("data", {}).get("conditions", "[]"))
         return next((each for each in found if each["type"] == kind), {})
 
+    def is_ready(self) -> bool:
+        """Whether it says that it is; False too where it has said nothing."""
+        with contextlib.suppress(errors.KubeError):
+            return self.condition().get("status") == "True"
+        return False
+
     def metric(self, name: str) -> float:
         """The value of one series."""
         text = httpx.get(f"http://127.0.0.1:{self.port}/metrics").text
@@ -87,7 +94,7 @@ def wait_for(probe: collections.abc.Callable[[], bool], what: str, seconds: floa
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> collections.abc.Iterator[mlflowserver.Server]:
     folder = tmp_path_factory.mktemp("mlflow")
-    with postgres.running(folder) as uri, mlflowserver.running(folder, postgres.database(uri, "mlflow")) as server:
+    with postgres.running(folder) as uri, mlflowserver.on_database(folder, postgres.database(uri, "mlflow")) as server:
         yield server
 
 
@@ -104,7 +111,7 @@ def running(
     api.request("POST", "/api/v1/namespaces", body={"metadata": {"name": name}})
     kubeconfig = folder / "kubeconfig"
     kubeconfig.write_text(pathlib.Path(target.kubeconfig).read_text())
-    log, port = folder / "mirror.log", s3.free_ports(1)[0]
+    log, port = folder / "mirror.log", programs.free_ports(1)[0]
     with httpserver.Proxy(server.url).running() as proxy:
         env = {
             **os.environ,
@@ -116,20 +123,14 @@ def running(
             "PODIUM_SYNC_WEBHOOK_SECRET": SECRET,
             "PODIUM_HTTP_PORT": str(port),
         }
-        with log.open("wb") as out:
-            process = subprocess.Popen([sys.executable, "-m", "podium.sync"], env=env, stdout=out, stderr=out)
         client = mlflow.MlflowClient(tracking_uri=server.url, registry_uri=server.url)
         registry = store.Registry(configmaps.ConfigMapBackend(api, name))
         try:
-            mirror = Mirror(process, port, proxy, client, registry, api, name, log)
-            try:
-                wait_for(lambda: mirror.condition().get("status") == "True", "Ready", 120)
-            except AssertionError as error:
-                raise AssertionError(f"{error}\n{log.read_text()[-3000:]}") from None
-            yield mirror
+            with programs.running([sys.executable, "-m", "podium.sync"], log, env) as process:
+                mirror = Mirror(process, port, proxy, client, registry, api, name, log)
+                programs.await_ready(process, log, mirror.is_ready, 120)
+                yield mirror
         finally:
-            process.kill()
-            process.wait()
             api.request("DELETE", f"/api/v1/namespaces/{name}")
 
 
@@ -246,7 +247,7 @@ def test_a_server_that_fails_shows_in_condition_metric_and_event_and_nothing_is_
         wait_for(lambda: cause in mirror.events(), "the Event")
     finally:
         mirror.proxy.rules.clear()
-    wait_for(lambda: mirror.condition().get("status") == "True", "Ready again")
+    wait_for(mirror.is_ready, "Ready again")
     assert mirror.registry.models.fresh(name).aliases == {"champion": 1}
     assert doomed not in [head.name for head in mirror.registry.models.list()]
     wait_for(lambda: mirror.metric("podium_mirror_last_success_age_seconds") < 2 * INTERVAL_SECONDS, "the age", 5)

@@ -26,7 +26,7 @@ CALL_SECONDS = 3.0
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> collections.abc.Iterator[mlflowserver.Server]:
     folder: pathlib.Path = tmp_path_factory.mktemp("mlflow")
-    with postgres.running(folder) as uri, mlflowserver.running(folder, postgres.database(uri, "mlflow")) as server:
+    with postgres.running(folder) as uri, mlflowserver.on_database(folder, postgres.database(uri, "mlflow")) as server:
         yield server
 
 

@@ -22,7 +22,7 @@ from podium.kube import session
 from podium.kube.registry import configmaps
 from podium.registry import store
 from podium.registry.model import entities
-from tests.support import s3, trackingserver
+from tests.support import mlflowserver
 
 AT_ONCE = 10.0
 """Seconds that a refusal may take; MLflow's clients repeat for minutes what they take for a passing fault."""
@@ -47,27 +47,23 @@ def tracking(
 ) -> collections.abc.Iterator[Tracking]:
     """`mlflow server` behind a proxy that it trusts, as far as it knows."""
     folder = tmp_path_factory.mktemp("tracking")
-    [port] = s3.free_ports(1)
     options = [
         f"--registry-store-uri=configmap://{own_namespace}?context={target.context}",
         f"--backend-store-uri=sqlite:///{folder}/mlflow.db",
         f"--artifacts-destination={folder}/artifacts",
-        "--host=127.0.0.1",
-        f"--port={port}",
         "--workers=2",
     ]
     environment = {"KUBECONFIG": str(target.kubeconfig), names.ENV_TRUSTED_USER_HEADER: "X-Forwarded-User"}
-    with trackingserver.running(options, environment, folder):
-        trackingserver.await_registry(port, folder / "output")
+    with mlflowserver.running(folder, options, environment) as server:
         registry = store.Registry(configmaps.ConfigMapBackend(api, own_namespace))
-        yield Tracking(f"http://127.0.0.1:{port}", registry)
+        yield Tracking(server.url, registry)
 
 
 @pytest.fixture
 def client(tracking: Tracking, monkeypatch: pytest.MonkeyPatch) -> collections.abc.Iterator[Any]:
     """MLflow in this process, told nothing but the server's address."""
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
-    with trackingserver.used(tracking.url):
+    with mlflowserver.used(tracking.url):
         yield mlflow.MlflowClient()
 
 

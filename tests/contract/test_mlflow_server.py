@@ -16,7 +16,7 @@ from localcluster import context
 from podium.kube import session
 from podium.kube.registry import configmaps
 from podium.registry import store
-from tests.support import cluster, s3, trackingserver, workers
+from tests.support import cluster, mlflowserver, s3, workers
 
 WORKERS = 4
 TRIES = 1000
@@ -47,16 +47,14 @@ def tracking(
 ) -> collections.abc.Iterator[Tracking]:
     """`mlflow server` with the chart's options, artifacts on a real S3 server."""
     folder = tmp_path_factory.mktemp("tracking")
-    port = s3.free_ports(1)[0]
     with (
         s3.seaweedfs(tmp_path_factory.mktemp("s3"), BUCKET) as endpoint,
-        trackingserver.running(
+        mlflowserver.running(
+            folder,
             [
                 f"--registry-store-uri=configmap://{own_namespace}?context={target.context}",
                 f"--backend-store-uri=sqlite:///{folder}/mlflow.db",
                 f"--artifacts-destination=s3-proxied://{BUCKET}/podium",
-                "--host=127.0.0.1",
-                f"--port={port}",
                 f"--workers={WORKERS}",
                 "--allowed-hosts=localhost,localhost:*,127.0.0.1,127.0.0.1:*,podium-tracking.models.svc:*",
                 "--uvicorn-opts=--timeout-keep-alive 120",
@@ -67,12 +65,10 @@ def tracking(
                 "AWS_ACCESS_KEY_ID": s3.ACCESS_KEY,
                 "AWS_SECRET_ACCESS_KEY": s3.SECRET_KEY,
             },
-            folder,
-        ) as pid,
+        ) as server,
     ):
-        trackingserver.await_registry(port, folder / "output")
         registry = store.Registry(configmaps.ConfigMapBackend(api, own_namespace))
-        yield Tracking(port, pid, own_namespace, endpoint, registry)
+        yield Tracking(server.port, server.pid, own_namespace, endpoint, registry)
 
 
 @pytest.fixture
@@ -81,7 +77,7 @@ def client(tracking: Tracking, monkeypatch: pytest.MonkeyPatch) -> collections.a
     for name in ("MLFLOW_S3_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
-    with trackingserver.used(tracking.url):
+    with mlflowserver.used(tracking.url):
         yield mlflow.MlflowClient()
 
 
@@ -194,7 +190,7 @@ def test_refusals_reach_the_client_at_once_with_their_sentences(client: Any) -> 
     ],
 )
 def test_a_host_that_is_not_allowed_is_refused(tracking: Tracking, host: str, status: int) -> None:
-    answer = httpx.get(tracking.url + trackingserver.REGISTRY_ASKED, headers={"Host": host}, timeout=30)
+    answer = httpx.get(tracking.url + mlflowserver.REGISTRY_ASKED, headers={"Host": host}, timeout=30)
     assert answer.status_code == status
 
 

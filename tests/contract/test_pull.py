@@ -16,7 +16,7 @@ from aiohttp import web
 
 from podium import errors, names
 from podium.puller import plan, pull, settings
-from tests.support import httpserver, s3
+from tests.support import httpserver, programs, s3
 
 BUCKET = "models"
 LARGE = bytes(range(256)) * (2 * plan.BLOCK // 256) + b"tail"
@@ -75,7 +75,7 @@ def store(endpoint: str, prefix: str, files: dict[str, bytes]) -> None:
 
 
 def closed_port() -> str:
-    return f"http://127.0.0.1:{s3.free_ports(1)[0]}"
+    return f"http://127.0.0.1:{programs.free_ports(1)[0]}"
 
 
 def of(chosen: settings.Settings, **changes: Any) -> settings.Settings:

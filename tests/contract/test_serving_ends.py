@@ -10,15 +10,15 @@ import time
 
 import httpx
 
-from tests.support import servers
+from tests.support import modelserver
 
 
 def test_after_the_stop_signal_it_answers_on_for_the_drain_asks_to_reconnect_and_ends_with_0(
     tmp_path: pathlib.Path,
 ) -> None:
-    servers.write_model(tmp_path / "model", example=None)
-    with servers.start(tmp_path, PODIUM_DRAIN_SECONDS="6") as server:
-        servers.await_health(server)
+    modelserver.write_model(tmp_path / "model", example=None)
+    with modelserver.start(tmp_path, PODIUM_DRAIN_SECONDS="6") as server:
+        modelserver.await_health(server)
         slow = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
         server.process.send_signal(signal.SIGTERM)
         stopped = time.monotonic()
@@ -38,8 +38,8 @@ def test_after_the_stop_signal_it_answers_on_for_the_drain_asks_to_reconnect_and
 def test_nobody_is_let_in_before_the_smoke_test_passed_and_one_that_fails_ends_with_last_words(
     tmp_path: pathlib.Path,
 ) -> None:
-    servers.write_model(tmp_path / "model", example=servers.RAISE)
-    with servers.start(tmp_path) as server:
+    modelserver.write_model(tmp_path / "model", example=modelserver.RAISE)
+    with modelserver.start(tmp_path) as server:
         met = False
         while server.process.poll() is None:
             with contextlib.suppress(OSError):
@@ -52,8 +52,8 @@ def test_nobody_is_let_in_before_the_smoke_test_passed_and_one_that_fails_ends_w
 
 
 def test_a_model_that_does_not_load_ends_with_last_words(tmp_path: pathlib.Path) -> None:
-    servers.write_model(tmp_path / "model", on_load="import no_such_library")
-    with servers.start(tmp_path) as server:
+    modelserver.write_model(tmp_path / "model", on_load="import no_such_library")
+    with modelserver.start(tmp_path) as server:
         assert server.wait() == 1
     assert server.last_words.splitlines()[:2] == [
         "the model does not load: ModuleNotFoundError: No module named 'no_such_library'",
@@ -62,8 +62,8 @@ def test_a_model_that_does_not_load_ends_with_last_words(tmp_path: pathlib.Path)
 
 
 def test_a_server_that_is_stopped_while_the_model_loads_says_so(tmp_path: pathlib.Path) -> None:
-    servers.write_model(tmp_path / "model", on_load="open(path + '/loading', 'w'); time.sleep(60)")
-    with servers.start(tmp_path) as server:
+    modelserver.write_model(tmp_path / "model", on_load="open(path + '/loading', 'w'); time.sleep(60)")
+    with modelserver.start(tmp_path) as server:
         deadline = time.monotonic() + 60
         while not (tmp_path / "model/loading").exists() and time.monotonic() < deadline:
             time.sleep(0.1)
@@ -73,6 +73,6 @@ def test_a_server_that_is_stopped_while_the_model_loads_says_so(tmp_path: pathli
 
 
 def test_settings_that_cannot_be_used_end_with_last_words(tmp_path: pathlib.Path) -> None:
-    with servers.start(tmp_path, PODIUM_WORKERS="none") as server:
+    with modelserver.start(tmp_path, PODIUM_WORKERS="none") as server:
         assert server.wait() == 1
     assert "PODIUM_WORKERS is 'none': write a whole number of 1 or more" in server.last_words

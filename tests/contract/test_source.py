@@ -12,7 +12,7 @@ import pytest
 from podium import errors
 from podium.registry.model import entities
 from podium.sync import source
-from tests.support import mlflowdatabase, trackingserver
+from tests.support import mlflowdatabase, mlflowserver
 
 NAMES = [
     "plain",
@@ -99,7 +99,7 @@ def test_a_logged_models_artifact_is_found_where_it_really_is(uri: str) -> None:
     experiment = client.create_experiment("logged", artifact_location="s3://models/experiment")
     logged = client.create_logged_model(experiment)
     client.create_registered_model("logged")
-    with trackingserver.used(uri):  # MLflow's store looks there for the logged model
+    with mlflowserver.used(uri):  # MLflow's store looks there for the logged model
         client.create_model_version("logged", f"models:/{logged.model_id}", model_id=logged.model_id)
     version = source.Source(uri).image("logged").versions[0]
     assert (version.location, version.model_id) == (logged.artifact_location, logged.model_id)

@@ -24,7 +24,7 @@ from podium.kube.registry import configmaps
 from podium.mlflow_plugin import server, store
 from podium.registry import store as registries
 from podium.registry.storage import memory
-from tests.support import httpserver, postgres, s3, trackingserver
+from tests.support import httpserver, mlflowserver, postgres
 
 SECRET = "only the receiver knows"
 EVENTS = [
@@ -147,21 +147,17 @@ def test_writes_through_a_tracking_server_on_postgresql_arrive_signed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
-    port = s3.free_ports(1)[0]
     options = [
         f"--registry-store-uri=configmap://{own_namespace}?context={target.context}",
         f"--default-artifact-root={tmp_path}/artifacts",
-        f"--port={port}",
         "--workers=2",
     ]
     key = {"MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY": fernet.Fernet.generate_key().decode()}
     environment = {"KUBECONFIG": str(target.kubeconfig), **SETTINGS, **key}
     with postgres.running(tmp_path) as databases:
         options.append(f"--backend-store-uri={postgres.database(databases, 'mlflow')}")
-        with trackingserver.running(options, environment, tmp_path):
-            trackingserver.await_registry(port, tmp_path / "output")
-            address = f"http://127.0.0.1:{port}"
-            client = mlflow.MlflowClient(tracking_uri=address, registry_uri=address)
+        with mlflowserver.running(tmp_path, options, environment) as tracking:
+            client = mlflow.MlflowClient(tracking_uri=tracking.url, registry_uri=tracking.url)
             client.create_webhook("hook", receiver.url, EVENTS, secret=SECRET)
             taken = _taken_after_writes(client, receiver)
     stored = configmaps.ConfigMapBackend(api, own_namespace).list({})

@@ -5,11 +5,11 @@ import pathlib
 import subprocess
 import sys
 
-from tests.support import s3
+from tests.support import programs
 
 
 def test_a_server_with_workspaces_ends_at_once_and_says_why(tmp_path: pathlib.Path) -> None:
-    port = s3.free_ports(1)[0]
+    port = programs.free_ports(1)[0]
     options = ["--registry-store-uri=configmap://models", f"--backend-store-uri=sqlite:///{tmp_path}/mlflow.db"]
     ended = subprocess.run(
         [sys.executable, "-m", "mlflow", "server", *options, f"--port={port}", "--enable-workspaces"],

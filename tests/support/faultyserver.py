@@ -15,7 +15,7 @@ from podium.kube import session
 from podium.kube.registry import configmaps
 from podium.registry import store
 from podium.registry.audit import repairs
-from tests.support import apiproxy, httpserver, mlflowfaults, s3, trackingserver, workers
+from tests.support import apiproxy, httpserver, mlflowfaults, mlflowserver, workers
 
 WORKERS = 2
 _HOUR_MS = 3_600_000
@@ -73,23 +73,20 @@ def running(
     api_server: configurations.Configuration, namespace: str, folder: pathlib.Path
 ) -> collections.abc.Iterator[Site]:
     """The server with its workers, once it answers."""
-    port = s3.free_ports(1)[0]
     records = configmaps.ConfigMapBackend(session.Session(api_server), namespace)
     options = [
         f"--registry-store-uri=configmap://{namespace}",
         f"--backend-store-uri=sqlite:///{folder}/mlflow.db",
         f"--artifacts-destination={folder}/artifacts",
-        *("--host=127.0.0.1", f"--port={port}", f"--workers={WORKERS}"),
+        f"--workers={WORKERS}",
         "--uvicorn-opts=--timeout-keep-alive 120",  # as the chart: connections to single workers are kept
     ]
     with apiproxy.ApiProxy(api_server).running() as proxy:
         kubeconfig = _kubeconfig(folder, proxy.url)
-        with trackingserver.running(options, {"KUBECONFIG": str(kubeconfig)}, folder) as pid:
-            trackingserver.await_registry(port, folder / "output")
-            connections = workers.connect_to_each(port, pid, WORKERS)
-            url = f"http://127.0.0.1:{port}"
-            with trackingserver.used(url):
-                yield Site(url, mlflow.MlflowClient(), connections, proxy, records, store.Registry(records))
+        with mlflowserver.running(folder, options, {"KUBECONFIG": str(kubeconfig)}) as server:
+            connections = workers.connect_to_each(server.port, server.pid, WORKERS)
+            with mlflowserver.used(server.url):
+                yield Site(server.url, mlflow.MlflowClient(), connections, proxy, records, store.Registry(records))
             for each in connections:
                 each.close()
 

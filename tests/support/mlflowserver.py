@@ -1,21 +1,21 @@
-"""An unmodified MLflow server on a database, as a process of this machine."""
+"""`mlflow server` as a process of this machine, with any stores, and MLflow in this process as its client."""
 
+import collections.abc
 import contextlib
 import dataclasses
+import functools
 import os
 import pathlib
-import signal
-import subprocess
 import sys
-import time
-from collections.abc import Iterator
 
-import httpx
+import mlflow
 from cryptography import fernet
 
-from tests.support import s3
+from tests.support import programs
 
 START_SECONDS = 240  # on two cores that others use too
+REGISTRY_ASKED = "/api/2.0/mlflow/registered-models/search?max_results=1&filter=name%20%3D%20%27podium-readiness%27"
+"""As the chart's readiness probe."""
 IN_CLUSTER_WEBHOOKS = {
     "MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS": "true",
     "MLFLOW_WEBHOOK_CACHE_TTL": "1",  # seconds until every worker knows a new webhook
@@ -23,14 +23,15 @@ IN_CLUSTER_WEBHOOKS = {
     "MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY": fernet.Fernet.generate_key().decode(),
 }
 """What docs/mirror.md tells the administrator of such a server to set."""
+_SETTINGS = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 
 
 @dataclasses.dataclass(frozen=True)
 class Server:
-    """A running `mlflow server`."""
+    """A running server; `pid` is the parent of its workers."""
 
     port: int
-    log: pathlib.Path
+    pid: int
 
     @property
     def url(self) -> str:
@@ -39,37 +40,40 @@ class Server:
 
 
 @contextlib.contextmanager
-def running(folder: pathlib.Path, database_uri: str, *, workers: int = 2) -> Iterator[Server]:
-    """The server, once it answers; its log is in `folder`."""
-    port, log = s3.free_ports(1)[0], folder / "mlflow.log"
-    command = [
-        sys.executable,
-        *("-m", "mlflow", "server"),
+def running(
+    folder: pathlib.Path, options: list[str], environment: collections.abc.Mapping[str, str]
+) -> collections.abc.Iterator[Server]:
+    """The server, once its registry answers; its output is in `folder`. It knows no MLflow settings of this process."""
+    port, output = programs.free_ports(1)[0], folder / "output"
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW", "AWS"))}
+    command = [sys.executable, "-m", "mlflow", "server", "--host=127.0.0.1", f"--port={port}", *options]
+    with programs.running(command, output, inherited | _SETTINGS | dict(environment), cwd=folder) as process:
+        server = Server(port, process.pid)
+        is_ready = functools.partial(programs.answers, server.url + REGISTRY_ASKED)
+        programs.await_ready(process, output, is_ready, START_SECONDS)
+        yield server
+
+
+@contextlib.contextmanager
+def on_database(folder: pathlib.Path, database_uri: str, *, workers: int = 2) -> collections.abc.Iterator[Server]:
+    """An unmodified server on a database."""
+    options = [
         f"--backend-store-uri={database_uri}",
         f"--default-artifact-root={folder}/artifacts",
-        "--host=127.0.0.1",
-        f"--port={port}",
         f"--workers={workers}",
         "--allowed-hosts=*",
     ]
-    env = {**os.environ, **IN_CLUSTER_WEBHOOKS, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    with log.open("wb") as out:
-        process = subprocess.Popen(command, env=env, cwd=folder, stdout=out, stderr=out, start_new_session=True)
-    try:
-        server = Server(port, log)
-        _await(process, server)
+    with running(folder, options, IN_CLUSTER_WEBHOOKS) as server:
         yield server
+
+
+@contextlib.contextmanager
+def used(url: str) -> collections.abc.Iterator[None]:
+    """MLflow in this process uses the server, for tracking and registry, and what was before afterwards."""
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(url)
+    try:
+        yield
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def _await(process: subprocess.Popen[bytes], server: Server) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while process.poll() is None and time.monotonic() < deadline:
-        with contextlib.suppress(httpx.HTTPError):
-            if httpx.get(f"{server.url}/health", timeout=5).status_code == 200:
-                return
-        time.sleep(0.1)
-    raise AssertionError(f"the MLflow server did not start:\n{server.log.read_text()[-4000:]}")
+        mlflow.set_registry_uri("")
+        mlflow.set_tracking_uri(before)

@@ -9,12 +9,10 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import boto3
-import botocore.config
-
 from localcluster import layout, shell
 from podium.manifest import Manifest
 from podium.registry import store
+from tests.support import s3
 
 Files = dict[str, bytes]
 HOST_SUFFIX = "test.example.com"
@@ -76,14 +74,7 @@ class Bucket:
 
     def client(self) -> Any:
         """A boto3 client."""
-        return boto3.client(
-            "s3",
-            endpoint_url=self.endpoint,
-            aws_access_key_id=self.access_key,
-            aws_secret_access_key=self.secret_key,
-            region_name="us-east-1",
-            config=botocore.config.Config(s3={"addressing_style": "path"}),
-        )
+        return s3.client(self.endpoint, self.access_key, self.secret_key)
 
     def upload(self, prefix: str, files: Files) -> str:
         """Puts an artifact below a prefix; returns its URI."""

@@ -18,7 +18,7 @@ import urllib.request
 from podium import main, settings
 from podium.engine import failpoints
 from tests.support import cluster as support
-from tests.support import installed, s3, tokens
+from tests.support import installed, programs, tokens
 
 START_SECONDS = 40.0
 DEPLOYMENT = "podium-operator"
@@ -95,7 +95,7 @@ class Host:
 
     def start(self, identity: str, namespace: str, failpoint: str = "", mark: pathlib.Path | None = None) -> Operator:
         """Starts an operator that serves one namespace, and kills itself at the failpoint unless the mark is there."""
-        port = s3.free_ports(1)[0]
+        port = programs.free_ports(1)[0]
         own = {"POD_NAME": identity, "PODIUM_HTTP_PORT": str(port), "PODIUM_WATCH_NAMESPACES": namespace}
         if failpoint:
             own |= {failpoints.ENV_FAILPOINT: failpoint, failpoints.ENV_MARK: str(mark)}

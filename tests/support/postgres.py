@@ -4,6 +4,7 @@ It needs the Debian package postgresql (`hack/localcluster up --install` install
 """
 
 import contextlib
+import functools
 import os
 import pathlib
 import pwd
@@ -11,13 +12,12 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import psycopg
 
-from tests.support import s3
+from tests.support import programs
 
 USER = "podium"
 START_SECONDS = 60
@@ -34,7 +34,7 @@ def running(folder: pathlib.Path, **settings: str) -> Iterator[str]:
     """
     with tempfile.TemporaryDirectory(prefix="podium-postgres-") as data:
         account = _hand_over(data)
-        port = s3.free_ports(1)[0]
+        port = programs.free_ports(1)[0]
         initialized = [
             find_program("initdb"),
             "--auth=trust",
@@ -45,15 +45,11 @@ def running(folder: pathlib.Path, **settings: str) -> Iterator[str]:
         subprocess.run([*initialized, f"--pgdata={data}"], **account, cwd=data, check=True, capture_output=True)
         options = [option for item in (_SETTINGS | settings).items() for option in ("-c", "=".join(item))]
         log = folder / "postgres.log"
-        with log.open("wb") as out:
-            command = [find_program("postgres"), "-D", data, "-p", str(port), *options]
-            process = subprocess.Popen(command, **account, cwd=data, stdout=out, stderr=out)
-        try:
-            _await(process, port, log)
+        command = [find_program("postgres"), "-D", data, "-p", str(port), *options]
+        at_once = signal.SIGQUIT  # nobody wants the data
+        with programs.running(command, log, end=at_once, cwd=data, **account) as process:
+            programs.await_ready(process, log, functools.partial(_answers, port), START_SECONDS)
             yield f"postgresql+psycopg://{USER}@127.0.0.1:{port}"
-        finally:
-            process.send_signal(signal.SIGQUIT)  # at once: nobody wants the data
-            process.wait()
 
 
 def database(server_uri: str, name: str) -> str:
@@ -85,13 +81,9 @@ def _hand_over(data: str) -> dict[str, Any]:
     return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
 
 
-def _await(process: subprocess.Popen[bytes], port: int, log: pathlib.Path) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while process.poll() is None and time.monotonic() < deadline:
-        with contextlib.suppress(psycopg.OperationalError):
-            psycopg.connect(f"postgresql://{USER}@127.0.0.1:{port}/postgres", connect_timeout=2).close()
-            return
-        time.sleep(0.05)
-    process.kill()
-    process.wait()
-    raise RuntimeError(f"PostgreSQL did not start:\n{log.read_text()[-3000:]}")
+def _answers(port: int) -> bool:
+    try:
+        psycopg.connect(f"postgresql://{USER}@127.0.0.1:{port}/postgres", connect_timeout=2).close()
+    except psycopg.OperationalError:
+        return False
+    return True

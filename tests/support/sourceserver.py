@@ -14,7 +14,7 @@ import mlflow
 
 from demo import kubectl as kubectl_program
 from podium.manifest import Manifest
-from tests.support import cluster, mlflowserver, s3
+from tests.support import cluster, mlflowserver, programs
 
 NAME = "mlflow"
 PORT = 5000
@@ -94,7 +94,7 @@ class Source:
 
     def __init__(self, namespace: cluster.Namespace, kubectl: kubectl_program.Kubectl) -> None:
         self._namespace, self._kubectl = namespace, kubectl
-        self._port = s3.free_ports(1)[0]
+        self._port = programs.free_ports(1)[0]
         self._forwarding: subprocess.Popen[bytes] | None = None
 
     @property

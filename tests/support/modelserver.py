@@ -2,18 +2,18 @@
 
 import contextlib
 import dataclasses
+import functools
 import json
 import os
 import pathlib
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 
 import httpx
 
 from podium import names
-from tests.support import s3
+from tests.support import programs
 
 MODEL, VERSION = "iris classifier", "7"
 ROWS = {"inputs": [[1.0, 2.0]]}
@@ -97,7 +97,7 @@ class Server:
 @contextlib.contextmanager
 def start(folder: pathlib.Path, **environment: str) -> Iterator[Server]:
     """A server of the model in `folder/model`, not awaited, killed at the end."""
-    port = s3.free_ports(1)[0]
+    port = programs.free_ports(1)[0]
     log, output = folder / "termination-log", folder / "output"
     env = dict(os.environ) | {
         names.ENV_MODEL_DIR: str(folder / "model"),
@@ -109,21 +109,11 @@ def start(folder: pathlib.Path, **environment: str) -> Iterator[Server]:
         names.ENV_DRAIN_SECONDS: "1",
         **environment,
     }
-    with output.open("wb") as out:
-        process = subprocess.Popen([sys.executable, "-m", "podium.serving"], env=env, stdout=out, stderr=out)
-    try:
+    with programs.running([sys.executable, "-m", "podium.serving"], output, env) as process:
         yield Server(process, port, log, output)
-    finally:
-        process.kill()
-        process.wait()
 
 
 def await_health(server: Server, seconds: float = 90.0) -> None:
     """Returns when /health answers 200. Raises AssertionError with the server's output."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline and server.process.poll() is None:
-        with contextlib.suppress(httpx.HTTPError):
-            if httpx.get(f"{server.url}/health", timeout=5).status_code == 200:
-                return
-        time.sleep(0.1)
-    raise AssertionError(f"the server did not become healthy:\n{server.output.read_text()[-4000:]}")
+    is_healthy = functools.partial(programs.answers, f"{server.url}/health", 5)
+    programs.await_ready(server.process, server.output, is_healthy, seconds)
