@@ -1,8 +1,8 @@
-"""Artifacts: an artifact repository on S3 for tracking servers whose clients do not reach S3 themselves.
+"""Artifacts: an artifact repository on S3 for tracking servers whose clients cannot reach S3 themselves.
 
-A server of MLflow 3.17 with ``--artifacts-destination s3://…`` tells its clients to fetch from S3 by presigned URLs,
-made for the endpoint that the server uses. A client outside of the cluster cannot resolve that name, and repeats for
-minutes; MLflow has no option against it. With ``s3-proxied://BUCKET/PATH`` the same objects pass through the server.
+A server of MLflow 3.17 with ``--artifacts-destination s3://…`` sends its clients to S3 by presigned URLs, which name
+the endpoint that the server uses. A client outside of the cluster cannot resolve that name, and tries for minutes.
+MLflow has no option against it. With ``s3-proxied://BUCKET/PATH`` the same objects pass through the server.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ from podium.mlflow_plugin import server
 
 
 class ProxiedS3ArtifactRepository(artifact_repo.ArtifactRepository):  # type: ignore[misc]  # MLflow has no types
-    """MLflow's own S3 repository without what it can do by presigned URLs, which a server would offer."""
+    """MLflow's own S3 repository without its methods for presigned URLs, so that a server offers none."""
 
     def __init__(self, artifact_uri: str, tracking_uri: str | None = None, registry_uri: str | None = None) -> None:
         super().__init__(artifact_uri, tracking_uri, registry_uri)

@@ -1,10 +1,10 @@
 """Store: MLflow's model registry on ConfigMaps, for ``mlflow server --registry-store-uri configmap://NAMESPACE`` and
 for ``mlflow.set_registry_uri``.
 
-Names, versions, tags and aliases are checked by MLflow's own rules first, so that what both refuse is refused in the
-same words. Differences to MLflow's SQL store that are meant: a version that a ModelAlias serves cannot be deleted and
-an alias that one pins cannot be moved (409); a source whose run or model the tracking server does not know is refused
-with 404; a deployment job is refused.
+Names, versions, tags and aliases are checked by MLflow's own rules first, so that a refusal has the same words as
+MLflow's. It differs from MLflow's SQL store on purpose (docs/mlflow-differences.md): a version that a ModelAlias serves
+cannot be deleted, and an alias that a ModelAlias pins cannot be moved (409); a source whose run or model the tracking
+server does not know is refused with 404; deployment jobs are refused.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ from podium.registry import store
 from podium.registry.model import entities, transitions, versionlist
 
 _FEW_MODELS = 10
-"""Up to so many are read one by one; above, all at once."""
+"""Up to this many models are read one by one; above, all at once."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +61,7 @@ class RegistryStore(webhooks.WebhookMethods, abstract_store.AbstractStore):  # t
         self._opened: _Parts | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        """Connections stay behind."""
+        """Leave connections out of a pickle."""
         return {**super().__getstate__(), "_opened": None}
 
     @property
@@ -93,7 +93,7 @@ class RegistryStore(webhooks.WebhookMethods, abstract_store.AbstractStore):  # t
         description: str | None = None,
         deployment_job_id: str | None = None,
     ) -> Any:
-        """A new RegisteredModel."""
+        """Create a RegisteredModel."""
         calls.check_no_deployment_job(deployment_job_id)
         validation._validate_model_name(name)
         given = calls.collect_tags(tags, validation._validate_registered_model_tag)
@@ -114,14 +114,14 @@ class RegistryStore(webhooks.WebhookMethods, abstract_store.AbstractStore):  # t
 
     @calls.translated
     def update_registered_model(self, name: str, description: str | None, deployment_job_id: str | None = None) -> Any:
-        """Another description; the RegisteredModel."""
+        """Change the description; returns the RegisteredModel."""
         calls.check_no_deployment_job(deployment_job_id)
         validation._validate_model_name(name)
         return self._show_model(self._registry.models.describe(name, description))
 
     @calls.translated_once
     def rename_registered_model(self, name: str, new_name: str) -> Any:
-        """Another name for a model; the RegisteredModel. RESOURCE_CONFLICT while a ModelAlias uses it."""
+        """Rename a model; returns the RegisteredModel. RESOURCE_CONFLICT while a ModelAlias uses the model."""
         validation._validate_model_renaming(new_name)
         validation._validate_model_name(name)
         return self._show_model(self._registry.models.rename(name, new_name))
@@ -150,9 +150,9 @@ class RegistryStore(webhooks.WebhookMethods, abstract_store.AbstractStore):  # t
         """The latest ModelVersion of each of these stages, or of all."""
         validation._validate_model_name(name)
         head = self._registry.models.fresh(name)
-        wanted = [calls.parse_stage(stage) for stage in stages or model_version_stages.ALL_STAGES]
+        chosen = [calls.parse_stage(stage) for stage in stages or model_version_stages.ALL_STAGES]
         found = views.read_latest(self._registry, head)
-        return [views.to_designated_version(head, each) for each in found if each.stage in wanted]
+        return [views.to_designated_version(head, each) for each in found if each.stage in chosen]
 
     @calls.translated
     def set_registered_model_tag(self, name: str, tag: Any) -> None:
@@ -163,7 +163,7 @@ class RegistryStore(webhooks.WebhookMethods, abstract_store.AbstractStore):  # t
 
     @calls.translated
     def delete_registered_model_tag(self, name: str, key: str) -> None:
-        """Delete a tag of a model; one that is not there is fine."""
+        """Delete a tag of a model; a missing tag is no error."""
         validation._validate_model_name(name)
         validation._validate_tag_name(key)
         self._registry.models.delete_tag(name, key)
@@ -182,7 +182,7 @@ class RegistryStore(webhooks.WebhookMethods, abstract_store.AbstractStore):  # t
         local_model_path: str | None = None,  # noqa: ARG002 -- the artifact is at its source already
         model_id: str | None = None,
     ) -> Any:
-        """A new ModelVersion with the next number, with the place where its artifact really is."""
+        """Create the ModelVersion with the next number, and store the location where its artifact really is."""
         validation._validate_model_name(name)
         given = calls.collect_tags(tags, validation._validate_model_version_tag)
         opened = self._open_parts()
@@ -210,7 +210,7 @@ class RegistryStore(webhooks.WebhookMethods, abstract_store.AbstractStore):  # t
 
     @calls.translated
     def update_model_version(self, name: str, version: Any, description: str | None = None) -> Any:
-        """Another description; the ModelVersion."""
+        """Change the description; returns the ModelVersion."""
         validation._validate_model_name(name)
         updated = self._registry.versions.describe(name, calls.parse_version_number(version), description)
         return views.to_designated_version(self._registry.models.cached(name), updated)
@@ -219,7 +219,7 @@ class RegistryStore(webhooks.WebhookMethods, abstract_store.AbstractStore):  # t
     def transition_model_version_stage(
         self, name: str, version: Any, stage: str, archive_existing_versions: bool
     ) -> Any:
-        """Move a version into a stage, and if so wished the others that are in it into "Archived"; the ModelVersion."""
+        """Move a version into a stage, and on request archive the others in that stage; returns the ModelVersion."""
         canonical = calls.parse_stage(stage)
         active = model_version_stages.DEFAULT_STAGES_FOR_GET_LATEST_VERSIONS
         if archive_existing_versions and canonical not in active:
@@ -272,22 +272,22 @@ class RegistryStore(webhooks.WebhookMethods, abstract_store.AbstractStore):  # t
 
     @calls.translated
     def delete_model_version_tag(self, name: str, version: Any, key: str) -> None:
-        """Delete a tag of a version; one that is not there is fine."""
+        """Delete a tag of a version; a missing tag is no error."""
         validation._validate_model_name(name)
         number = calls.parse_version_number(version)
         validation._validate_tag_name(key)
         self._registry.versions.delete_tag(name, number, key)
 
     def _await_model_version_creation(self, mv: Any, await_creation_for: Any) -> None:
-        """A version is READY once it is there."""
+        """Nothing to wait for: a version is READY as soon as it exists."""
 
     # Aliases
 
     @calls.translated
     def set_registered_model_alias(self, name: str, alias: str, version: Any) -> None:
-        """The alias designates this version from now on.
+        """Make the alias designate this version.
 
-        PERMISSION_DENIED when it fails a gate, RESOURCE_CONFLICT when a ModelAlias pins the alias elsewhere.
+        PERMISSION_DENIED if the version fails a gate, RESOURCE_CONFLICT if a ModelAlias pins the alias elsewhere.
         """
         validation._validate_model_name(name)
         validation._validate_model_alias_name(alias)
@@ -299,7 +299,7 @@ class RegistryStore(webhooks.WebhookMethods, abstract_store.AbstractStore):  # t
 
     @calls.translated
     def delete_registered_model_alias(self, name: str, alias: str) -> None:
-        """Delete an alias; one that is not there is fine."""
+        """Delete an alias; a missing alias is no error."""
         validation._validate_model_name(name)
         validation._validate_model_alias_name(alias)
         self._registry.aliases.delete(name, alias, self._find_actor())
@@ -326,12 +326,12 @@ class RegistryStore(webhooks.WebhookMethods, abstract_store.AbstractStore):  # t
         return self._registry.versions.fresh_with_cached_model(name, number)
 
     def _list_models(self, names: Collection[str] | None) -> list[entities.Head]:
-        """Models by name: all, or at least those with these names, which need not be there."""
+        """Models by name: all, or at least the existing ones with these names."""
         if names is None or len(names) > _FEW_MODELS:
             return self._registry.models.list()
         found = []
         for name in sorted(names):
-            with contextlib.suppress(errors.NotFound, errors.InvalidInput):  # no model can have that name, so none has
+            with contextlib.suppress(errors.NotFound, errors.InvalidInput):  # deleted, or no model can have that name
                 found.append(self._registry.models.fresh(name))
         return found
 
@@ -341,7 +341,7 @@ class RegistryStore(webhooks.WebhookMethods, abstract_store.AbstractStore):  # t
             return self._registry.versions.list_all()
         found = []
         for name in sorted(names):
-            with contextlib.suppress(errors.NotFound, errors.InvalidInput):  # no model can have that name, so none has
+            with contextlib.suppress(errors.NotFound, errors.InvalidInput):  # deleted, or no model can have that name
                 found.append(self._registry.versions.list_with_model(name))
         return found
 

@@ -1,11 +1,12 @@
-"""Views: the registry's models and versions as MLflow's RegisteredModel and ModelVersion.
+"""Views: the registry's models and versions as MLflow's RegisteredModel and ModelVersion, and versions back again.
 
 MLflow shows a model with the latest version of each of its stages. As long as no version of a model was ever in a
 stage, that is one version: the one with the highest number. Most models are read with it in one round trip.
 """
 
 import contextlib
-from collections.abc import Iterable, Sequence
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
 
 from mlflow.entities import model_registry
 
@@ -14,6 +15,19 @@ from podium.mlflow_plugin import calls
 from podium.registry import store
 from podium.registry.model import entities
 
+SHOWN_FIELDS: Mapping[str, str] = {
+    "source": "source",
+    "run_id": "run_id",
+    "run_link": "run_link",
+    "description": "description",
+    "stage": "current_stage",
+    "user_id": "user_id",
+    "status": "status",
+    "status_message": "status_message",
+    "created_ms": "creation_timestamp",
+    "updated_ms": "last_updated_timestamp",
+}
+"""Fields of a version, and what MLflow calls them; beside these it shows the number and the tags."""
 _FEW_MODELS = 10
 """Up to this many models the latest versions are read model by model; above, all versions at once."""
 
@@ -37,20 +51,20 @@ def to_model_version(name: str, version: entities.Version, aliases: Iterable[str
     return model_registry.ModelVersion(
         name=name,
         version=version.number,
-        creation_timestamp=version.created_ms,
-        last_updated_timestamp=version.updated_ms,
-        description=version.description,
-        user_id=version.user_id,
-        current_stage=version.stage,
-        source=version.source,
-        run_id=version.run_id,
-        status=version.status,
-        status_message=version.status_message,
         tags=[model_registry.ModelVersionTag(key, value) for key, value in version.tags.items()],
-        run_link=version.run_link,
         aliases=list(aliases),
         workspace=calls.DEFAULT_WORKSPACE,
+        **{shown: getattr(version, own) for own, shown in SHOWN_FIELDS.items()},
     )
+
+
+def from_model_version(version: model_registry.ModelVersion, model_id: str | None = None) -> entities.Version:
+    """A version of another registry as this one holds it. Its model_uid is "": it belongs to no model here yet."""
+    defaults = entities.Version("", int(version.version), "", tags=dict(version.tags), model_id=model_id)
+    values = {own: getattr(version, shown) for own, shown in SHOWN_FIELDS.items()}
+    # An optional field is taken as it is; for one that must have a value, MLflow may answer "", 0 or None.
+    given = {own: value for own, value in values.items() if value or getattr(defaults, own) is None}
+    return dataclasses.replace(defaults, **given)
 
 
 def to_designated_version(head: entities.Head, version: entities.Version) -> model_registry.ModelVersion:

@@ -20,7 +20,7 @@ from mlflow.entities import model_registry
 from mlflow.tracking._model_registry import client as registry_client
 
 from podium import errors, names
-from podium.mlflow_plugin import sources
+from podium.mlflow_plugin import sources, views
 from podium.registry.images import convergence
 from podium.registry.model import entities
 
@@ -155,23 +155,11 @@ class Source:
             versions=ordered,
         )
 
-    def _build_version(self, version: Any) -> entities.Version:
+    def _build_version(self, version: model_registry.ModelVersion) -> entities.Version:
         logged = _LOGGED_MODEL.match(version.source or "")
-        return entities.Version(
-            model_uid="",
-            number=int(version.version),
-            source=version.source or "",
-            run_id=version.run_id,
-            run_link=self._parse_text(version.run_link),
-            description=version.description,
-            tags=dict(version.tags),
-            stage=version.current_stage or "None",
-            user_id=self._parse_text(version.user_id),
-            status=version.status or "READY",
-            status_message=version.status_message,
-            model_id=logged[1] if logged else None,
-            created_ms=version.creation_timestamp or 0,
-            updated_ms=version.last_updated_timestamp or 0,
+        built = views.from_model_version(version, logged[1] if logged else None)
+        return dataclasses.replace(
+            built, run_link=self._parse_text(built.run_link), user_id=self._parse_text(built.user_id)
         )
 
     def _parse_text(self, value: str | None) -> str | None:

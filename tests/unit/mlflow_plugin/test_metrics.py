@@ -115,7 +115,7 @@ def test_the_run_is_enough_where_the_logged_model_is_gone(client: Any, tracking_
 
 def test_of_equal_moments_every_value_is_kept_and_steps_may_be_negative() -> None:
     logged = [mlflow_entities.Metric("a", value, 5, step) for value, step in ((1.0, -3), (2.0, -2), (3.0, -2))]
-    assert metrics.latest(logged) == {"a": {2.0, 3.0}}
+    assert metrics.select_last_values(logged) == {"a": {2.0, 3.0}}
 
 
 @pytest.mark.parametrize(
