@@ -15,7 +15,7 @@ import pytest
 from aiohttp import web
 
 from podium import errors, names
-from podium.puller import plan, pull, settings
+from podium.puller import plan, pull, settings, stores
 from tests.support import httpserver, programs, s3
 
 BUCKET = "models"
@@ -84,14 +84,14 @@ def of(chosen: settings.Settings, **changes: Any) -> settings.Settings:
 
 def refused(chosen: settings.Settings, reason: names.PullReason) -> errors.PullError:
     with pytest.raises(errors.PullError) as caught:
-        pull.run(chosen)
+        pull.run(chosen, stores.STORES)
     assert caught.value.reason == reason, str(caught.value)
     assert not (chosen.model_dir / plan.MLMODEL).exists()
     return caught.value
 
 
 def test_every_file_arrives_byte_for_byte(chosen: settings.Settings) -> None:
-    success = pull.run(chosen)
+    success = pull.run(chosen, stores.STORES)
     found = {str(p.relative_to(chosen.model_dir)): p.read_bytes() for p in chosen.model_dir.rglob("*") if p.is_file()}
     found.pop(".podium/finished.json")
     assert found == {"MLmodel": b"flavors: {}", "data/model.pkl": b"pickle", "empty": b"", "한글 file": b"x"}
@@ -99,11 +99,14 @@ def test_every_file_arrives_byte_for_byte(chosen: settings.Settings) -> None:
 
 
 def test_two_pulls_of_one_artifact_have_one_digest(chosen: settings.Settings, tmp_path: pathlib.Path) -> None:
-    assert pull.run(chosen).digest == pull.run(of(chosen, model_dir=tmp_path / "second")).digest
+    assert (
+        pull.run(chosen, stores.STORES).digest
+        == pull.run(of(chosen, model_dir=tmp_path / "second"), stores.STORES).digest
+    )
 
 
 def test_an_object_of_several_blocks_arrives_whole(chosen: settings.Settings, large: str) -> None:
-    pull.run(of(chosen, source=large))
+    pull.run(of(chosen, source=large), stores.STORES)
     assert (chosen.model_dir / "weights").read_bytes() == LARGE
 
 
@@ -113,23 +116,23 @@ def test_an_object_that_was_put_in_parts_arrives_whole(
     (tmp_path / "parts").write_bytes(LARGE)
     store(endpoint, "parts/1/", {"MLmodel": b"x"})
     s3.client(endpoint).upload_file(str(tmp_path / "parts"), BUCKET, "parts/1/weights")
-    pull.run(of(chosen, source=f"s3://{BUCKET}/parts/1"))
+    pull.run(of(chosen, source=f"s3://{BUCKET}/parts/1"), stores.STORES)
     assert (chosen.model_dir / "weights").read_bytes() == LARGE
 
 
 def test_a_finished_pull_is_found_again_without_asking_s3(
     chosen: settings.Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = pull.run(chosen)
+    first = pull.run(chosen, stores.STORES)
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", closed_port())
-    assert pull.run(chosen) == first
+    assert pull.run(chosen, stores.STORES) == first
 
 
 def test_the_expected_digest_is_accepted_and_any_other_refused(
     chosen: settings.Settings, tmp_path: pathlib.Path
 ) -> None:
-    found = pull.run(chosen).digest
-    assert pull.run(of(chosen, expected_digest=found, model_dir=tmp_path / "again")).digest == found
+    found = pull.run(chosen, stores.STORES).digest
+    assert pull.run(of(chosen, expected_digest=found, model_dir=tmp_path / "again"), stores.STORES).digest == found
     error = refused(
         of(chosen, expected_digest="sha256:other", model_dir=tmp_path / "other"), names.PullReason.DIGEST_MISMATCH
     )
@@ -234,7 +237,7 @@ def test_a_block_goes_on_from_where_the_connection_was_cut(
     with httpserver.Proxy(endpoint).running() as proxy:
         proxy.rule(is_first_block, proxy.break_off_after(4_900_000))
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", proxy.url)
-        pull.run(of(chosen, source=large))
+        pull.run(of(chosen, source=large), stores.STORES)
     assert (chosen.model_dir / "weights").read_bytes() == LARGE
     ranges = [each.headers["range"] for each in proxy.asked if "range" in each.headers]
     resumed = [int(line.split("=")[1].split("-")[0]) for line in ranges]

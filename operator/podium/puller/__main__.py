@@ -10,11 +10,11 @@ def main() -> int:
     """Pulls what the environment asks for; leaves the report where Kubernetes looks for it."""
     # As the container's first process, the puller would otherwise not even notice that it is to end.
     signal.signal(signal.SIGTERM, lambda *_: os._exit(128 + signal.SIGTERM))
-    from podium.puller import pull, report, settings
+    from podium.puller import pull, report, settings, stores
 
     failed: Exception | None = None
     try:
-        message = report.format_success(pull.run(settings.from_environment(os.environ)))
+        message = report.format_success(pull.run(settings.from_environment(os.environ), stores.STORES))
     except Exception as error:  # noqa: BLE001 -- whatever happened, the user is to read it in the status
         message, failed = report.format_failure(error), error
     with contextlib.suppress(OSError):  # outside of a pod there may be no such file

@@ -45,9 +45,9 @@ class Limits:
         if self._stopped.is_set():
             raise Stopped
         if time.monotonic() >= self._deadline:
-            raise self._timed_out("")
+            raise self._build_timeout("")
 
-    def retried(self, attempt: Callable[[], _Result]) -> _Result:
+    def retry(self, attempt: Callable[[], _Result]) -> _Result:
         """The attempt's result. What can be tried again is, while retries and time last; else raises its error."""
         failures = 0
         while True:
@@ -56,20 +56,20 @@ class Limits:
                 return attempt()
             except errors.PullError as error:
                 failures += 1
-                self._pause(failures, error)
+                self._wait_or_raise(failures, error)
 
-    def _pause(self, failures: int, error: errors.PullError) -> None:
+    def _wait_or_raise(self, failures: int, error: errors.PullError) -> None:
         """Waits before the next try, or raises `error` when none is left or none can help."""
         if not error.retryable or failures > self._retries:
             raise error
         seconds = delay(failures, random.random())  # noqa: S311 -- spreads retries, keeps no secret
         if time.monotonic() + seconds >= self._deadline:
-            raise self._timed_out(f"; last: {error}") from error
+            raise self._build_timeout(f"; last: {error}") from error
         report.log(
             "retry", "warning", failures=failures, seconds=round(seconds, 2), reason=error.reason, error=str(error)
         )
         self._stopped.wait(seconds)
 
-    def _timed_out(self, last: str) -> errors.SourceUnreachable:
+    def _build_timeout(self, last: str) -> errors.SourceUnreachable:
         message = f"the pull may take {self._timeout:g} s (puller.timeout) and was not finished{last}"
         return errors.SourceUnreachable(names.PullReason.TIMED_OUT, message)

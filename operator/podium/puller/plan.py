@@ -19,21 +19,20 @@ _SHOWN = 5
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """A place in S3; `prefix` ends with a slash."""
+    """A place that holds an artifact; `prefix` ends with a slash."""
 
+    scheme: str
     bucket: str
     prefix: str
 
     @property
     def uri(self) -> str:
         """The place as users write it."""
-        return f"s3://{self.bucket}/{self.prefix}"
+        return self.build_uri(self.prefix)
 
-    @property
-    def grant(self) -> str:
-        """What a pull needs to be allowed."""
-        arn = f"arn:aws:s3:::{self.bucket}"
-        return f"grant s3:ListBucket on {arn} and s3:GetObject on {arn}/{self.prefix}*"
+    def build_uri(self, key: str) -> str:
+        """An object as users write it."""
+        return f"{self.scheme}://{self.bucket}/{key}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,29 +73,31 @@ class Plan:
         return sum(file.stored.size for file in self.files)
 
 
-def parse_source(uri: str) -> Source:
-    """The place that a URI names. Raises SourceInvalid.
+def parse_source(uri: str, schemes: Iterable[str]) -> Source:
+    """The place that a URI of one of these schemes names. Raises SourceInvalid.
 
-    Example: `s3://models/iris/3` gives bucket `models` and prefix `iris/3/`.
+    Example: `s3://models/iris/3` gives scheme `s3`, bucket `models` and prefix `iris/3/`.
     """
     parts = urllib.parse.urlsplit(uri)
-    if parts.scheme != "s3":
-        raise _invalid(f"{uri!r} cannot be pulled: only s3://bucket/prefix is offered")
+    offered = {scheme: f"{scheme}://bucket/prefix" for scheme in schemes}
+    if parts.scheme not in offered:
+        raise _build_refusal(f"{uri!r} cannot be pulled: only {' or '.join(offered.values())} is offered")
+    form = offered[parts.scheme]
     if parts.query or parts.fragment or "@" in parts.netloc:
-        raise _invalid(f"{uri!r} has more than bucket and prefix: write s3://bucket/prefix")
+        raise _build_refusal(f"{uri!r} has more than bucket and prefix: write {form}")
     prefix = parts.path.strip("/")
     if not parts.netloc or not prefix:
-        raise _invalid(f"{uri!r} names no prefix: write s3://bucket/prefix, since a whole bucket is never one model")
-    return Source(parts.netloc, prefix + "/")
+        raise _build_refusal(f"{uri!r} names no prefix: write {form}, since a whole bucket is never one model")
+    return Source(parts.scheme, parts.netloc, prefix + "/")
 
 
 def build_plan(source: Source, objects: Iterable[StoredObject]) -> Plan:
     """The files to download. Raises SourceInvalid for keys that cannot be files, SourceMissing without MLmodel."""
     stored = [o for o in objects if not (o.key.endswith("/") and o.size == 0)]
-    files = sorted((File(_path(source, o.key), o) for o in stored), key=lambda file: file.path)
+    files = sorted((File(_resolve_path(source, o.key), o) for o in stored), key=lambda file: file.path)
     paths = [file.path for file in files]
     if MLMODEL not in paths:
-        raise _no_model(source, paths)
+        raise _explain_missing_model(source, paths)
     _check_conflicts(source, paths)
     return Plan(tuple(files))
 
@@ -110,36 +111,34 @@ def blocks(size: int) -> Iterator[Block]:
         yield Block(number, offset, min(BLOCK, size - offset))
 
 
-def _path(source: Source, key: str) -> str:
+def _resolve_path(source: Source, key: str) -> str:
     path = key.removeprefix(source.prefix)
     parts = path.split("/")
     if not key.startswith(source.prefix) or any(part in {"", ".", ".."} for part in parts):
-        raise _invalid(f"s3://{source.bucket}/{key} would leave the model's directory: remove or rename the object")
+        raise _build_refusal(f"{source.build_uri(key)} would leave the model's directory: remove or rename the object")
     if parts[0] == RESERVED:
-        raise _invalid(f"s3://{source.bucket}/{key}: the name {RESERVED} is the puller's own: rename the object")
+        raise _build_refusal(f"{source.build_uri(key)}: the name {RESERVED} is the puller's own: rename the object")
     if "\0" in key or any(len(part.encode("utf-8", "surrogatepass")) > 255 for part in parts):
-        raise _invalid(f"s3://{source.bucket}/{key!r} cannot be a file's name: rename the object")
+        raise _build_refusal(f"{source.build_uri('')}{key!r} cannot be a file's name: rename the object")
     return path
 
 
 def _check_conflicts(source: Source, paths: Sequence[str]) -> None:
     directories = {path[:i] for path in paths for i, letter in enumerate(path) if letter == "/"}
     if both := directories.intersection(paths):
-        raise _invalid(f"{source.uri}{min(both)} is both an object and a directory: remove or rename one of them")
+        raise _build_refusal(f"{source.uri}{min(both)} is both an object and a directory: remove or rename one of them")
 
 
-def _no_model(source: Source, paths: Sequence[str]) -> errors.SourceMissing:
+def _explain_missing_model(source: Source, paths: Sequence[str]) -> errors.SourceMissing:
     nested = [path for path in paths if path.endswith("/" + MLMODEL)]
     if not paths:
-        message = (
-            f"NoSuchKey: nothing is stored below {source.uri}: upload the model there, or register a version with "
-        )
-        return errors.SourceMissing(names.PullReason.NO_SUCH_KEY, message + "the location where it is")
+        message = f"NoSuchKey: nothing is stored below {source.uri}: upload the model there, or register a version "
+        return errors.SourceMissing(names.PullReason.NO_SUCH_KEY, message + "with the location where it is")
     found = ", ".join(paths[:_SHOWN]) + (f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else "")
     advice = f"; did you mean {source.uri}{nested[0].removesuffix('/' + MLMODEL)} ?" if nested else ""
     message = f"{source.uri} holds no {MLMODEL}, so it is no MLflow model; found {found}{advice}"
     return errors.SourceMissing(names.PullReason.NOT_A_MODEL, message)
 
 
-def _invalid(message: str) -> errors.SourceInvalid:
+def _build_refusal(message: str) -> errors.SourceInvalid:
     return errors.SourceInvalid(names.PullReason.SOURCE_INVALID, message)

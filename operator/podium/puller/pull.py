@@ -2,27 +2,28 @@
 
 import dataclasses
 import time
+from collections.abc import Mapping
 
 from podium import errors, names
-from podium.puller import limits, plan, report, s3, settings, transfer, volume
+from podium.puller import limits, plan, report, settings, stores, transfer, volume
 
 
-def run(chosen: settings.Settings) -> report.Success:
-    """Brings the artifact into the model's directory, or finds it there. Raises PullError."""
+def run(chosen: settings.Settings, openers: Mapping[str, stores.Opener]) -> report.Success:
+    """Brings the artifact into the model's directory, or finds it there; `openers` by scheme. Raises PullError."""
     started = time.monotonic()
-    source, target = plan.parse_source(chosen.source), volume.Volume(chosen.model_dir)
-    if earlier := target.finished(source.uri):
-        _check_expected(chosen, source, earlier.digest)
+    source, target = plan.parse_source(chosen.source, openers), volume.Volume(chosen.model_dir)
+    if earlier := target.find_finished(source.uri):
+        _check_digest(chosen, source, earlier.digest)
         report.log("already there", **dataclasses.asdict(earlier))
         return earlier
     bounds = limits.Limits(chosen.timeout, chosen.retries)
-    store = s3.Store(source, chosen, transfer.CONNECTIONS)
-    planned = plan.build_plan(source, bounds.retried(store.list_objects))
+    store = openers[source.scheme](source, chosen, transfer.CONNECTIONS)
+    planned = plan.build_plan(source, bounds.retry(store.list_objects))
     report.log("planned", source=source.uri, files=len(planned.files), bytes=planned.bytes)
     target.prepare(planned.bytes)
-    with volume.translated():
+    with volume.translate_errors():
         found = transfer.Transfer(store, target.staging, bounds).run(planned)
-    _check_expected(chosen, source, found)
+    _check_digest(chosen, source, found)
     seconds = round(time.monotonic() - started, 3)
     success = report.Success(digest=found, bytes=planned.bytes, files=len(planned.files), seconds=seconds)
     target.place(source.uri, success)
@@ -30,7 +31,7 @@ def run(chosen: settings.Settings) -> report.Success:
     return success
 
 
-def _check_expected(chosen: settings.Settings, source: plan.Source, found: str) -> None:
+def _check_digest(chosen: settings.Settings, source: plan.Source, found: str) -> None:
     if chosen.expected_digest and chosen.expected_digest != found:
         message = (
             f"{source.uri} holds {found}, but this ModelVersion was first served from {chosen.expected_digest}: put "

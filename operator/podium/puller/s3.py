@@ -1,9 +1,11 @@
-"""The only module that speaks S3: a listing, stretches of objects, checksums, and botocore's errors in our words.
+"""The Store of s3://, the only module that speaks S3: listing, stretches of objects, checksums, errors in our words.
 
 Retries are the puller's own, one rule for all (see `transfer`), so botocore makes one attempt each.
 """
 
+import base64
 import contextlib
+import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 Reason = names.PullReason
+_MD5_ETAG = re.compile(r"[0-9a-f]{32}")
+_ENCRYPTION_WITH_MD5 = (None, "", "AES256")
 _CHUNK = 1024 * 1024
 _CONNECT_SECONDS, _READ_SECONDS = 5, 30
 _METADATA_SECONDS = 1
@@ -102,9 +106,9 @@ _FAULTS: tuple[
 class Answer:
     """The answer to a request for bytes: what S3 states about the object, and the bytes as they arrive."""
 
-    def __init__(self, stored: plan.StoredObject, whole: bool, answer: Mapping[str, Any]) -> None:
-        self.whole = whole
-        self.checksum = digest.stated_checksum(answer, stored.etag) if whole else None
+    def __init__(self, stored: plan.StoredObject, is_whole: bool, answer: Mapping[str, Any]) -> None:
+        self.is_whole = is_whole
+        self.checksum = read_checksum(answer, stored.etag) if is_whole else None
         self._body = answer["Body"]
 
     def chunks(self) -> Iterator[bytes]:
@@ -122,7 +126,7 @@ class Store:
 
     def list_objects(self) -> list[plan.StoredObject]:
         """Every object below the source's prefix."""
-        with self._translated(self._source.uri):
+        with self._translate_errors(self._source.uri):
             pages = self._client.get_paginator("list_objects_v2").paginate(
                 Bucket=self._source.bucket, Prefix=self._source.prefix
             )
@@ -135,41 +139,55 @@ class Store:
     @contextlib.contextmanager
     def read(self, stored: plan.StoredObject, offset: int, length: int) -> Iterator[Answer]:
         """Asks for `length` bytes from `offset` on, of the object as it was listed."""
-        whole = offset == 0 and length == stored.size
-        wanted: dict[str, Any] = {"ChecksumMode": "ENABLED"} if whole else {}
-        if not whole:
-            wanted = {"Range": f"bytes={offset}-{offset + length - 1}"}
+        is_whole = offset == 0 and length == stored.size
+        options: dict[str, Any] = {"ChecksumMode": "ENABLED"} if is_whole else {}
+        if not is_whole:
+            options = {"Range": f"bytes={offset}-{offset + length - 1}"}
         if stored.etag:
-            wanted["IfMatch"] = f'"{stored.etag}"'
-        with self._translated(self._uri(stored)):
-            answer = self._client.get_object(Bucket=self._source.bucket, Key=stored.key, **wanted)
+            options["IfMatch"] = f'"{stored.etag}"'
+        with self._translate_errors(self._source.build_uri(stored.key)):
+            answer = self._client.get_object(Bucket=self._source.bucket, Key=stored.key, **options)
             with contextlib.closing(answer["Body"]):
                 self._check_unchanged(stored, answer)
-                yield Answer(stored, whole, answer)
+                yield Answer(stored, is_whole, answer)
 
-    def state_checksum(self, stored: plan.StoredObject) -> digest.Checksum | None:
+    def find_checksum(self, stored: plan.StoredObject) -> digest.Checksum | None:
         """What S3 states about an object that is read in several stretches."""
-        with self._translated(self._uri(stored)):
+        with self._translate_errors(self._source.build_uri(stored.key)):
             answer = self._client.head_object(Bucket=self._source.bucket, Key=stored.key, ChecksumMode="ENABLED")
             self._check_unchanged(stored, answer)
-            return digest.stated_checksum(answer, stored.etag)
-
-    def _uri(self, stored: plan.StoredObject) -> str:
-        return f"s3://{self._source.bucket}/{stored.key}"
+            return read_checksum(answer, stored.etag)
 
     def _check_unchanged(self, stored: plan.StoredObject, answer: Mapping[str, Any]) -> None:
         total = int(str(answer.get("ContentRange", "")).rpartition("/")[2] or answer["ContentLength"])
         etag = str(answer.get("ETag", stored.etag)).strip('"')
         if total != stored.size or etag != stored.etag:
-            now, then = f"{total} bytes, ETag {etag}", f"{stored.size} bytes, ETag {stored.etag}"
-            raise _changed(self._uri(stored), f"it was {then} when listed and is {now}")
+            found, listed = f"{total} bytes, ETag {etag}", f"{stored.size} bytes, ETag {stored.etag}"
+            raise _build_changed(self._source.build_uri(stored.key), f"it was {listed} when listed and is {found}")
 
     @contextlib.contextmanager
-    def _translated(self, uri: str) -> Iterator[None]:
+    def _translate_errors(self, uri: str) -> Iterator[None]:
         try:
             yield
         except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError, *_CUT_OFF) as error:
             raise translate(error, uri, self._source) from error
+
+
+def read_checksum(answer: Mapping[str, Any], etag: str) -> digest.Checksum | None:
+    """The checksum of the whole object in an answer to GetObject or HeadObject, the strongest one, or None.
+
+    An ETag is an MD5 only of an object that was put in one part and not encrypted by KMS or a customer's key
+    (https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html); a checksum with a dash is one of parts.
+    """
+    for field, algorithm in (("ChecksumSHA256", "sha256"), ("ChecksumSHA1", "sha1")):
+        if (value := answer.get(field)) and "-" not in value:
+            return digest.Checksum(algorithm, base64.b64decode(value))
+    customer_key = answer.get("SSECustomerAlgorithm")
+    if _MD5_ETAG.fullmatch(etag) and answer.get("ServerSideEncryption") in _ENCRYPTION_WITH_MD5 and not customer_key:
+        return digest.Checksum("md5", bytes.fromhex(etag))
+    if (value := answer.get("ChecksumCRC32")) and "-" not in value and answer.get("ChecksumType") != "COMPOSITE":
+        return digest.Checksum("crc32", base64.b64decode(value))
+    return None
 
 
 def _build_client(source: plan.Source, chosen: settings.Settings, connections: int) -> "S3Client":
@@ -187,7 +205,7 @@ def _build_client(source: plan.Source, chosen: settings.Settings, connections: i
     core.set_config_variable("metadata_service_num_attempts", 1)
     try:
         if core.get_credentials() is None:
-            raise _no_credentials(source)
+            raise _build_no_credentials(source)
         return boto3.session.Session(botocore_session=core).client("s3", config=config)
     except ValueError as error:
         message = f"{error}: storage.endpoint must be a URL such as https://s3.example.com"
@@ -201,7 +219,7 @@ def translate(error: Exception, uri: str, source: plan.Source) -> errors.PullErr
     if isinstance(error, botocore.exceptions.ClientError):
         return _translate_answer(error, uri, source)
     if isinstance(error, botocore.exceptions.NoCredentialsError | botocore.exceptions.PartialCredentialsError):
-        return _no_credentials(source)
+        return _build_no_credentials(source)
     for kind, ours, reason, advice in _FAULTS:
         if isinstance(error, kind):
             return ours(reason, f"{uri}: {error}: {advice}")
@@ -216,41 +234,47 @@ def _translate_answer(error: botocore.exceptions.ClientError, uri: str, source: 
     code = stated.get("Code", "")
     said = f"{uri}: {code}: {stated.get('Message') or 'no message'} ({error.operation_name}, HTTP {status})"
     if reason := _DENIED.get(code):
-        return errors.SourceDenied(reason, f"{said}: {_ADVICE.get(reason, source.grant)}")
-    if reason := _misdirected(error, code, status):
-        return errors.SourceInvalid(reason, f"{said}: {_direct(error, reason)}")
+        return errors.SourceDenied(reason, f"{said}: {_ADVICE.get(reason, describe_grant(source))}")
+    if reason := _find_misdirection(error, code, status):
+        return errors.SourceInvalid(reason, f"{said}: {_advise_direction(error, reason)}")
     if reason := _MISSING.get(code):
         return errors.SourceMissing(reason, f"{said}: {_ADVICE[reason]}")
     if code in _CHANGED:
-        return _changed(uri, said)
+        return _build_changed(uri, said)
     if status >= 500 or code in {"SlowDown", "RequestTimeout", "Throttling"}:
         advice = "it is tried again; if it stays so, see whether storage.endpoint is an S3 server"
         return errors.SourceUnreachable(Reason.SERVICE_UNAVAILABLE, f"{said}: {advice}")
     return errors.PullError(Reason.S3_ERROR, said)
 
 
-def _misdirected(error: botocore.exceptions.ClientError, code: str, status: int) -> names.PullReason | None:
+def _find_misdirection(error: botocore.exceptions.ClientError, code: str, status: int) -> names.PullReason | None:
     """Why the request should have gone elsewhere, if it should."""
     if code in _REGION or status == 301:
         return Reason.WRONG_REGION
     return Reason.ENDPOINT_INVALID if code in _NOT_S3 and error.operation_name != "HeadObject" else None
 
 
-def _direct(error: botocore.exceptions.ClientError, reason: names.PullReason) -> str:
+def _advise_direction(error: botocore.exceptions.ClientError, reason: names.PullReason) -> str:
     if reason == Reason.ENDPOINT_INVALID:
         return "what answers there does not speak S3; correct storage.endpoint"
     region = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("x-amz-bucket-region")
     return f"set storage.region to {region or 'the bucket’s'}"
 
 
-def _changed(uri: str, how: str) -> errors.ArtifactChanged:
+def describe_grant(source: plan.Source) -> str:
+    """What a pull needs to be allowed."""
+    arn = f"arn:aws:s3:::{source.bucket}"
+    return f"grant s3:ListBucket on {arn} and s3:GetObject on {arn}/{source.prefix}*"
+
+
+def _build_changed(uri: str, how: str) -> errors.ArtifactChanged:
     message = f"{uri} changed during the pull: {how}; a model version's artifact must never be written again"
     return errors.ArtifactChanged(Reason.OBJECT_CHANGED, message)
 
 
-def _no_credentials(source: plan.Source) -> errors.SourceDenied:
+def _build_no_credentials(source: plan.Source) -> errors.SourceDenied:
     message = (
         f"{source.uri}: no credentials: name a Secret with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY as "
-        f"storage.secretName, or an account with a cloud role as storage.serviceAccountName; {source.grant}"
+        f"storage.secretName, or an account with a cloud role as storage.serviceAccountName; {describe_grant(source)}"
     )
     return errors.SourceDenied(Reason.CREDENTIALS_MISSING, message)

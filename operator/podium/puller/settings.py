@@ -32,13 +32,13 @@ def from_environment(env: Mapping[str, str]) -> Settings:
     """Settings from the environment. Raises SourceInvalid that names the variable and what to write."""
     source = env.get(names.ENV_SOURCE, "")
     if not source:
-        raise _invalid(names.ENV_SOURCE, source, "write the artifact's location, such as s3://bucket/models/1")
+        raise _build_refusal(names.ENV_SOURCE, source, "write the artifact's location, such as s3://bucket/models/1")
     return Settings(
         source=source,
         model_dir=pathlib.Path(env.get(names.ENV_MODEL_DIR) or names.MODEL_DIR),
-        timeout=_number(env, names.ENV_PULL_TIMEOUT, 600.0),
-        retries=int(_number(env, names.ENV_PULL_RETRIES, 5)),
-        expected_digest=_expected_digest(env.get(names.ENV_EXPECTED_DIGEST_FILE)),
+        timeout=_read_number(env, names.ENV_PULL_TIMEOUT, 600.0),
+        retries=int(_read_number(env, names.ENV_PULL_RETRIES, 5)),
+        expected_digest=_read_digest(env.get(names.ENV_EXPECTED_DIGEST_FILE)),
         region=env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION") or "us-east-1",
         path_style=env.get(names.ENV_S3_PATH_STYLE, "").lower() == "true",
     )
@@ -49,21 +49,21 @@ def termination_log(env: Mapping[str, str]) -> pathlib.Path:
     return pathlib.Path(env.get(names.ENV_TERMINATION_LOG) or names.TERMINATION_LOG)
 
 
-def _invalid(variable: str, value: str, advice: str) -> errors.SourceInvalid:
+def _build_refusal(variable: str, value: str, advice: str) -> errors.SourceInvalid:
     return errors.SourceInvalid(names.PullReason.SETTINGS_INVALID, f"{variable} is {value!r}: {advice}")
 
 
-def _number(env: Mapping[str, str], variable: str, default: float) -> float:
+def _read_number(env: Mapping[str, str], variable: str, default: float) -> float:
     text = env.get(variable, "")
     try:
         number = float(text) if text else default
     except ValueError:
         number = -1.0
     if not 0 <= number < float("inf"):
-        raise _invalid(variable, text, "write a number of 0 or more")
+        raise _build_refusal(variable, text, "write a number of 0 or more")
     return number
 
 
-def _expected_digest(file: str | None) -> str | None:
+def _read_digest(file: str | None) -> str | None:
     path = pathlib.Path(file) if file else None
     return (path.read_text().strip() or None) if path and path.is_file() else None

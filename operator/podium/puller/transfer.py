@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 
 from podium import errors, names
-from podium.puller import digest, limits, plan, s3
+from podium.puller import digest, limits, plan, stores
 
 CONNECTIONS = 8
 _READ = 4 * 1024 * 1024
@@ -22,7 +22,7 @@ class _Target:
         self.path = staging / file.path
         self.blocks = list(plan.blocks(file.stored.size))
         self.verified = False
-        """Whether one answer brought the whole file and was compared with what S3 states."""
+        """Whether one answer brought the whole file and was compared with what the store states."""
         self._digests: dict[int, bytes] = {}
         self._lock = threading.Lock()
 
@@ -32,7 +32,7 @@ class _Target:
         with self.path.open("wb") as stream:
             stream.truncate(self.file.stored.size)
 
-    def arrived(self, number: int, block_digest: bytes) -> bool:
+    def note_block(self, number: int, block_digest: bytes) -> bool:
         """Notes a block; True for the last one of the file."""
         with self._lock:
             self._digests[number] = block_digest
@@ -56,7 +56,7 @@ class _Progress:
 class Transfer:
     """The download of one plan."""
 
-    def __init__(self, store: s3.Store, staging: pathlib.Path, bounds: limits.Limits) -> None:
+    def __init__(self, store: stores.Store, staging: pathlib.Path, bounds: limits.Limits) -> None:
         self._store, self._staging, self._bounds = store, staging, bounds
 
     def run(self, planned: plan.Plan) -> str:
@@ -65,7 +65,7 @@ class Transfer:
         for target in targets:
             target.create()
         with concurrent.futures.ThreadPoolExecutor(CONNECTIONS) as pool:
-            futures = [pool.submit(self._fetch, *work) for work in _largest_first(targets)]
+            futures = [pool.submit(self._fetch, *work) for work in _order_largest_first(targets)]
             try:
                 for future in concurrent.futures.as_completed(futures):
                     future.result()
@@ -76,11 +76,11 @@ class Transfer:
 
     def _fetch(self, target: _Target, block: plan.Block | None) -> None:
         if block is None:  # an empty file
-            return _sync(target.path)
+            return _sync_file(target.path)
         progress = _Progress(block)
-        self._bounds.retried(lambda: self._receive(target, progress))
-        if target.arrived(block.number, progress.hasher.digest()):
-            self._finish(target)
+        self._bounds.retry(lambda: self._receive(target, progress))
+        if target.note_block(block.number, progress.hasher.digest()):
+            self._verify_file(target)
         return None
 
     def _receive(self, target: _Target, progress: _Progress) -> None:
@@ -94,25 +94,25 @@ class Transfer:
             checked = answer.checksum.hasher() if answer.checksum else None
             for chunk in answer.chunks():
                 self._bounds.check()
-                _write(stream.fileno(), chunk)
+                _write_all(stream.fileno(), chunk)
                 progress.hasher.update(chunk)
                 progress.received += len(chunk)
                 if checked:
                     checked.update(chunk)
             _check_length(target.file, progress)
             if checked and answer.checksum and checked.digest() != answer.checksum.value:
-                raise _mismatch(target.file, answer.checksum)
-            target.verified = answer.whole
+                raise _build_mismatch(target.file, answer.checksum)
+            target.verified = answer.is_whole
 
-    def _finish(self, target: _Target) -> None:
-        """Compares a file that came in several answers with what S3 states about the whole object now."""
+    def _verify_file(self, target: _Target) -> None:
+        """Compares a file that came in several answers with what the store states about the whole object now."""
         if not target.verified:
-            checksum = self._bounds.retried(lambda: self._store.state_checksum(target.file.stored))
-            if checksum and self._hash(target.path, checksum) != checksum.value:
-                raise _mismatch(target.file, checksum)
-        _sync(target.path)
+            checksum = self._bounds.retry(lambda: self._store.find_checksum(target.file.stored))
+            if checksum and self._hash_file(target.path, checksum) != checksum.value:
+                raise _build_mismatch(target.file, checksum)
+        _sync_file(target.path)
 
-    def _hash(self, path: pathlib.Path, checksum: digest.Checksum) -> bytes:
+    def _hash_file(self, path: pathlib.Path, checksum: digest.Checksum) -> bytes:
         hasher = checksum.hasher()
         with path.open("rb", buffering=0) as stream:
             while chunk := stream.read(_READ):
@@ -121,7 +121,7 @@ class Transfer:
         return hasher.digest()
 
 
-def _largest_first(targets: list[_Target]) -> Iterator[tuple[_Target, plan.Block | None]]:
+def _order_largest_first(targets: list[_Target]) -> Iterator[tuple[_Target, plan.Block | None]]:
     for target in sorted(targets, key=lambda t: t.file.stored.size, reverse=True):
         if not target.blocks:
             yield target, None
@@ -129,13 +129,13 @@ def _largest_first(targets: list[_Target]) -> Iterator[tuple[_Target, plan.Block
             yield target, block
 
 
-def _write(descriptor: int, chunk: bytes) -> None:
+def _write_all(descriptor: int, chunk: bytes) -> None:
     view = memoryview(chunk)
     while view:
         view = view[os.write(descriptor, view) :]
 
 
-def _sync(path: pathlib.Path) -> None:
+def _sync_file(path: pathlib.Path) -> None:
     with path.open("rb") as stream:
         os.fsync(stream.fileno())
 
@@ -147,6 +147,6 @@ def _check_length(file: plan.File, progress: _Progress) -> None:
         raise errors.SourceUnreachable(names.PullReason.OBJECT_TRUNCATED, message)
 
 
-def _mismatch(file: plan.File, checksum: digest.Checksum) -> errors.ArtifactChanged:
-    message = f"{file.stored.key}: the bytes do not have the {checksum.algorithm} checksum that S3 states"
+def _build_mismatch(file: plan.File, checksum: digest.Checksum) -> errors.ArtifactChanged:
+    message = f"{file.stored.key}: the bytes do not match the {checksum.algorithm} checksum that the store has of them"
     return errors.ArtifactChanged(names.PullReason.CHECKSUM_MISMATCH, message)

@@ -29,7 +29,7 @@ class Volume:
         self.staging = self._own / "staging"
         self._finished = self._own / "finished.json"
 
-    def finished(self, source: str) -> report.Success | None:
+    def find_finished(self, source: str) -> report.Success | None:
         """The report of a pull of this source that ended well in this volume."""
         try:
             data = json.loads(self._finished.read_text())
@@ -41,7 +41,7 @@ class Volume:
 
     def prepare(self, needed: int) -> None:
         """Empties the staging directory. Raises NoRoom unless `needed` bytes are free."""
-        with translated():
+        with translate_errors():
             self._finished.unlink(missing_ok=True)
             shutil.rmtree(self.staging, ignore_errors=True)
             self.staging.mkdir(parents=True)
@@ -52,15 +52,15 @@ class Volume:
 
     def place(self, source: str, success: report.Success) -> None:
         """Moves the staged artifact into its place and remembers the pull as finished."""
-        with translated():
+        with translate_errors():
             for directory, _, _ in os.walk(self.staging):
                 _sync_directory(pathlib.Path(directory))
             for entry in sorted(self.staging.iterdir(), key=lambda e: (e.name == plan.MLMODEL, e.name)):
-                self._move(entry)
+                self._move_entry(entry)
             _sync_directory(self._root)
-            self._remember(source, success)
+            self._record_finished(source, success)
 
-    def _move(self, entry: pathlib.Path) -> None:
+    def _move_entry(self, entry: pathlib.Path) -> None:
         goal = self._root / entry.name
         if goal.is_dir() and not goal.is_symlink():
             shutil.rmtree(goal)
@@ -68,7 +68,7 @@ class Volume:
             goal.unlink(missing_ok=True)
         entry.rename(goal)
 
-    def _remember(self, source: str, success: report.Success) -> None:
+    def _record_finished(self, source: str, success: report.Success) -> None:
         draft = self._finished.with_suffix(".draft")
         with draft.open("w") as stream:
             json.dump({"source": source} | dataclasses.asdict(success), stream)
@@ -79,7 +79,7 @@ class Volume:
 
 
 @contextlib.contextmanager
-def translated() -> Iterator[None]:
+def translate_errors() -> Iterator[None]:
     """Turns the file system's errors into NoRoom."""
     try:
         yield

@@ -31,27 +31,27 @@ def test_pauses_grow_and_stay_between_a_quarter_of_a_second_and_twenty(failures:
 
 def test_what_can_be_tried_again_is() -> None:
     attempt = Failing(UNREACHABLE)
-    assert limits.Limits(timeout=60, retries=1).retried(attempt) == "answer"
+    assert limits.Limits(timeout=60, retries=1).retry(attempt) == "answer"
     assert attempt.calls == 2
 
 
 def test_the_last_error_is_raised_when_no_retry_is_left() -> None:
     attempt = Failing(UNREACHABLE, UNREACHABLE)
     with pytest.raises(errors.SourceUnreachable) as caught:
-        limits.Limits(timeout=60, retries=0).retried(attempt)
+        limits.Limits(timeout=60, retries=0).retry(attempt)
     assert (caught.value.reason, attempt.calls) == ("EndpointUnreachable", 1)
 
 
 def test_what_cannot_help_is_not_tried_again() -> None:
     attempt = Failing(errors.SourceDenied(names.PullReason.ACCESS_DENIED, "no"))
     with pytest.raises(errors.SourceDenied):
-        limits.Limits(timeout=60, retries=5).retried(attempt)
+        limits.Limits(timeout=60, retries=5).retry(attempt)
     assert attempt.calls == 1
 
 
 def test_the_deadline_ends_a_pull_and_names_the_setting_and_the_last_error() -> None:
     with pytest.raises(errors.SourceUnreachable, match=r"0\.2 s \(puller\.timeout\).*last: no") as caught:
-        limits.Limits(timeout=0.2, retries=5).retried(Failing(UNREACHABLE))
+        limits.Limits(timeout=0.2, retries=5).retry(Failing(UNREACHABLE))
     assert caught.value.reason == names.PullReason.TIMED_OUT
 
 
@@ -59,5 +59,5 @@ def test_a_stopped_pull_starts_no_further_part() -> None:
     bounds, attempt = limits.Limits(timeout=60, retries=5), Failing()
     bounds.stop()
     with pytest.raises(limits.Stopped):
-        bounds.retried(attempt)
+        bounds.retry(attempt)
     assert attempt.calls == 0

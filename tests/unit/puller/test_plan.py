@@ -9,7 +9,8 @@ import pytest
 from podium import errors, names
 from podium.puller import plan
 
-SOURCE = plan.parse_source("s3://models/iris/3")
+SCHEMES = ("s3",)
+SOURCE = plan.parse_source("s3://models/iris/3", SCHEMES)
 
 
 def stored(path: str, size: int = 1) -> plan.StoredObject:
@@ -17,7 +18,7 @@ def stored(path: str, size: int = 1) -> plan.StoredObject:
 
 
 def test_a_uri_names_bucket_and_prefix() -> None:
-    assert plan.parse_source("s3://models/iris/3/") == plan.Source("models", "iris/3/")
+    assert plan.parse_source("s3://models/iris/3/", SCHEMES) == plan.Source("s3", "models", "iris/3/")
 
 
 @pytest.mark.parametrize(
@@ -34,7 +35,7 @@ def test_a_uri_names_bucket_and_prefix() -> None:
 )
 def test_a_uri_that_cannot_be_pulled_is_refused_with_what_to_write(uri: str, said: str) -> None:
     with pytest.raises(errors.SourceInvalid, match=said) as caught:
-        plan.parse_source(uri)
+        plan.parse_source(uri, SCHEMES)
     assert caught.value.reason == names.PullReason.SOURCE_INVALID
 
 

@@ -22,14 +22,14 @@ def test_a_placed_artifact_is_found_again_with_its_report(tmp_path: pathlib.Path
     stage(target, "MLmodel", "data/model.pkl")
     target.place("s3://b/p/", DONE)
     assert (tmp_path / "MLmodel").read_text() == (tmp_path / "data/model.pkl").read_text() == "new"
-    assert target.finished("s3://b/p/") == DONE
+    assert target.find_finished("s3://b/p/") == DONE
 
 
 def test_an_artifact_of_another_source_does_not_count(tmp_path: pathlib.Path) -> None:
     target = volume.Volume(tmp_path)
     stage(target, "MLmodel")
     target.place("s3://b/p/", DONE)
-    assert target.finished("s3://b/q/") is None
+    assert target.find_finished("s3://b/q/") is None
 
 
 def test_a_pull_that_broke_off_while_it_was_placed_is_done_again_over_its_remains(tmp_path: pathlib.Path) -> None:
@@ -37,7 +37,7 @@ def test_a_pull_that_broke_off_while_it_was_placed_is_done_again_over_its_remain
     (tmp_path / "data" / "old").write_text("old")
     (tmp_path / "code").write_text("a file where a directory comes")
     target = volume.Volume(tmp_path)
-    assert target.finished("s3://b/p/") is None
+    assert target.find_finished("s3://b/p/") is None
     stage(target, "MLmodel", "data/model.pkl", "code/x.py")
     target.place("s3://b/p/", DONE)
     assert sorted(p.name for p in (tmp_path / "data").iterdir()) == ["model.pkl"]
@@ -50,7 +50,7 @@ def test_a_broken_memory_counts_as_none(tmp_path: pathlib.Path, content: str) ->
     stage(target, "MLmodel")
     target.place("s3://b/p/", DONE)
     (tmp_path / ".podium/finished.json").write_text(content)
-    assert target.finished("s3://b/p/") is None
+    assert target.find_finished("s3://b/p/") is None
 
 
 def test_an_artifact_that_the_volume_cannot_hold_is_refused_before_a_byte_moves(tmp_path: pathlib.Path) -> None:
