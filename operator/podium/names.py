@@ -277,6 +277,17 @@ class PullReason(enum.StrEnum):
     """A fault of the puller itself."""
 
 
+class KubeFailure(enum.StrEnum):
+    """Why there is no answer of the API server: in the place of the reason that its answers have."""
+
+    NO_CONFIGURATION = "NoConfiguration"
+    """Neither a service account nor a kubeconfig says where it is."""
+    UNREACHABLE = "Unreachable"
+    TIMED_OUT = "Timeout"
+    UNREADABLE = "Unreadable"
+    """What answered does not speak as an API server does."""
+
+
 class ServerFailure(enum.StrEnum):
     """Why an MLflow server could not be read: reason of the mirror's condition Ready, label `cause` of its metrics."""
 

@@ -354,8 +354,8 @@ async def test_a_watch_that_nobody_runs_is_stuck_and_one_that_cannot_connect_is_
     limit = 0.5
     world.proxy.rule(httpserver.is_any, apiproxy.refuse(503, "ServiceUnavailable", "restarting"))
     await asyncio.sleep(2 * limit)
-    assert "watch of configmaps in " in (world.copy.stuck(limit) or "")
+    assert "watch of configmaps in " in (world.copy.find_standstill(limit) or "")
     async with world.running():
         await world.until(lambda: world.proxy.count(apiproxy.is_list) >= 2, "tries")
-        assert world.copy.stuck(limit) is None
+        assert world.copy.find_standstill(limit) is None
         assert "restarting" in (world.copy.failure or "")

@@ -13,7 +13,7 @@ from kubernetes.client import configuration as configurations
 
 from localcluster import context
 from podium import errors
-from podium.kube import session
+from podium.kube import listwatch, session
 from podium.kube.registry import configmaps, mark, watchcache
 from podium.registry import store
 from podium.registry.model import entities
@@ -40,7 +40,7 @@ class Site:
     proxy: apiproxy.ApiProxy
     direct: store.Registry
 
-    def worker(self, *, page_size: int = watchcache.PAGE_SIZE, silence_seconds: float = SILENCE_SECONDS) -> Worker:
+    def worker(self, *, page_size: int = listwatch.PAGE_SIZE, silence_seconds: float = SILENCE_SECONDS) -> Worker:
         chosen = configurations.Configuration()
         chosen.host = self.proxy.url
         connection = session.Session(chosen)

@@ -55,7 +55,7 @@ class Observer:
 
     def problems(self) -> list[str]:
         """Which watches hang, in words: what a restart would mend."""
-        return [problem for each in self.reflectors if (problem := each.stuck())]
+        return [problem for each in self.reflectors if (problem := each.find_standstill())]
 
     def failures(self) -> list[str]:
         """What the API server refuses to the watches, in its words: what an administrator has to mend."""

@@ -10,7 +10,7 @@ import json
 from typing import Any
 
 from podium import names
-from podium.kube import client
+from podium.kube import client, managed_fields
 from podium.manifest import Manifest
 
 ObjectKey = tuple[str, str, str]
@@ -22,11 +22,10 @@ def fingerprint(obj: Manifest) -> str:
 
     It changes with every drift: another manager that changes an owned field takes its ownership, and another process
     with our manager's name changes its value. It does not change with foreign fields, so neither an autoscaler nor
-    the deployment controller's own annotation causes an apply. Source: the fieldsV1 of metadata.managedFields.
+    the deployment controller's own annotation causes an apply.
     """
-    metadata = obj["metadata"]
-    owned: Manifest = next((entry["fieldsV1"] for entry in metadata.get("managedFields") or [] if _is_ours(entry)), {})
-    return _hash([metadata.get("uid"), owned, _project(obj, owned)])
+    owned = managed_fields.find_applied(obj, names.FIELD_MANAGER)
+    return _hash([obj["metadata"].get("uid"), owned, managed_fields.project(obj, owned)])
 
 
 class Applier:
@@ -44,12 +43,12 @@ class Applier:
         `live_fingerprint` is that of the object as last seen, None if it is not there. With `resource_version` it
         raises KubeConflict if the object is not at that one. Raises KubeError.
         """
-        key, wanted = key_of(manifest), _hash(manifest)
-        if live_fingerprint is not None and self._applied.get(key) == (wanted, live_fingerprint):
+        key, asked = key_of(manifest), _hash(manifest)
+        if live_fingerprint is not None and self._applied.get(key) == (asked, live_fingerprint):
             return None
         self._applied.pop(key, None)
         answer = await self._api.apply(manifest, resource_version=resource_version)
-        self._applied[key] = (wanted, fingerprint(answer))
+        self._applied[key] = (asked, fingerprint(answer))
         return answer
 
     def keep(self, is_there: collections.abc.Callable[[ObjectKey], bool]) -> None:
@@ -60,36 +59,6 @@ class Applier:
 def key_of(manifest: Manifest) -> ObjectKey:
     """Kind, namespace and name of a manifest."""
     return manifest["kind"], manifest["metadata"].get("namespace", ""), manifest["metadata"]["name"]
-
-
-def _is_ours(entry: Manifest) -> bool:
-    ours = (names.FIELD_MANAGER, "Apply", "")
-    return (entry.get("manager"), entry.get("operation"), entry.get("subresource", "")) == ours
-
-
-def _project(value: Any, fields: Manifest) -> Any:
-    """The values at the paths of a fieldsV1 set.
-
-    `f:name` is a field, `k:{…}` the list item with these keys, `v:…` a member of a set; `.` is the item itself, and
-    a path without anything below it stands for its whole value.
-    """
-    below = {path: inner for path, inner in fields.items() if path != "."}
-    if not below:
-        return value
-    return [(path, _project(_step(value, path), inner)) for path, inner in sorted(below.items())]
-
-
-def _step(value: Any, path: str) -> Any:
-    """One step down; None where nothing is."""
-    kind, _, rest = path.partition(":")
-    if kind == "f" and isinstance(value, dict):
-        return value.get(rest)
-    if kind == "k" and isinstance(value, list):
-        keys = json.loads(rest).items()
-        return next((item for item in value if isinstance(item, dict) and keys <= item.items()), None)
-    if kind == "v" and isinstance(value, list):
-        return rest if json.loads(rest) in value else None
-    return None
 
 
 def _hash(value: Any) -> str:

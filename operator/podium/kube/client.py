@@ -8,9 +8,7 @@ calls has a back-off of its own, and knows whether the call may be repeated.
 import collections.abc
 import contextlib
 import importlib.metadata
-import json
 import urllib.parse
-from typing import NamedTuple
 
 import aiohttp
 from kubernetes.aio import config
@@ -18,7 +16,7 @@ from kubernetes.aio.client import configuration as configurations
 from kubernetes.aio.client import rest
 
 from podium import errors, names
-from podium.kube import answers, resources, statuses
+from podium.kube import answers, listwatch, resources
 from podium.manifest import Manifest
 
 Manifests = list[Manifest]
@@ -30,20 +28,9 @@ CALL_SECONDS = 15.0
 SILENCE_SECONDS = 150.0
 """A watch without event or bookmark for this long is dead; the server sends a bookmark about each minute."""
 WATCH_SECONDS = 300
-PAGE_SIZE = 500
 _LIST_ATTEMPTS = 3
 _APPLY = "application/apply-patch+yaml"  # JSON is YAML
 _METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
-
-
-class Page(NamedTuple):
-    """A part of a list."""
-
-    items: Manifests
-    resource_version: str
-    """Of the whole list: a watch goes on from here."""
-    rest: str
-    """The token that brings the next page; empty on the last one."""
 
 
 class Client:
@@ -77,7 +64,9 @@ class Client:
             except config.ConfigException:
                 await config.load_kube_config(client_configuration=configuration)
         except config.ConfigException as error:
-            raise errors.KubeUnavailable(0, "NoConfiguration", f"no cluster to connect to: {error}") from error
+            raise errors.KubeUnavailable(
+                0, names.KubeFailure.NO_CONFIGURATION, f"no cluster to connect to: {error}"
+            ) from error
         return cls(configuration, on_answer)
 
     async def close(self) -> None:
@@ -89,7 +78,12 @@ class Client:
         return await self._call("GET", resource, resource.path(namespace, name))
 
     async def list(
-        self, resource: resources.Resource, namespace: str | None = None, *, labels: str = "", limit: int = PAGE_SIZE
+        self,
+        resource: resources.Resource,
+        namespace: str | None = None,
+        *,
+        labels: str = "",
+        limit: int = listwatch.PAGE_SIZE,
     ) -> tuple[Manifests, str]:
         """All objects that a label selector takes, and the list's resourceVersion; read page by page."""
         for attempt in range(1, _LIST_ATTEMPTS + 1):
@@ -104,13 +98,19 @@ class Client:
         raise AssertionError("unreachable")
 
     async def pages(
-        self, resource: resources.Resource, namespace: str | None = None, *, labels: str = "", limit: int = PAGE_SIZE
-    ) -> collections.abc.AsyncGenerator[Page, None]:
+        self,
+        resource: resources.Resource,
+        namespace: str | None = None,
+        *,
+        labels: str = "",
+        limit: int = listwatch.PAGE_SIZE,
+        accept: str = "application/json",
+    ) -> collections.abc.AsyncGenerator[listwatch.Page, None]:
         """The pages of one consistent list. Raises KubeGone in the middle of one that took too long."""
         rest_of_list = ""
         while True:
-            query = {"labelSelector": labels, "limit": str(limit), "continue": rest_of_list}
-            page = await self._page(resource, namespace, query)
+            query = listwatch.build_list_query(labels, limit, rest_of_list)
+            page = await self._get_page(resource, namespace, query, accept)
             yield page
             rest_of_list = page.rest
             if not rest_of_list:
@@ -121,13 +121,9 @@ class Client:
     ) -> Manifests:
         """apiVersion, kind and metadata of all objects: what is needed to see which are no more."""
         items: Manifests = []
-        query = {"labelSelector": labels, "limit": str(PAGE_SIZE), "continue": ""}
-        while True:
-            page = await self._page(resource, namespace, query, accept=_METADATA_ONLY)
+        async for page in self.pages(resource, namespace, labels=labels, accept=_METADATA_ONLY):
             items += page.items
-            query["continue"] = page.rest
-            if not page.rest:
-                return items
+        return items
 
     async def watch(
         self,
@@ -143,18 +139,12 @@ class Client:
         Ends when the server ends it, at the latest after `timeout_seconds`. Raises KubeGone when that resourceVersion
         is too old, KubeUnavailable when the connection breaks or is silent, and other KubeErrors.
         """
-        query = {
-            "watch": "true",
-            "allowWatchBookmarks": "true",
-            "labelSelector": labels,
-            "resourceVersion": resource_version,
-            "timeoutSeconds": str(timeout_seconds),
-        }
-        url = self._url(resource.path(namespace), query)
-        with answers.translated(f"watch {resource.plural}"):
+        query = listwatch.build_watch_query(labels, resource_version, timeout_seconds)
+        url, what = self._build_url(resource.path(namespace), query), f"watch {resource.plural}"
+        with translate_failures(what):
             async with self._request("WATCH", resource, url) as response:
-                async for line in answers.lines(response.content):
-                    yield answers.event(line)
+                async for line in split_lines(response.content):
+                    yield answers.parse_event(line, what)
 
     async def apply(self, manifest: Manifest, *, subresource: str = "", resource_version: str = "") -> Manifest:
         """Server-side apply by names.FIELD_MANAGER, which takes the fields it names from any other manager.
@@ -203,18 +193,18 @@ class Client:
             if not uid:
                 raise
 
-    async def _page(
+    async def _get_page(
         self,
         resource: resources.Resource,
         namespace: str | None,
         query: dict[str, str],
-        accept: str = "application/json",
-    ) -> Page:
+        accept: str,
+    ) -> listwatch.Page:
         found = await self._call("GET", resource, resource.path(namespace), query, accept=accept)
-        items, metadata = found.get("items") or [], found["metadata"]
-        for item in items:  # a list names its kind once, and its items do not
+        page = listwatch.parse_page(found)
+        for item in page.items:  # a list names its kind once, and its items do not
             item["apiVersion"], item["kind"] = resource.api_version, resource.kind
-        return Page(items, metadata["resourceVersion"], metadata.get("continue") or "")
+        return page
 
     async def _call(  # noqa: PLR0913 -- the parts of an HTTP request
         self,
@@ -227,12 +217,11 @@ class Client:
         content_type: str = "application/json",
         accept: str = "application/json",
     ) -> Manifest:
-        url = self._url(path, query or {})
+        url, what = self._build_url(path, query or {}), f"{method} {path}"
         headers = {"Content-Type": content_type, "Accept": accept}
-        with answers.translated(f"{method} {path}"):
+        with translate_failures(what):
             async with self._request(method, resource, url, body, headers) as response:
-                answer: Manifest = json.loads(await response.read())
-                return answer
+                return answers.parse_object(await response.read(), what)
 
     @contextlib.asynccontextmanager
     async def _request(
@@ -260,9 +249,33 @@ class Client:
         response: aiohttp.ClientResponse = sent.response
         async with response:
             if code >= 400:
-                raise statuses.refusal(code, await response.read())
+                raise answers.build_refusal(code, await response.read())
             yield response
 
-    def _url(self, path: str, query: dict[str, str]) -> str:
+    def _build_url(self, path: str, query: dict[str, str]) -> str:
         given = urllib.parse.urlencode({name: value for name, value in query.items() if value})
         return f"{self._configuration.host}{path}" + (f"?{given}" if given else "")
+
+
+@contextlib.contextmanager
+def translate_failures(what: str) -> collections.abc.Iterator[None]:
+    """Raise KubeUnavailable for a connection that failed or a time limit that passed."""
+    try:
+        yield
+    except TimeoutError as error:
+        raise errors.KubeUnavailable(0, names.KubeFailure.TIMED_OUT, f"{what}: no answer in time") from error
+    except (aiohttp.ClientError, OSError) as error:
+        text = f"{what}: {str(error) or type(error).__name__}"
+        raise errors.KubeUnavailable(0, names.KubeFailure.UNREACHABLE, text) from error
+
+
+async def split_lines(content: aiohttp.StreamReader) -> collections.abc.AsyncGenerator[bytes, None]:
+    """The lines of a stream, of any length: a registry's ConfigMap makes one of a MiB. An unfinished one is dropped."""
+    unfinished: list[bytes] = []
+    async for chunk in content.iter_any():
+        first, *others = chunk.split(b"\n")
+        unfinished.append(first)
+        for following in others:
+            if line := b"".join(unfinished):
+                yield line
+            unfinished = [following]

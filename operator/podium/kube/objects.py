@@ -6,13 +6,12 @@ with that tool's name, and not taken over. Each call may be repeated, and is, wh
 
 import dataclasses
 import itertools
-import json
 import time
 import urllib.parse
 from typing import Any
 
 from podium import errors
-from podium.kube import resources, session
+from podium.kube import managed_fields, resources, session
 from podium.manifest import Manifest
 from podium.process import backoff
 
@@ -87,26 +86,6 @@ class Objects:
 
 
 def owned_spec(obj: Manifest, manager: str) -> Manifest:
-    """What of an object's spec this field manager has applied: to be applied again with changes.
-
-    Of a list with keys the items that are its own are given whole.
-    """
-    entries = obj["metadata"].get("managedFields") or []
-    applied: Manifest = next((each for each in entries if _is_applied(each, manager)), {})
-    fields: Manifest = applied.get("fieldsV1", {}).get("f:spec", {})
-    return dict(_owned(obj.get("spec", {}), fields)) if fields else {}
-
-
-def _is_applied(entry: Manifest, manager: str) -> bool:
-    return (entry.get("manager"), entry.get("operation"), entry.get("subresource", "")) == (manager, "Apply", "")
-
-
-def _owned(value: Any, fields: Manifest) -> Any:
-    below = {path: inner for path, inner in fields.items() if path != "."}
-    if isinstance(value, list):
-        wanted = [json.loads(path.removeprefix("k:")).items() for path in below if path.startswith("k:")]
-        return [item for item in value if not below or any(keys <= item.items() for keys in wanted)]
-    if not below or not isinstance(value, dict):
-        return value
-    paths = {path.removeprefix("f:"): inner for path, inner in below.items()}
-    return {name: _owned(value[name], inner) for name, inner in paths.items() if name in value}
+    """What of an object's spec this field manager has applied: to be applied again with changes."""
+    fields: Manifest = managed_fields.find_applied(obj, manager).get("f:spec", {})
+    return dict(managed_fields.project(obj.get("spec", {}), fields)) if fields else {}

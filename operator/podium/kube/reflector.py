@@ -1,9 +1,8 @@
 """A local copy of what one list of the API server holds, kept current by a watch.
 
-The list is read in pages and replaces the copy; what is no longer in it is announced as gone, so nothing that was
-deleted while the watch was down stays. The watch goes on from there. A watch that breaks is begun again at the last
-resourceVersion, one that is too old or keeps failing by a new list; silence is noticed by the client's limit, because
-the server sends a bookmark each minute. Only small extracts of the objects are kept.
+The rules of the loop are in `listwatch`. The list is read in pages and replaces the copy; what is no longer in it is
+announced as gone. Silence is noticed by the client's limit, because the server sends a bookmark each minute. Only small
+extracts of the objects are kept.
 
 Every state of an object has a resourceVersion, and these are ordered numbers for one resource (Kubernetes 1.35,
 KEP-5504). So the answers of our own writes go in at once, and whatever comes late is ignored: an event about a state
@@ -15,19 +14,18 @@ import collections.abc
 import contextlib
 import logging
 import random
-import time
 import types
 from typing import Generic, NamedTuple, TypeVar
 
 from podium import errors
-from podium.kube import client, resources
+from podium.kube import client, listwatch, resources
 from podium.manifest import Manifest
 
 T = TypeVar("T")
 BACKOFF_SECONDS = 0.5
 BACKOFF_LIMIT_SECONDS = 30.0
-LIST_AFTER_FAILURES = 3
-"""Watches in a row that brought nothing; then the list is read again, whatever the failure was."""
+ABSENT_SECONDS = 60.0
+"""How long to wait before an optional resource is looked for again that the cluster does not have."""
 STUCK_SECONDS = 600.0
 """Nothing heard and nothing tried for this long: the task hangs, and a restart of the process is due."""
 _log = logging.getLogger("podium.reflector")
@@ -45,7 +43,8 @@ class Reflector(Generic[T]):
     """The copy of one resource, in one namespace or all, by label selector.
 
     `extract` makes of an object what is kept; an object it fails on is logged and counts as not there.
-    `on_change` is told when an extract changes; what it raises ends `run`.
+    `on_change` is told when an extract changes; what it raises ends `run`. An optional resource that the cluster does
+    not have counts as an empty list.
     """
 
     def __init__(  # noqa: PLR0913 -- what to watch, and what to do with it
@@ -58,23 +57,22 @@ class Reflector(Generic[T]):
         extract: collections.abc.Callable[[Manifest], T],
         on_change: collections.abc.Callable[[Change[T]], None],
         watch_seconds: int = client.WATCH_SECONDS,
-        page_size: int = client.PAGE_SIZE,
+        page_size: int = listwatch.PAGE_SIZE,
     ) -> None:
         self.resource, self.namespace = resource, namespace
         self.synced = asyncio.Event()
         """Set by the first list."""
-        self.last_heard = time.monotonic()
-        """When the server last said something: a list, an event or a bookmark (monotonic seconds)."""
-        self.failure: str | None = None
-        """Why the last list or watch failed, in the server's words; None once it works again."""
         self._api, self._labels, self._extract, self._on_change = api, labels, extract, on_change
         self._watch_seconds, self._page_size = watch_seconds, page_size
         self._items: dict[resources.Key, T] = {}
         self._versions: dict[resources.Key, int] = {}
         self._written: dict[resources.Key, int] | None = None
-        self._position, self._seen = "", 0
-        """Where the watch goes on, empty: with a list; and up to which resourceVersion everything has been seen."""
-        self._fruitless, self._last_tried = 0, self.last_heard
+        self._cursor = listwatch.Cursor(BACKOFF_SECONDS, BACKOFF_LIMIT_SECONDS)
+
+    @property
+    def failure(self) -> str | None:
+        """Why the last list or watch failed, in the server's words; None once it works again."""
+        return f"{self}: {self._cursor.failure}" if self._cursor.failure else None
 
     def get(self, key: resources.Key) -> T | None:
         """The extract of one object, None if it is not there."""
@@ -86,20 +84,20 @@ class Reflector(Generic[T]):
 
     def observe(self, obj: Manifest) -> None:
         """Take in the answer of our own write, unless the watch has shown that time already."""
-        key, version = _key(obj), _version(obj)
-        if version <= self._seen:
+        key, version = _key_of(obj), _version_of(obj)
+        if version <= self._cursor.seen:
             return
         if self._written is not None:
             self._written[key] = version
         self._put(key, obj)
 
-    def stuck(self, limit: float = STUCK_SECONDS) -> str | None:
+    def find_standstill(self, limit: float = STUCK_SECONDS) -> str | None:
         """A sentence when this watch has neither heard nor tried anything for `limit` seconds; None when all is well.
 
         An API server that does not answer makes no watch stuck, because it is tried again and again.
         """
-        silent = time.monotonic() - max(self.last_heard, self._last_tried)
-        return f"{self}: nothing heard or tried for {silent:.0f} s" if silent > limit else None
+        seconds = self._cursor.measure_standstill()
+        return f"{self}: nothing heard or tried for {seconds:.0f} s" if seconds > limit else None
 
     def __str__(self) -> str:
         return f"watch of {self.resource.plural} in {self.namespace or 'all namespaces'}"
@@ -107,68 +105,77 @@ class Reflector(Generic[T]):
     async def run(self) -> None:
         """Keep the copy current; ends only by cancellation, or by what `on_change` raises."""
         while True:
-            self._last_tried = time.monotonic()
-            self._fruitless += 1
+            self._cursor.begin()
             try:
-                if not self._position:
-                    self._position = await self._list()
+                if self._cursor.needs_list:
+                    await self._list()
                 await self._watch()
-            except errors.KubeGone as error:
-                _log.info("%s begins anew: %s", self, error)
-                self._position = ""
+            except errors.KubeNotFound as error:
+                await self._take_not_found(error)
             except errors.KubeError as error:
-                self.failure = f"{self}: {error}"
-                _log.warning("%s failed, to be tried again: %s", self, error)
-            if self._fruitless:
-                if self._fruitless % LIST_AFTER_FAILURES == 0:
-                    self._position = ""
-                await asyncio.sleep(_backoff(self._fruitless))
+                self._take_failure(error)
+            if delay := self._cursor.compute_delay():
+                await asyncio.sleep(delay)
 
-    async def _list(self) -> str:
-        """Replace the copy; the resourceVersion that it is of."""
+    def _take_failure(self, error: errors.KubeError) -> None:
+        self._cursor.fail(error)
+        if isinstance(error, errors.KubeGone):
+            _log.info("%s begins anew: %s", self, error)
+        else:
+            _log.warning("%s failed, to be tried again: %s", self, error)
+
+    async def _take_not_found(self, error: errors.KubeNotFound) -> None:
+        """The cluster does not have the resource: wait for it if it is optional, else it is a failure as any other."""
+        if not self.resource.is_optional:
+            self._take_failure(error)
+            return
+        _log.debug("%s: the cluster does not have them", self)
+        self._cursor.take_absence()
+        self._replace({}, set())
+        self.synced.set()
+        await asyncio.sleep(ABSENT_SECONDS)
+
+    async def _list(self) -> None:
+        """Replace the copy."""
         self._written = {}
         try:
             listed: dict[resources.Key, tuple[int, T]] = {}
             pages = self._api.pages(self.resource, self.namespace, labels=self._labels, limit=self._page_size)
             async with contextlib.aclosing(pages):
                 async for page in pages:
-                    self._last_tried = time.monotonic()
+                    self._cursor.take_page()
                     for obj in page.items:
                         extract = self._try_extract(obj)
                         if extract is not None:
-                            listed[_key(obj)] = (_version(obj), extract)
-            self._seen = int(page.resource_version)
-            self._replace(listed, {key for key, version in self._written.items() if version > self._seen})
+                            listed[_key_of(obj)] = (_version_of(obj), extract)
+            seen = int(page.resource_version)
+            self._replace(listed, {key for key, version in self._written.items() if version > seen})
         finally:
             self._written = None
-        self._heard()
+        self._cursor.take_list(page.resource_version)
         self.synced.set()
-        return page.resource_version
 
     async def _watch(self) -> None:
         """Follow the changes until the server ends the watch."""
+        seconds = round(self._watch_seconds * random.uniform(0.8, 1.2))  # noqa: S311 -- spreads load
         events = self._api.watch(
             self.resource,
             self.namespace,
             labels=self._labels,
-            resource_version=self._position,
-            timeout_seconds=round(self._watch_seconds * random.uniform(0.8, 1.2)),  # noqa: S311 -- spreads load
+            resource_version=self._cursor.position,
+            timeout_seconds=seconds,
         )
         async with contextlib.aclosing(events):
             async for kind, obj in events:
-                self._heard()
-                self._fruitless, self.failure = 0, None
                 if kind == "DELETED":
-                    self._remove(_key(obj), _version(obj))
+                    self._remove(_key_of(obj), _version_of(obj))
                 elif kind != "BOOKMARK":
-                    self._put(_key(obj), obj)
-                self._position, self._seen = obj["metadata"]["resourceVersion"], _version(obj)
-
-    def _heard(self) -> None:
-        self.last_heard = time.monotonic()
+                    self._put(_key_of(obj), obj)
+                self._cursor.take_event(obj["metadata"]["resourceVersion"])
+        self._cursor.take_end(seconds)
 
     def _put(self, key: resources.Key, obj: Manifest) -> None:
-        version = _version(obj)
+        version = _version_of(obj)
         if version <= self._versions.get(key, 0):
             return
         extract = self._try_extract(obj)
@@ -209,20 +216,14 @@ class Reflector(Generic[T]):
         try:
             return self._extract(obj)
         except Exception:  # noqa: BLE001 -- one odd object must not end the watch of all others
-            _log.exception("%s: cannot read %s, which is left out", self, "/".join(_key(obj)))
+            _log.exception("%s: cannot read %s, which is left out", self, "/".join(_key_of(obj)))
             return None
 
 
-def _key(obj: Manifest) -> resources.Key:
+def _key_of(obj: Manifest) -> resources.Key:
     metadata = obj["metadata"]
     return metadata.get("namespace", ""), metadata["name"]
 
 
-def _version(obj: Manifest) -> int:
+def _version_of(obj: Manifest) -> int:
     return int(obj["metadata"]["resourceVersion"])
-
-
-def _backoff(failures: int) -> float:
-    """Seconds to wait: 0.25 to 0.5 after the first failure, doubled for each that follows, at most 30."""
-    longest: float = min(BACKOFF_SECONDS * 2 ** min(failures - 1, 16), BACKOFF_LIMIT_SECONDS)
-    return longest * random.uniform(0.5, 1)  # noqa: S311 -- spreads load

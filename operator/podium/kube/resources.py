@@ -18,6 +18,8 @@ class Resource(NamedTuple):
     plural: str
     kind: str
     namespaced: bool = True
+    is_optional: bool = False
+    """Whether a cluster may do without it: its CRD belongs to somebody else, and may come later or go."""
 
     @property
     def api_version(self) -> str:

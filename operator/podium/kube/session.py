@@ -1,12 +1,11 @@
 """Synchronous calls to the API server with plain dicts: for the registry, whose callers (MLflow's stores) are threads.
 
 Address, TLS, tokens and proxies are those of the official client, whose typed classes are never touched: their models
-make a GET three times as dear. Connections are kept alive; they are wire's, or proxied's where a proxy is between.
+make a GET three times as dear. Connections are kept alive; see wire.
 Every failure is raised as an errors.Kube* with the server's own sentence, and every call has a time limit. Nothing is
 retried here: whoever calls knows whether it may be repeated.
 """
 
-import functools
 import json
 import os
 import pathlib
@@ -14,16 +13,17 @@ import threading
 import time
 import urllib.parse
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 from kubernetes import config
 from kubernetes.client import configuration as configurations
 from kubernetes.client import rest
 
-from podium import errors
-from podium.kube import proxied, statuses, wire
+from podium import errors, names
+from podium.kube import answers, listwatch, wire
 from podium.manifest import Manifest
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 CONNECT_SECONDS = 5.0
@@ -44,7 +44,7 @@ class Session:
         self._configuration = configuration
         self._lock = threading.Lock()
         self._process = -1
-        self._pool: wire.Connections | proxied.Connections | None = None
+        self._pool: wire.Connections | wire.ProxyConnections | None = None
 
     @classmethod
     def connect(cls, context: str | None = None) -> "Session":
@@ -61,7 +61,7 @@ class Session:
                 config.load_kube_config(file, context, client_configuration=configuration)
         except (config.ConfigException, OSError) as error:
             raise errors.KubeUnavailable(
-                0, "NoConfiguration", f"no cluster to connect to: {error}", is_untaken=True
+                0, names.KubeFailure.NO_CONFIGURATION, f"no cluster to connect to: {error}", is_untaken=True
             ) from error
         return cls(configuration)
 
@@ -86,20 +86,31 @@ class Session:
         """
         target = f"{path}?{urllib.parse.urlencode(query)}" if query else path
         content = None if body is None else json.dumps(body, separators=(",", ":")).encode()
-        headers = self._headers(body is not None) | ({"Content-Type": content_type} if content_type else {})
-        exchange = self._connections().send(method, target, content, headers, seconds)
-        return _object(exchange.answer(seconds), f"{method} {path}")
+        headers = self._build_headers(body is not None) | ({"Content-Type": content_type} if content_type else {})
+        exchange = self._open_connections().send(method, target, content, headers, seconds)
+        return answers.parse_object(_check(exchange.answer(seconds)), f"{method} {path}")
 
     def request_all(self, paths: Iterable[str], *, seconds: float = CALL_SECONDS) -> list[Manifest | errors.KubeError]:
         """Objects by GETs that are under way at once and share the time limit, each or the error in its place."""
-        headers, connections, end = self._headers(False), self._connections(), time.monotonic() + seconds
+        asked, end = tuple(paths), time.monotonic() + seconds
+        headers, connections = self._build_headers(False), self._open_connections()
+        sent: list[wire.Exchange | wire.ProxyExchange | errors.KubeError] = [
+            _catch_error(connections.send, "GET", path, None, headers, seconds) for path in asked
+        ]
+        return [
+            each if isinstance(each, errors.KubeError) else _catch_error(_receive, each, f"GET {path}", end)
+            for path, each in zip(asked, sent, strict=True)
+        ]
 
-        def send(path: str) -> Callable[[], Manifest]:
-            exchange = connections.send("GET", path, None, headers, seconds)
-            return lambda: _object(exchange.answer(max(end - time.monotonic(), _LEAST_SECONDS)), f"GET {path}")
-
-        sent = [_caught(functools.partial(send, path)) for path in paths]
-        return [each if isinstance(each, errors.KubeError) else _caught(each) for each in sent]
+    def pages(self, path: str, *, labels: str, limit: int) -> Iterator[listwatch.Page]:
+        """The pages of one consistent list. Raises KubeGone in the middle of one that took too long."""
+        rest = ""
+        while True:
+            query = listwatch.build_list_query(labels, limit, rest)
+            page = listwatch.parse_page(self.request("GET", path, query=query))
+            yield page
+            if not (rest := page.rest):
+                return
 
     def watch(self, path: str, *, query: Mapping[str, str], silence_seconds: float) -> Iterator[tuple[str, Manifest]]:
         """The events of a watch until the server ends it: their type, and the object.
@@ -107,15 +118,12 @@ class Session:
         Raises errors.KubeError kinds: KubeUnavailable also when nothing comes for `silence_seconds`, KubeGone when the
         resourceVersion has expired.
         """
-        what, target = f"watch {path}", f"{path}?{urllib.parse.urlencode({**query, 'watch': 'true'})}"
-        exchange = self._connections().send("GET", target, None, self._headers(False), silence_seconds)
+        what, target = f"watch {path}", f"{path}?{urllib.parse.urlencode(query)}"
+        exchange = self._open_connections().send("GET", target, None, self._build_headers(False), silence_seconds)
         for answer in exchange.lines(silence_seconds):
-            event = _object(answer, what)
-            if event.get("type") == "ERROR":
-                raise statuses.from_status(event["object"])
-            yield event["type"], event["object"]
+            yield answers.parse_event(_check(answer), what)
 
-    def _headers(self, has_body: bool) -> dict[str, str]:
+    def _build_headers(self, has_body: bool) -> dict[str, str]:
         headers = {"Accept": "application/json", "User-Agent": "podium-registry"}
         if has_body:
             headers["Content-Type"] = "application/json"
@@ -124,13 +132,13 @@ class Session:
                 headers[setting["key"]] = setting["value"]
         return headers
 
-    def _connections(self) -> wire.Connections | proxied.Connections:
+    def _open_connections(self) -> wire.Connections | wire.ProxyConnections:
         """The pool of this process: a connection that a fork shares would mix up two processes' answers."""
         if (pool := self._pool) and self._process == os.getpid():
             return pool
         with self._lock:
             if not self._pool or self._process != os.getpid():
-                self._pool, self._process = _pool(self._configuration), os.getpid()
+                self._pool, self._process = _build_pool(self._configuration), os.getpid()
             return self._pool
 
 
@@ -147,40 +155,36 @@ def own_namespace(context: str | None = None) -> str:
         chosen = current if context is None else next((each for each in contexts if each["name"] == context), None)
     except (config.ConfigException, OSError) as error:
         raise errors.KubeUnavailable(
-            0, "NoConfiguration", f"no cluster to connect to: {error}", is_untaken=True
+            0, names.KubeFailure.NO_CONFIGURATION, f"no cluster to connect to: {error}", is_untaken=True
         ) from error
     if chosen is None:
         raise errors.KubeUnavailable(
-            0, "NoConfiguration", f"the kubeconfig has no context {context!r}", is_untaken=True
+            0, names.KubeFailure.NO_CONFIGURATION, f"the kubeconfig has no context {context!r}", is_untaken=True
         )
     return str(chosen["context"].get("namespace") or "default")
 
 
-def _pool(configuration: configurations.Configuration) -> wire.Connections | proxied.Connections:
+def _build_pool(configuration: configurations.Configuration) -> wire.Connections | wire.ProxyConnections:
     manager = rest.RESTClientObject(configuration).pool_manager
     if manager.proxy is None:
         return wire.Connections(configuration, CONNECTIONS, CONNECT_SECONDS)
-    return proxied.Connections(manager, configuration.host, CONNECT_SECONDS)
+    return wire.ProxyConnections(manager, configuration.host, CONNECT_SECONDS)
 
 
-def _caught(call: Callable[[], T]) -> T | errors.KubeError:
+def _catch_error(call: Callable[P, T], *args: P.args, **options: P.kwargs) -> T | errors.KubeError:
     try:
-        return call()
+        return call(*args, **options)
     except errors.KubeError as error:
         return error
 
 
-def _object(answer: wire.Answer, what: str) -> Manifest:
+def _receive(exchange: wire.Exchange | wire.ProxyExchange, what: str, end: float) -> Manifest:
+    answer = exchange.answer(max(end - time.monotonic(), _LEAST_SECONDS))
+    return answers.parse_object(_check(answer), what)
+
+
+def _check(answer: wire.Answer) -> bytes:
+    """The content of a good answer. Raises KubeError."""
     if answer.status >= 300:
-        raise statuses.refusal(answer.status, answer.content, answer.retry_after)
-    return _parse(answer.content, what)
-
-
-def _parse(content: bytes, what: str) -> Manifest:
-    try:
-        parsed = json.loads(content)
-    except ValueError as error:
-        raise errors.KubeUnavailable(0, "Unreadable", f"{what}: the answer is not JSON: {error}") from error
-    if not isinstance(parsed, dict):
-        raise errors.KubeUnavailable(0, "Unreadable", f"{what}: the answer is not an object")
-    return parsed
+        raise answers.build_refusal(answer.status, answer.content, answer.retry_after)
+    return answer.content

@@ -1,8 +1,9 @@
-"""The lean way over HTTP: kept connections, httptools (the parser of uvicorn), and several requests under way at once.
+"""HTTP for the synchronous calls: kept connections, several requests under way at once, nothing repeated.
 
-A read of the registry is one call, and most of what its process spends on it is spent here: two thirds of what the
-standard library's http.client takes. What goes through a proxy is left to urllib3 (proxied). Nothing is repeated; every
-failure is an errors.KubeUnavailable.
+`Connections` is the lean way: plain sockets and httptools, the parser of uvicorn. A read of the registry is one call,
+and most of what its process spends on it is spent here: two thirds of what the standard library's http.client takes.
+Where the configuration names a proxy, `ProxyConnections` offers the same by urllib3. Every failure is an
+errors.KubeUnavailable.
 """
 
 import collections
@@ -16,14 +17,23 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import httptools
+import urllib3
+import urllib3.exceptions
 from kubernetes.client import configuration as configurations
 from kubernetes.client import rest
 
-from podium import errors
+from podium import errors, names
 
 _FAILURES = (OSError, httptools.HttpParserError)
 _RECEIVED = 65536
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_UNTAKEN = (
+    urllib3.exceptions.NewConnectionError,
+    urllib3.exceptions.ConnectTimeoutError,
+    urllib3.exceptions.SSLError,
+    urllib3.exceptions.ProxyError,
+)
+"""Failures before the request was sent."""
 
 
 class Answer(NamedTuple):
@@ -39,7 +49,7 @@ class Connections:
 
     def __init__(self, configuration: configurations.Configuration, kept: int, connect_seconds: float) -> None:
         parts = urllib.parse.urlsplit(configuration.host)
-        self._trust = _trust(configuration) if parts.scheme == "https" else None
+        self._trust = _build_trust(configuration) if parts.scheme == "https" else None
         self._host, self._prefix = parts.hostname or "", parts.path.rstrip("/")
         self._port = parts.port or (443 if self._trust else 80)
         self._named = parts.netloc.rpartition("@")[2]
@@ -54,18 +64,18 @@ class Connections:
         """Send a request, which may take `seconds`, and whose answer is to be read next."""
         what = f"{method} {target.partition('?')[0]}"
         try:
-            request = self._request(method, target, body, headers)
-            connection = self._kept(seconds) or self._open(seconds)
+            request = self._build_request(method, target, body, headers)
+            connection = self._take_kept(seconds) or self._open(seconds)
         except (OSError, ValueError) as error:
-            raise lost(what, error, is_untaken=True) from error
+            raise build_loss(what, error, is_untaken=True) from error
         try:
             connection.sendall(request)
         except OSError as error:
             connection.close()
-            raise lost(what, error) from error
+            raise build_loss(what, error) from error
         return Exchange(connection, self._idle, what)
 
-    def _request(self, method: str, target: str, body: bytes | None, headers: Mapping[str, str]) -> bytes:
+    def _build_request(self, method: str, target: str, body: bytes | None, headers: Mapping[str, str]) -> bytes:
         """Raises ValueError for what would end a line before its time."""
         lines = [f"{method} {self._prefix}{target} HTTP/1.1", f"Host: {self._named}", "Accept-Encoding: identity"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
@@ -75,7 +85,7 @@ class Connections:
             raise ValueError("a control character in the request's address or headers")
         return "\r\n".join([*lines, "", ""]).encode("latin-1") + (body or b"")
 
-    def _kept(self, seconds: float) -> socket.socket | None:
+    def _take_kept(self, seconds: float) -> socket.socket | None:
         while self._idle:
             try:
                 connection = self._idle.pop()  # the one used last: the server has not closed it for idleness
@@ -121,8 +131,8 @@ class Exchange:
         except _FAILURES as error:
             self._connection.close()
             if isinstance(error, TimeoutError):
-                _close(self._idle)
-            raise lost(self._what, error) from error
+                _close_all(self._idle)
+            raise build_loss(self._what, error) from error
         if incoming.is_last or len(self._idle) == self._idle.maxlen:
             self._connection.close()
         else:
@@ -144,7 +154,7 @@ class Exchange:
             elif rest_of_line:
                 yield Answer(200, "", rest_of_line)
         except _FAILURES as error:
-            raise lost(self._what, error) from error
+            raise build_loss(self._what, error) from error
         finally:
             self._connection.close()
 
@@ -208,7 +218,72 @@ class _Incoming:
             self.is_last |= not self._parser.should_keep_alive()
 
 
-def _trust(configuration: configurations.Configuration) -> ssl.SSLContext:
+class ProxyConnections:
+    """The connections of one process to the server at `host`, through a proxy; safe to use from several threads."""
+
+    def __init__(self, pool: urllib3.PoolManager, host: str, connect_seconds: float) -> None:
+        self._pool, self._host, self._connect_seconds = pool, host, connect_seconds
+
+    def send(
+        self, method: str, target: str, body: bytes | None, headers: Mapping[str, str], seconds: float
+    ) -> "ProxyExchange":
+        """See Connections. The request goes out when its answer is read."""
+        connect = min(self._connect_seconds, seconds)
+        return ProxyExchange(self._pool, method, self._host + target, body, headers, connect)
+
+
+class ProxyExchange:
+    """A request whose answer is read once."""
+
+    def __init__(
+        self,
+        pool: urllib3.PoolManager,
+        method: str,
+        url: str,
+        body: bytes | None,
+        headers: Mapping[str, str],
+        connect_seconds: float,
+    ) -> None:
+        self._pool, self._method, self._url, self._body = pool, method, url, body
+        self._headers, self._connect_seconds = headers, connect_seconds
+
+    def answer(self, seconds: float) -> Answer:
+        """See Exchange."""
+        with self._ask(seconds) as response:
+            return _read_whole(response)
+
+    def lines(self, seconds: float) -> Iterator[Answer]:
+        """See Exchange."""
+        with self._ask(seconds) as response:
+            if response.status != 200:
+                yield _read_whole(response)
+                return
+            for line in response:
+                yield Answer(200, "", line)
+
+    @contextlib.contextmanager
+    def _ask(self, seconds: float) -> Iterator[urllib3.BaseHTTPResponse]:
+        """The answer, whose content is not read yet."""
+        try:
+            response = self._pool.request(
+                self._method,
+                self._url,
+                body=self._body,
+                headers=self._headers,
+                timeout=urllib3.Timeout(connect=min(self._connect_seconds, seconds), read=seconds),
+                retries=False,  # urllib3 would repeat a PUT whose answer was lost
+                redirect=False,
+                preload_content=False,
+            )
+            try:
+                yield response
+            finally:
+                response.release_conn()
+        except urllib3.exceptions.HTTPError as error:
+            raise build_loss(f"{self._method} {self._url}", error, is_untaken=isinstance(error, _UNTAKEN)) from error
+
+
+def _build_trust(configuration: configurations.Configuration) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=configuration.ssl_ca_cert, cadata=configuration.ca_cert_data)
     if configuration.assert_hostname is False or not configuration.verify_ssl:
         context.check_hostname = False
@@ -219,7 +294,7 @@ def _trust(configuration: configurations.Configuration) -> ssl.SSLContext:
     return context
 
 
-def _close(idle: collections.deque[socket.socket]) -> None:
+def _close_all(idle: collections.deque[socket.socket]) -> None:
     with contextlib.suppress(IndexError):  # it is empty, or another thread has taken the last one
         while True:
             idle.pop().close()
@@ -232,6 +307,11 @@ def _has_news(sock: socket.socket) -> bool:
     return bool(poll.poll(0))
 
 
-def lost(what: str, error: Exception, *, is_untaken: bool = False) -> errors.KubeUnavailable:
+def build_loss(what: str, error: Exception, *, is_untaken: bool = False) -> errors.KubeUnavailable:
     """The error that a request without an answer is raised as."""
-    return errors.KubeUnavailable(0, "Unreachable", f"{what}: {error or type(error).__name__}", is_untaken=is_untaken)
+    text = f"{what}: {error or type(error).__name__}"
+    return errors.KubeUnavailable(0, names.KubeFailure.UNREACHABLE, text, is_untaken=is_untaken)
+
+
+def _read_whole(response: urllib3.BaseHTTPResponse) -> Answer:
+    return Answer(response.status, response.headers.get("Retry-After", ""), response.data)

@@ -2,15 +2,17 @@
 
 import asyncio
 import collections.abc
+import contextlib
 import dataclasses
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from podium.kube import client, reflector, resources
+from podium import errors
+from podium.kube import listwatch, reflector, resources
 from podium.manifest import Manifest
-from tests.support import effort
+from tests.support import effort, virtualtime
 
 KEYS = ("a", "b", "c")
 
@@ -62,14 +64,14 @@ class Server:
         self._history, self._listed, self._step = history, listed, step
         self.finished = asyncio.Event()
 
-    async def pages(self, *_: Any, **__: Any) -> collections.abc.AsyncGenerator[client.Page, None]:
+    async def pages(self, *_: Any, **__: Any) -> collections.abc.AsyncGenerator[listwatch.Page, None]:
         version = self._listed.pop(0)
         state = self._history.state(version)
         for name in list(state):
-            yield client.Page([build(name, *state[name])], str(version), "more")
+            yield listwatch.Page([build(name, *state[name])], str(version), "more")
             self._step(version)
         self._step(version)
-        yield client.Page([], str(version), "")
+        yield listwatch.Page([], str(version), "")
 
     async def watch(
         self, *_: Any, resource_version: str, **__: Any
@@ -127,3 +129,75 @@ async def test_answers_of_own_writes_may_come_at_any_time(history: History, data
     newest = {name: value for name, (_, value) in history.state(len(history.writes)).items()}
     assert {name: value for (_, name), value in copied.items().items()} == newest
     assert kept == newest
+
+
+ROUTES = resources.Resource("gateway.networking.k8s.io", "v1", "httproutes", "HTTPRoute", is_optional=True)
+
+
+class Absent:
+    """An API server that knows the resource only from the second minute to the tenth, and has one object then."""
+
+    def __init__(self) -> None:
+        self.lists: list[float] = []
+
+    def is_there(self) -> bool:
+        return 60 < asyncio.get_running_loop().time() < 600
+
+    async def pages(self, *_: Any, **__: Any) -> collections.abc.AsyncGenerator[listwatch.Page, None]:
+        self.lists.append(asyncio.get_running_loop().time())
+        if not self.is_there():
+            raise errors.KubeNotFound(404, "NotFound", "the server could not find the requested resource")
+        yield listwatch.Page([build("a", 7, "v")], "8", "")
+
+    async def watch(self, *_: Any, **__: Any) -> collections.abc.AsyncGenerator[tuple[str, Manifest], None]:
+        await asyncio.sleep(300)
+        if not self.is_there():
+            raise errors.KubeNotFound(404, "NotFound", "the server could not find the requested resource")
+        yield "BOOKMARK", {"metadata": {"resourceVersion": "8"}}
+
+
+def run_virtually(resource: resources.Resource, seconds: float) -> tuple[Absent, reflector.Reflector[str], list[str]]:
+    """What a reflector of the resource has seen after so many seconds."""
+    server, told = Absent(), []
+    loop = virtualtime.VirtualLoop
+    with asyncio.Runner(loop_factory=loop) as runner:
+
+        async def watch() -> reflector.Reflector[str]:
+            copied: reflector.Reflector[str] = reflector.Reflector(
+                server,  # type: ignore[arg-type] # all that a reflector calls
+                resource,
+                extract=lambda obj: str(obj["value"]),
+                on_change=lambda change: told.append(f"{change.old} -> {change.new}"),
+            )
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(copied.run(), seconds)
+            return copied
+
+        return server, runner.run(watch()), told
+
+
+def test_an_optional_resource_that_the_cluster_does_not_have_is_an_empty_list_and_no_failure() -> None:
+    server, copied, told = run_virtually(ROUTES, 59)
+    assert copied.synced.is_set()
+    assert (copied.failure, copied.find_standstill(), told) == (None, None, [])
+    assert server.lists == [0], "it is not asked for again and again"
+
+
+def test_an_optional_resource_is_seen_when_its_kind_is_installed_later() -> None:
+    server, copied, told = run_virtually(ROUTES, 130)
+    assert told == ["None -> v"]
+    assert dict(copied.items()) == {("n", "a"): "v"}
+    assert len(server.lists) <= 3
+
+
+def test_the_objects_of_an_optional_resource_are_gone_when_its_kind_is() -> None:
+    _, copied, told = run_virtually(ROUTES, 1300)
+    assert told == ["None -> v", "v -> None"]
+    assert copied.failure is None
+
+
+def test_a_required_resource_that_the_cluster_does_not_have_is_a_failure_that_everything_waits_for() -> None:
+    server, copied, _ = run_virtually(resources.PODS, 59)
+    assert not copied.synced.is_set()
+    assert copied.failure == "watch of pods in all namespaces: the server could not find the requested resource"
+    assert len(server.lists) > 3

@@ -159,12 +159,14 @@ def test_of_connections_that_died_silently_one_alone_is_waited_for(server: Serve
     assert server.connections == 4
 
 
-EVENTS = [{"type": "ADDED", "object": {"kind": "ConfigMap"}}, {"type": "BOOKMARK", "object": {"kind": "ConfigMap"}}]
+SEEN = {"kind": "ConfigMap", "metadata": {"resourceVersion": "8"}}
+EVENTS = [{"type": "ADDED", "object": SEEN}, {"type": "BOOKMARK", "object": SEEN}]
+LINE = json.dumps(EVENTS[0]).encode() + b"\n"
 
 
 def test_a_watch_gives_its_events_as_they_come(server: Server) -> None:
     server.default = httpserver.answer(200, "".join(json.dumps(event) + "\n" for event in EVENTS).encode())
-    found = list(connected(server).watch("/api", query={"resourceVersion": "7"}, silence_seconds=5))
+    found = list(connected(server).watch("/api", query={"resourceVersion": "7", "watch": "true"}, silence_seconds=5))
     assert found == [(event["type"], event["object"]) for event in EVENTS]
     assert server.asked[0].path == "/api?resourceVersion=7&watch=true"
 
@@ -179,9 +181,9 @@ def test_a_watch_whose_resource_version_expired_is_gone(server: Server, is_event
 
 
 def test_a_watch_that_falls_silent_is_given_up(server: Server) -> None:
-    server.default = httpserver.begin_answer(b'{"type": "ADDED", "object": {}}\n')
+    server.default = httpserver.begin_answer(LINE)
     events = connected(server).watch("/api", query={}, silence_seconds=0.2)
-    assert next(events) == ("ADDED", {})
+    assert next(events) == ("ADDED", SEEN)
     with pytest.raises(errors.KubeUnavailable, match="timed out"):
         next(events)
 
@@ -191,9 +193,9 @@ def test_a_proxy_of_the_configuration_is_gone_through(server: Server) -> None:
     configuration.host = "http://api.example.com"
     configuration.proxy = server.url
     client = session.Session(configuration)
-    server.default = httpserver.answer(200, b'{"type": "ADDED", "object": {}}\n')
-    assert client.request("GET", "/api") == {"type": "ADDED", "object": {}}
-    assert list(client.watch("/api", query={}, silence_seconds=5)) == [("ADDED", {})]
+    server.default = httpserver.answer(200, LINE)
+    assert client.request("GET", "/api") == EVENTS[0]
+    assert list(client.watch("/api", query={}, silence_seconds=5)) == [("ADDED", SEEN)]
     assert server.asked[0].path == "http://api.example.com/api"
     server.default = httpserver.answer(404, b'{"message": "nothing here"}')
     with pytest.raises(errors.KubeNotFound, match="nothing here"):

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from podium import errors
-from podium.kube import statuses
+from podium.kube import answers
 from podium.kube.registry import configmaps
 from podium.registry import store
 from podium.registry.model import entities
@@ -211,7 +211,7 @@ REFUSALS: dict[str, tuple[errors.KubeError, type[errors.RegistryError], str]] = 
         errors.Forbidden,
         "grant the verb 'get' on resource 'configmaps' in namespace 'models'",
     ),
-    "unknown credentials": (statuses.refusal(401, b"Unauthorized"), errors.Forbidden, "these credentials"),
+    "unknown credentials": (answers.build_refusal(401, b"Unauthorized"), errors.Forbidden, "these credentials"),
     "too large": (errors.KubeInvalid(422, "Invalid", "Too long: must have at most"), errors.TooLarge, "Too long"),
     "a request too large": (errors.KubeInvalid(413, "", "limit is 3145728"), errors.TooLarge, "3145728"),
     "invalid": (errors.KubeInvalid(422, "Invalid", "field is immutable"), errors.InvalidInput, "immutable"),

@@ -11,12 +11,11 @@ The thread begins with the first read and ends with the process; after a fork th
 import dataclasses
 import logging
 import pathlib
-import random
 import threading
 import time
 
 from podium import errors, names
-from podium.kube import session
+from podium.kube import listwatch, session
 from podium.kube.registry import configmaps, mark
 from podium.manifest import Manifest
 from podium.registry import catalog
@@ -31,9 +30,6 @@ CATCH_UP_SECONDS = 1.0
 """How long a list waits for what this server has written."""
 BRIEF_SECONDS = 0.02
 """How long a read of one model or version waits for that; then it asks the API server for one object more."""
-PAGE_SIZE = 500
-LIST_AFTER_FAILURES = 3
-"""Watches in a row that brought nothing; then the list is read again, whatever the failure was."""
 _BACKOFF_SECONDS = 0.2
 _BACKOFF_LIMIT_SECONDS = 10.0
 _KINDS = (keys.CLAIM, keys.HEAD, keys.VERSION)
@@ -81,7 +77,7 @@ class WatchCache:
         *,
         watch_seconds: float = WATCH_SECONDS,
         silence_seconds: float = SILENCE_SECONDS,
-        page_size: int = PAGE_SIZE,
+        page_size: int = listwatch.PAGE_SIZE,
     ) -> None:
         self._session, self._marks = connection, marks
         self._path = configmaps.path_of(namespace)
@@ -90,10 +86,7 @@ class WatchCache:
         self._thread: threading.Thread | None = None
         self._changed = threading.Condition()
         self._catalog: catalog.Catalog | None = None
-        self._position, self._seen = "", 0
-        """Where the watch goes on, empty: with a list; and up to which resourceVersion everything has been seen."""
-        self._heard = 0.0
-        self._fruitless, self._failure = 0, ""
+        self._cursor = listwatch.Cursor(_BACKOFF_SECONDS, _BACKOFF_LIMIT_SECONDS)
 
     def observe(self, record: backend.Record) -> None:
         """The server was answered with this ConfigMap: nothing that it says may be older from now on."""
@@ -122,12 +115,12 @@ class WatchCache:
         self._ensure_thread()
         if not self._is_at(needed):
             with self._changed:
-                self._changed.wait_for(lambda: self._is_at(needed) or self._failure, seconds)
+                self._changed.wait_for(lambda: self._is_at(needed) or self._cursor.failure, seconds)
         return self._catalog if self._is_at(needed) else None
 
     def _is_at(self, needed: int) -> bool:
-        is_fresh = time.monotonic() - self._heard <= self._silence_seconds
-        return self._catalog is not None and is_fresh and self._seen >= needed
+        is_fresh = self._cursor.measure_silence() <= self._silence_seconds
+        return self._catalog is not None and is_fresh and self._cursor.seen >= needed
 
     def _ensure_thread(self) -> None:
         with self._starting:
@@ -137,72 +130,61 @@ class WatchCache:
 
     def _run(self) -> None:
         while True:
-            self._fruitless += 1
+            self._cursor.begin()
             try:
-                if not self._position:
+                if self._cursor.needs_list:
                     self._list()
                 self._watch()
-            except errors.KubeGone as error:
-                _logger.info("the watch of the registry begins anew: %s", error)
-                self._position = ""
             except errors.KubeError as error:
-                self._fail(str(error))
+                self._take_failure(error)
             except Exception as error:  # a thread that ends would leave every search to the API server
                 _logger.exception("the watch of the registry begins anew")
-                self._position = ""
-                self._fail(repr(error))
-            if self._fruitless:
-                if self._fruitless % LIST_AFTER_FAILURES == 0:
-                    self._position = ""
-                time.sleep(_backoff(self._fruitless))
+                self._cursor.restart()
+                self._take_failure(errors.KubeError(0, "", repr(error)))
+            time.sleep(self._cursor.compute_delay())
 
-    def _fail(self, failure: str) -> None:
-        if not self._failure:
-            _logger.warning("searches ask the API server until its ConfigMaps can be watched again: %s", failure)
+    def _take_failure(self, error: errors.KubeError) -> None:
+        was_well = not self._cursor.failure
         with self._changed:
-            self._failure = failure
+            self._cursor.fail(error)
             self._changed.notify_all()
+        if isinstance(error, errors.KubeGone):
+            _logger.info("the watch of the registry begins anew: %s", error)
+        elif was_well:
+            _logger.warning("searches ask the API server until its ConfigMaps can be watched again: %s", error)
 
     def _list(self) -> None:
         """Make a new catalog of a consistent list."""
         marks = (self._marks.all, self._marks.models)
         before = [each.value for each in marks]
         old, fresh = self._catalog, catalog.Catalog()
-        token = ""
-        while True:
-            query = {"labelSelector": _SELECTOR, "limit": str(self._page_size), "continue": token}
-            page = self._session.request("GET", self._path, query=query)
-            for obj in page.get("items") or ():
+        for page in self._session.pages(self._path, labels=_SELECTOR, limit=self._page_size):
+            for obj in page.items:
                 name, version = obj["metadata"]["name"], obj["metadata"]["resourceVersion"]
                 if old and old.resource_version(name) == version:
                     fresh.adopt(old, name)
                 else:
                     _put(fresh, obj)
-            if not (token := page["metadata"].get("continue", "")):
-                break
-        seen = int(page["metadata"]["resourceVersion"])
+        seen = int(page.resource_version)
         for each, found in zip(marks, before, strict=True):
             if seen < found:
                 each.lower(found, seen)
-        self._catalog = fresh
-        self._heard_of(page["metadata"]["resourceVersion"])
+        with self._changed:
+            self._catalog = fresh
+            self._cursor.take_list(page.resource_version)
+            self._changed.notify_all()
 
     def _watch(self) -> None:
         """Follow the changes until the server ends the watch."""
-        query = {
-            "labelSelector": _SELECTOR,
-            "resourceVersion": self._position,
-            "allowWatchBookmarks": "true",
-            "timeoutSeconds": str(round(self._watch_seconds)),
-        }
-        begun = time.monotonic()
+        query = listwatch.build_watch_query(_SELECTOR, self._cursor.position, self._watch_seconds)
         for kind, obj in self._session.watch(self._path, query=query, silence_seconds=self._silence_seconds):
             self._take(kind, obj)
-            self._fruitless = 0
-            self._heard_of(obj["metadata"]["resourceVersion"])
-        if time.monotonic() - begun >= self._watch_seconds / 2:  # not one that a server ends at once, again and again
-            self._fruitless = 0
-        self._heard_of(self._position)
+            with self._changed:
+                self._cursor.take_event(obj["metadata"]["resourceVersion"])
+                self._changed.notify_all()
+        with self._changed:
+            self._cursor.take_end(self._watch_seconds)
+            self._changed.notify_all()
 
     def _take(self, kind: str, obj: Manifest) -> None:
         known, name = self._catalog, obj["metadata"].get("name", "")
@@ -213,21 +195,9 @@ class WatchCache:
         else:
             _put(known, obj)
 
-    def _heard_of(self, position: str) -> None:
-        with self._changed:
-            self._position, self._seen = position, int(position)
-            self._heard, self._failure = time.monotonic(), ""
-            self._changed.notify_all()
-
 
 def _put(known: catalog.Catalog, obj: Manifest) -> None:
     record = configmaps.record_of(obj)
     known.put(record)
     if error := known.fault(record.name):
         _logger.warning("left out of lists: %s", error)
-
-
-def _backoff(failures: int) -> float:
-    """Seconds to wait: 0.1 to 0.2 after the first failure, doubled for each that follows, at most 10."""
-    longest: float = min(_BACKOFF_SECONDS * 2 ** min(failures - 1, 16), _BACKOFF_LIMIT_SECONDS)
-    return longest * random.uniform(0.5, 1)  # noqa: S311 -- spreads load, guards no secret
