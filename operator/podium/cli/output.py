@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from podium.registry.model import entities, times
+from podium import texts
+from podium.registry.model import entities
 
 _TERMINAL_SECONDS = 0.1
 _LOG_SECONDS = 5.0
@@ -51,7 +52,7 @@ def escape(text: str) -> str:
 
 def format_time(time_ms: int) -> str:
     """A time in UTC to the second, as a table shows it."""
-    text = times.text(time_ms)
+    text = texts.format_time(time_ms)
     return text[:19].replace("T", " ") if isinstance(text, str) else str(text)
 
 

@@ -24,11 +24,12 @@ from mlflow.store import model_registry
 from mlflow.utils import search_utils
 
 from podium import errors
-from podium.registry.model import entities, versionlist
+from podium.registry import catalog
+from podium.registry.model import entities
 
 S = TypeVar("S")
 T = TypeVar("T")
-VersionOf = versionlist.VersionOf
+VersionOf = catalog.VersionOf
 Condition: TypeAlias = dict[str, Any]
 """One comparison as MLflow's parsers read it: type, key, comparator, value."""
 Filter: TypeAlias = Callable[[list[T]], list[T]]
@@ -108,7 +109,7 @@ def parse_model_search(
 
 def parse_version_search(
     filter_string: str | None, max_results: Any, order_by: Sequence[str] | None, page_token: Any
-) -> Query[versionlist.VersionList, VersionOf]:
+) -> Query[catalog.VersionList, VersionOf]:
     """A search for versions. Raises MlflowException and InvalidInput."""
     _check_max_results(max_results, 1, VERSIONS_LIMIT)
     with _refuse_unreadable("The filter", filter_string):
@@ -265,7 +266,7 @@ def _split_off_tag(conditions: Iterable[Condition]) -> tuple[tuple[str, str] | N
 
 
 def _select_versions(
-    lists: Iterable[versionlist.VersionList], tag: tuple[str, str] | None, wants_prompts: bool
+    lists: Iterable[catalog.VersionList], tag: tuple[str, str] | None, wants_prompts: bool
 ) -> list[VersionOf]:
     """The versions with a tag, or all. A model with one version that is a prompt has no ordinary version."""
     if not wants_prompts:

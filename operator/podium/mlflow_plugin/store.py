@@ -23,8 +23,8 @@ from mlflow.utils import validation
 
 from podium import errors
 from podium.mlflow_plugin import address, calls, guard, metrics, search, server, sources, views, webhooks
-from podium.registry import store
-from podium.registry.model import entities, transitions, versionlist
+from podium.registry import catalog, store
+from podium.registry.model import entities, transitions
 
 _FEW_MODELS = 10
 """Up to this many models are read one by one; above, all at once."""
@@ -335,7 +335,7 @@ class RegistryStore(webhooks.WebhookMethods, abstract_store.AbstractStore):  # t
                 found.append(self._registry.models.fresh(name))
         return found
 
-    def _list_versions(self, names: Collection[str] | None) -> list[versionlist.VersionList]:
+    def _list_versions(self, names: Collection[str] | None) -> list[catalog.VersionList]:
         """The versions of models by name: of all, or at least of those with these names."""
         if names is None or len(names) > _FEW_MODELS:
             return self._registry.versions.list_all()

@@ -7,17 +7,57 @@ that model or version. Entities are decoded once, when they come; sorted lists a
 import dataclasses
 import difflib
 import threading
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Self, TypeAlias
 
 from podium import errors, names
-from podium.registry.model import entities, transitions, versionlist
+from podium.registry.model import entities, transitions
 from podium.registry.storage import backend, codec, keys
 from podium.texts import quote
 
 _NEAREST = 3
 _COMPARED_CHARACTERS = 64
 _Parsed: TypeAlias = codec.Entity | backend.Record | errors.CorruptRegistry
+
+
+VersionOf: TypeAlias = tuple[entities.Head, entities.Version]
+KEYS_KEPT = 8
+"""Keys of tags by which the versions of a model are kept apart at most."""
+
+
+class VersionList(tuple[VersionOf, ...]):
+    """The versions of one model, as lists and searches see them.
+
+    Those that are committed and not deleted, newest first, each with the model.
+    """
+
+    _by_tag: dict[str, dict[str, list[VersionOf]]]
+
+    def __new__(cls, head: entities.Head, versions: Mapping[int, entities.Version]) -> Self:
+        """`versions`: what there is of the model, by number."""
+        made = super().__new__(
+            cls,
+            (
+                (head, transitions.shown(head, version))
+                for number, version in sorted(versions.items(), reverse=True)
+                if number <= head.last_version and not version.deleted and number not in head.deleting
+            ),
+        )
+        made._by_tag = {}
+        return made
+
+    def tagged(self, key: str, value: str) -> Sequence[VersionOf]:
+        """Those with this value of a tag; from the second time for a key on without a look at each."""
+        by_value = self._by_tag.get(key)
+        if by_value is None:
+            by_value = {}
+            for pair in self:
+                if (found := pair[1].tags.get(key)) is not None:
+                    by_value.setdefault(found, []).append(pair)
+            if len(self._by_tag) >= KEYS_KEPT:
+                self._by_tag = {}
+            self._by_tag[key] = by_value
+        return by_value.get(value, ())
 
 
 class Catalog:
@@ -43,7 +83,7 @@ class Catalog:
         """The ConfigMaps by name, without their data."""
         self._lock = threading.Lock()
         self._models: list[entities.Head] | None = None
-        self._lists: dict[str, versionlist.VersionList] = {}
+        self._lists: dict[str, VersionList] = {}
         """By model: its versions as they were listed last; none for a model that changed since."""
 
     def put(self, record: backend.Record) -> set[str]:
@@ -84,13 +124,13 @@ class Catalog:
         with self._lock:
             return list(self._sort_models())
 
-    def versions_of(self, name: str) -> versionlist.VersionList | None:
+    def versions_of(self, name: str) -> VersionList | None:
         """A model's versions that parse; None: no such model, or none that parses."""
         with self._lock:
             head = self._look_up(name)
             return self._list_versions(head) if isinstance(head, entities.Head) else None
 
-    def versions(self) -> list[versionlist.VersionList]:
+    def versions(self) -> list[VersionList]:
         """The same of all models, by name."""
         with self._lock:
             return [self._list_versions(head) for head in self._sort_models()]
@@ -227,10 +267,10 @@ class Catalog:
             self._models = sorted(self.heads(), key=lambda head: head.name)
         return self._models
 
-    def _list_versions(self, head: entities.Head) -> versionlist.VersionList:
+    def _list_versions(self, head: entities.Head) -> VersionList:
         found = self._lists.get(head.uid)
         if found is None:
-            found = self._lists[head.uid] = versionlist.VersionList(head, self._numbers.get(head.uid, {}))
+            found = self._lists[head.uid] = VersionList(head, self._numbers.get(head.uid, {}))
         return found
 
     def _describe_neighbours(self, head: entities.Head, number: int) -> str:

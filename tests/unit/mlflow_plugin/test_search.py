@@ -8,8 +8,9 @@ from mlflow import exceptions
 
 from podium import errors, names
 from podium.mlflow_plugin import search, store
+from podium.registry import catalog
 from podium.registry import store as registries
-from podium.registry.model import entities, versionlist
+from podium.registry.model import entities
 from podium.registry.storage import backend, memory
 
 PROMPT = "mlflow.prompt.is_prompt"
@@ -93,8 +94,8 @@ def test_a_model_with_a_version_of_a_prompt_is_hidden_with_all_its_versions() ->
     prompt, model = head("p", last_version=2), head("m", last_version=1)
     tagged = entities.Version(prompt.uid, 2, "s3://b", tags={PROMPT: "true"})
     versions = [
-        versionlist.VersionList(model, {1: entities.Version(model.uid, 1, "s3://b")}),
-        versionlist.VersionList(prompt, {1: entities.Version(prompt.uid, 1, "s3://b"), 2: tagged}),
+        catalog.VersionList(model, {1: entities.Version(model.uid, 1, "s3://b")}),
+        catalog.VersionList(prompt, {1: entities.Version(prompt.uid, 1, "s3://b"), 2: tagged}),
     ]
     hidden = search.parse_version_search("version_number = 1", 10, None, None).page(versions)
     assert [(each.name, version.number) for each, version in hidden.rows] == [("m", 1)]

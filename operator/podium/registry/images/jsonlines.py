@@ -20,9 +20,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from podium import errors
+from podium import errors, texts
 from podium.registry.images import convergence
-from podium.registry.model import entities, times
+from podium.registry.model import entities
 from podium.registry.storage import codec, parsers
 
 FORMAT = "podium-registry/1"
@@ -52,7 +52,7 @@ _DEFAULT = entities.Version("", 0, "")
 
 def encode(images: Iterable[convergence.ModelImage], exported_ms: int) -> Iterator[str]:
     """The lines of an export, each with its end."""
-    yield _line({"record": "export", "format": FORMAT, "exported": times.text(exported_ms)})
+    yield _line({"record": "export", "format": FORMAT, "exported": texts.format_time(exported_ms)})
     digest, counts = hashlib.sha256(), collections.Counter[str]()
     for image in images:
         for record in _records(image):
@@ -169,8 +169,8 @@ def _records(image: convergence.ModelImage) -> Iterator[dict[str, Any]]:
         **({"tags": _sorted(image.tags)} if image.tags else {}),
         **({"aliases": _sorted(image.aliases)} if image.aliases else {}),
         "lastVersion": image.last_version,
-        "created": times.text(image.created_ms),
-        "updated": times.text(image.updated_ms),
+        "created": texts.format_time(image.created_ms),
+        "updated": texts.format_time(image.updated_ms),
     }
     for version in image.versions:
         yield {"record": "version", "model": image.name, **_version_to_json(version)}
@@ -199,8 +199,8 @@ def _version_to_json(version: entities.Version) -> dict[str, Any]:
         "version": version.number,
         **said,
         **({"approvals": approvals} if approvals else {}),
-        "created": times.text(version.created_ms),
-        "updated": times.text(version.updated_ms),
+        "created": texts.format_time(version.created_ms),
+        "updated": texts.format_time(version.updated_ms),
     }
 
 
@@ -244,13 +244,15 @@ def _tags(value: dict[str, Any]) -> dict[str, str | None]:
 
 def _readable(value: dict[str, Any]) -> dict[str, Any]:
     """What the registry's ConfigMaps hold, with times that people read: timeMs becomes time."""
-    return {key.removesuffix("Ms"): times.text(part) if key.endswith("Ms") else part for key, part in value.items()}
+    return {
+        key.removesuffix("Ms"): texts.format_time(part) if key.endswith("Ms") else part for key, part in value.items()
+    }
 
 
 def _exact(value: dict[str, Any]) -> dict[str, Any]:
     """The inverse of `_readable`, of a line and of the decisions in it."""
     exact = {key: part for key, part in value.items() if key not in _TIMES}
-    exact |= {f"{key}Ms": times.milliseconds(value[key]) for key in _TIMES if key in value}
+    exact |= {f"{key}Ms": texts.parse_time(value[key]) for key in _TIMES if key in value}
     if isinstance(decisions := exact.get("approvals"), list):
         exact["approvals"] = [_exact(each) if isinstance(each, dict) else each for each in decisions]
     return exact

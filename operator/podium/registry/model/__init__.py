@@ -3,6 +3,4 @@
 entities       registered models (heads), versions, claims, history, gates
 transitions    one value in, the next one out; InUse and NotFound are raised here, so that they hold in the same swap
 validation     which names, aliases, tags and texts a registry takes: MLflow's rules and ours
-versionlist    the versions of one model, as lists and searches see them
-times          milliseconds <-> UTC as people read it
 """

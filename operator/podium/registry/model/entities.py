@@ -113,7 +113,7 @@ class Evidence:
     metrics: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, weakref_slot=True)
 class HistoryEntry:
     """One move of one alias. `sequence` counts a model's moves from 1 without a gap; None: the alias is not there."""
 
@@ -127,8 +127,6 @@ class HistoryEntry:
     why: str = ""
     """The mover's own words, if any."""
     evidence: Evidence = Evidence()
-    line: str = dataclasses.field(default="", init=False, compare=False, repr=False)
-    """The text that it was read from, which it is written as again; "" for one that was not read."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

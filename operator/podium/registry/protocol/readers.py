@@ -23,7 +23,7 @@ from typing import Generic, Protocol, TypeVar
 
 from podium import errors
 from podium.registry import catalog
-from podium.registry.model import entities, transitions, versionlist
+from podium.registry.model import entities, transitions
 from podium.registry.storage import backend, codec, keys
 
 T = TypeVar("T")
@@ -163,14 +163,14 @@ class Reader:
         with self._whole_list:
             return shown.models() if (shown := self._watch.cached_all()) else self._list_fresh_models()
 
-    def list_versions(self, name: str) -> versionlist.VersionList:
+    def list_versions(self, name: str) -> catalog.VersionList:
         """A model's versions, newest first, each with the model as it was then. Raises NotFound."""
         if (shown := self._watch.cached_all()) and (found := shown.versions_of(name)) is not None:
             return found
         head = self.fresh_model(name).entity
-        return versionlist.VersionList(head, self.list_version_objects(head.uid))
+        return catalog.VersionList(head, self.list_version_objects(head.uid))
 
-    def list_all_versions(self) -> list[versionlist.VersionList]:
+    def list_all_versions(self) -> list[catalog.VersionList]:
         """The versions of all models, by name."""
         if shown := self._watch.cached_all():
             return shown.versions()
@@ -300,13 +300,13 @@ class Reader:
                     return head.entity
         return None
 
-    def _list_fresh_versions(self) -> list[versionlist.VersionList]:
+    def _list_fresh_versions(self) -> list[catalog.VersionList]:
         heads = self._list_fresh_models()
         by_uid: dict[str, dict[int, entities.Version]] = {head.uid: {} for head in heads}
         for version in decode_all(self._backend.list(keys.of_kind(keys.VERSION)), codec.decode_version):
             if version.model_uid in by_uid:
                 by_uid[version.model_uid][version.number] = version
-        return [versionlist.VersionList(head, by_uid[head.uid]) for head in heads]
+        return [catalog.VersionList(head, by_uid[head.uid]) for head in heads]
 
 
 def decode_all(records: Iterable[backend.Record], decode: Callable[[backend.Record], T]) -> Iterator[T]:

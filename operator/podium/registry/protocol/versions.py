@@ -16,12 +16,13 @@ import functools
 from collections.abc import Callable
 
 from podium import errors
-from podium.registry.model import entities, transitions, validation, versionlist
+from podium.registry import catalog
+from podium.registry.model import entities, transitions, validation
 from podium.registry.protocol import creation, readers, writers
 from podium.registry.storage import backend, policies
 
 VersionValues = list[entities.Version]
-VersionLists = list[versionlist.VersionList]
+VersionLists = list[catalog.VersionList]
 
 
 class Versions:
@@ -69,7 +70,7 @@ class Versions:
         """A model's versions, newest first, cached. Raises NotFound."""
         return [version for _, version in self.list_with_model(name)]
 
-    def list_with_model(self, name: str) -> versionlist.VersionList:
+    def list_with_model(self, name: str) -> catalog.VersionList:
         """The same, each with the model as it was then. Raises NotFound."""
         validation.check_model_name(name)
         return self._reader.list_versions(name)

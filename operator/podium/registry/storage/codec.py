@@ -213,7 +213,7 @@ def decode(record: backend.Record, kind: str) -> Entity:
 
 def encode_history(entries: Iterable[entities.HistoryEntry]) -> str:
     """One JSON object a line, oldest first; what was read stays as it was."""
-    return "".join(f"{entry.line}\n" if entry.line else json_lines([entry_to_json(entry)]) for entry in entries)
+    return "".join(parsers.line_of(entry) or json_lines([entry_to_json(entry)]) for entry in entries)
 
 
 def open_record(record: backend.Record, kind: str) -> parsers.Parser:
@@ -250,7 +250,7 @@ def json_lines(values: Iterable[dict[str, Any]]) -> str:
 
 
 def entry_to_json(entry: entities.HistoryEntry) -> dict[str, Any]:
-    """One line of history; parsing.entry is the inverse."""
+    """One line of history; parsers.entry is the inverse."""
     return {
         "sequence": entry.sequence,
         "timeMs": entry.time_ms,

@@ -7,6 +7,7 @@ import json
 import math
 import re
 import typing
+import weakref
 from collections.abc import Callable, Collection
 from typing import Any, TypeVar
 
@@ -21,6 +22,8 @@ _NUMBER = re.compile(r"[0-9]{1,18}")
 _PAIR = re.compile(r"([\w\-]+)=([0-9]{1,18})")
 _ENTRIES_KEPT = 8192
 """So many lines of history are read once."""
+_LINES: dict[int, tuple[weakref.ref[entities.HistoryEntry], str]] = {}
+"""By the id of an entry that was read, the entry and its line, for as long as anybody has the entry."""
 
 
 class Parser:
@@ -137,7 +140,7 @@ class Parser:
     def history(self, key: str) -> tuple[entities.HistoryEntry, ...]:
         """Lines of history, whose sequences have no gap."""
         try:
-            entries = tuple(_entry_of(line) for line in self._record.data.get(key, "").split("\n") if line)
+            entries = tuple(_parse_line(line) for line in self._record.data.get(key, "").split("\n") if line)
         except (ValueError, RecursionError):
             entries = self.objects(key, entry)  # which tells what is wrong, and where
         for before, after in itertools.pairwise(entries):
@@ -258,7 +261,7 @@ class Fields:
 
 
 @functools.lru_cache(_ENTRIES_KEPT)
-def _entry_of(line: str) -> entities.HistoryEntry:
+def _parse_line(line: str) -> entities.HistoryEntry:
     """A line of history without escapes. Raises ValueError and RecursionError.
 
     A head is read far more often than its history grows, and reading that takes longer than all the rest.
@@ -266,8 +269,22 @@ def _entry_of(line: str) -> entities.HistoryEntry:
     if "\\u" in line or not isinstance(value := json.loads(line), dict):
         raise ValueError
     found = entry(Fields(value))
-    object.__setattr__(found, "line", line)
+    _LINES[id(found)] = weakref.ref(found, functools.partial(_forget_line, id(found))), line + "\n"
     return found
+
+
+def line_of(found: entities.HistoryEntry) -> str:
+    """The line that this very entry was read from, "" for one that was not read.
+
+    So history is never rewritten: an entry is stored as it was, with whatever a newer Podium put into it, and is not
+    encoded anew in every swap.
+    """
+    reference, line = _LINES.get(id(found), (None, ""))
+    return line if reference and reference() is found else ""
+
+
+def _forget_line(key: int, _: object) -> None:
+    _LINES.pop(key, None)
 
 
 def entry(fields: Fields) -> entities.HistoryEntry:
