@@ -89,7 +89,7 @@ class Gatherer:
     ) -> Manifest | None:
         if isinstance(source, sources.Problem):
             return None
-        name = builders.frozen_name(key[1], intent.intent_hash(spec, source.uri))
+        name = builders.name_frozen_template(key[1], intent.hash_intent(spec, source.uri))
         found = self._seen.inventory.find_child(resources.CONTROLLER_REVISIONS, (key[0], name))
         return found.content if found and found.owner == (names.MODEL_VERSION_KIND, key[1]) else None
 

@@ -46,8 +46,8 @@ def find_desired(world: worlds.World) -> Desired | worlds.Problem:
             "is served stays; to serve the new one set the annotation "
             f"{names.ACCEPT_MODEL_ANNOTATION}={designation.model_uid}",
         )
-    revision = intent.revision_hash(world.spec.template, designation.model_uid, designation.source)
-    name = intent.revision_name(world.metadata["name"], designation.version, revision)
+    revision = intent.hash_revision(world.spec.template, designation.model_uid, designation.source)
+    name = intent.name_revision(world.metadata["name"], designation.version, revision)
     ref = model_alias.RevisionReference(version=designation.version, revision=revision, name=name)
     desired = Desired(ref, designation.model_uid, designation.source, designation.by, designation.why)
     return desired if world.spec.gates is None else _judge_gates(world, desired, world.spec.gates, designation.facts)
@@ -107,7 +107,7 @@ def build_scaled(world: worlds.World, revision: worlds.Revision, replicas: int) 
 
 def _build_manifest(world: worlds.World, name: str, borne: dict[str, str], spec: Manifest) -> Manifest:
     owner = world.metadata
-    mine = labels.children(owner["name"]) | {names.MODEL_ALIAS_NAME_LABEL: owner["name"]}
+    mine = labels.of_children(owner["name"]) | {names.MODEL_ALIAS_NAME_LABEL: owner["name"]}
     return {
         "apiVersion": f"{names.GROUP}/{names.API_VERSION}",
         "kind": names.MODEL_VERSION_KIND,
@@ -115,7 +115,7 @@ def _build_manifest(world: worlds.World, name: str, borne: dict[str, str], spec:
             "name": name,
             "namespace": owner["namespace"],
             "labels": mine | borne,
-            "ownerReferences": [labels.owner_reference(names.MODEL_ALIAS_KIND, owner)],
+            "ownerReferences": [labels.build_owner_reference(names.MODEL_ALIAS_KIND, owner)],
         },
         "spec": spec,
     }

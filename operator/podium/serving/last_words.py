@@ -45,7 +45,11 @@ def describe_exit(status: int) -> str:
     if status >= 0:
         return f"exit code {status}"
     name = signal.Signals(-status).name if -status in {s.value for s in signal.Signals} else "unknown"
-    advice = ", perhaps for want of memory: raise resources.limits.memory" if -status == signal.SIGKILL else ""
+    advice = (
+        ", perhaps because it needed more memory than it may use: raise resources.limits.memory"
+        if -status == signal.SIGKILL
+        else ""
+    )
     return f"signal {-status} ({name}){advice}"
 
 

@@ -8,28 +8,28 @@ from podium.manifest import Manifest
 from podium.workload import labels
 
 
-def _metadata(name: str, owner: Manifest, kind: str, annotations: dict[str, str] | None = None) -> Manifest:
+def _build_metadata(name: str, owner: Manifest, kind: str, annotations: dict[str, str] | None = None) -> Manifest:
     metadata = {
         "name": name,
         "namespace": owner["namespace"],
-        "labels": labels.children(owner["name"]),
-        "ownerReferences": [labels.owner_reference(kind, owner)],
+        "labels": labels.of_children(owner["name"]),
+        "ownerReferences": [labels.build_owner_reference(kind, owner)],
     }
     return metadata | ({"annotations": annotations} if annotations else {})
 
 
-def frozen_name(model_version: str, intent: str) -> str:
+def name_frozen_template(model_version: str, intent: str) -> str:
     """Name of the ControllerRevision that keeps the pod template of one intent."""
     return f"{model_version}-{intent}"
 
 
 def build_frozen_template(owner: Manifest, intent: str, template: Manifest, revision: int) -> Manifest:
     """The ControllerRevision that keeps a rendered pod template; `revision` is the object's generation."""
-    name = frozen_name(owner["name"], intent)
+    name = name_frozen_template(owner["name"], intent)
     return {
         "apiVersion": "apps/v1",
         "kind": "ControllerRevision",
-        "metadata": _metadata(name, owner, names.MODEL_VERSION_KIND, {names.INTENT_ANNOTATION: intent}),
+        "metadata": _build_metadata(name, owner, names.MODEL_VERSION_KIND, {names.INTENT_ANNOTATION: intent}),
         "data": template,
         "revision": revision,
     }
@@ -42,11 +42,11 @@ def build_deployment(
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": _metadata(owner["name"], owner, names.MODEL_VERSION_KIND, {names.INTENT_ANNOTATION: intent}),
+        "metadata": _build_metadata(owner["name"], owner, names.MODEL_VERSION_KIND, {names.INTENT_ANNOTATION: intent}),
         "spec": {
             "replicas": replicas,
             "revisionHistoryLimit": 2,
-            "progressDeadlineSeconds": patience_seconds(spec),
+            "progressDeadlineSeconds": count_patience_seconds(spec),
             "selector": {"matchLabels": labels.selector(owner["name"])},
             "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
             "template": template,
@@ -54,7 +54,7 @@ def build_deployment(
     }
 
 
-def patience_seconds(spec: model_version.ModelVersionSpec) -> int:
+def count_patience_seconds(spec: model_version.ModelVersionSpec) -> int:
     """How long no new pod may become Ready until that counts as a failure: one pull, one load, and a minute.
 
     With the defaults 600 + 300 + 60 = 960 seconds.
@@ -69,7 +69,7 @@ def build_service(owner: Manifest, kind: str, selector: dict[str, str], port: in
     return {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": _metadata(owner["name"], owner, kind),
+        "metadata": _build_metadata(owner["name"], owner, kind),
         "spec": {
             "type": "ClusterIP",
             "selector": selector,
@@ -90,23 +90,23 @@ def build_ingress(owner: Manifest, kind: str, ingress: common.Ingress) -> Manife
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "Ingress",
-        "metadata": _metadata(owner["name"], owner, kind, dict(ingress.annotations)),
+        "metadata": _build_metadata(owner["name"], owner, kind, dict(ingress.annotations)),
         "spec": spec,
     }
 
 
-def digest_name(model_version: str) -> str:
+def name_digest(model_version: str) -> str:
     """Name of the ConfigMap that holds the digest which every pull of this ModelVersion must bring."""
     return f"{model_version}-digest"
 
 
 def build_digest(owner: Manifest, digest: str) -> Manifest:
     """The ConfigMap with the digest that every pull of this ModelVersion must bring."""
-    name = digest_name(owner["name"])
+    name = name_digest(owner["name"])
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": _metadata(name, owner, names.MODEL_VERSION_KIND),
+        "metadata": _build_metadata(name, owner, names.MODEL_VERSION_KIND),
         "data": {names.DIGEST_KEY: digest},
     }
 

@@ -15,24 +15,24 @@ HASH_VERSION = "1"
 _NOT_IN_THE_POD = {"replicas", "ingress", "registry"}
 
 
-def _canonical(model: pydantic.BaseModel, exclude: set[str]) -> str:
+def _write_canonical(model: pydantic.BaseModel, exclude: set[str]) -> str:
     dumped = model.model_dump(by_alias=True, exclude_defaults=True, exclude=exclude)
     return json.dumps(dumped, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
-def intent_hash(spec: model_version.ModelVersionSpec, source: str) -> str:
+def hash_intent(spec: model_version.ModelVersionSpec, source: str) -> str:
     """Hash of all that shapes the pods: the spec less replicas, ingress and registry, and the resolved source.
 
     Example: `1-k3v5q2xa`. Scaling leaves it as it is; another image, resource or source changes it.
     """
-    return f"{HASH_VERSION}-{names.short_hash(_canonical(spec, _NOT_IN_THE_POD | {'source'}) + source)}"
+    return f"{HASH_VERSION}-{names.short_hash(_write_canonical(spec, _NOT_IN_THE_POD | {'source'}) + source)}"
 
 
-def revision_hash(template: model_alias.Template, model_uid: str, source: str) -> str:
+def hash_revision(template: model_alias.Template, model_uid: str, source: str) -> str:
     """Hash of what makes a revision of a ModelAlias: template less replicas, the model's identity, the source."""
-    return names.short_hash("\n".join((HASH_VERSION, _canonical(template, _NOT_IN_THE_POD), model_uid, source)))
+    return names.short_hash("\n".join((HASH_VERSION, _write_canonical(template, _NOT_IN_THE_POD), model_uid, source)))
 
 
-def revision_name(alias_name: str, version: int, revision: str) -> str:
+def name_revision(alias_name: str, version: int, revision: str) -> str:
     """Name of a revision: `champion`, 12, `k3v5q2xa` give `champion-v12-k3v5q2xa`."""
     return f"{alias_name}-v{version}-{revision}"

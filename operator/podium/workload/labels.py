@@ -35,7 +35,7 @@ def of_pods(owner: dict[str, Any]) -> dict[str, str]:
     return revision_selector(alias, owner["name"]) | traffic
 
 
-def children(instance: str) -> dict[str, str]:
+def of_children(instance: str) -> dict[str, str]:
     """Labels of everything that Podium makes for the object named `instance`."""
     return {
         names.NAME_LABEL: names.SERVED_NAME,
@@ -44,7 +44,7 @@ def children(instance: str) -> dict[str, str]:
     }
 
 
-def owner_reference(kind: str, metadata: dict[str, Any]) -> dict[str, Any]:
+def build_owner_reference(kind: str, metadata: dict[str, Any]) -> dict[str, Any]:
     """The controller reference to an object of Podium's own kinds."""
     return {
         "apiVersion": f"{names.GROUP}/{names.API_VERSION}",

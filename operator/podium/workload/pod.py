@@ -30,7 +30,7 @@ def build_pod_template(
 ) -> Manifest:
     """The pod template of the ModelVersion with the metadata `owner`."""
     pod, name = spec.pod_template, owner["name"]
-    metadata: Manifest = {"labels": pod.labels | labels.children(name) | labels.of_pods(owner)}
+    metadata: Manifest = {"labels": pod.labels | labels.of_children(name) | labels.of_pods(owner)}
     model_notes = {names.MODEL_ANNOTATION: spec.model, names.VERSION_ANNOTATION: str(spec.version)}
     metadata["annotations"] = pod.annotations | model_notes
     parts = source.delivery.build_parts(name, spec, source.uri, images.puller)

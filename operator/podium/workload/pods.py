@@ -72,27 +72,25 @@ def extract(pod: dict[str, Any]) -> Pod:
         model_version=metadata.get("labels", {}).get(names.MODEL_VERSION_NAME_LABEL, ""),
         ready=ready is not None,
         terminating="deletionTimestamp" in metadata or status.get("phase") in _ENDED_PHASES,
-        report=_report(status),
-        trouble=_trouble(status),
+        report=_read_report(status),
+        trouble=_find_trouble(pod),
         ready_since=(ready or {}).get("lastTransitionTime", ""),
         restarts=sum(server.get("restartCount", 0) for server in servers),
     )
 
 
-def _report(status: dict[str, Any]) -> Report | None:
+# What the puller reports
+
+
+def _read_report(status: dict[str, Any]) -> Report | None:
     """The newest report of the puller; a run that ended without one is a report of its last words."""
-    for container in status.get("initContainerStatuses", []):
-        if container["name"] != names.PULLER_CONTAINER:
-            continue
-        ended = _ended(container)
-        return _read_report(ended) if ended else None
-    return None
-
-
-def _read_report(ended: dict[str, Any]) -> Report:
+    pullers = (c for c in status.get("initContainerStatuses", []) if c["name"] == names.PULLER_CONTAINER)
+    ended = next(map(_find_end, pullers), None)
+    if ended is None:
+        return None
     if _is_out_of_memory(ended):
-        words = "the puller was killed for want of memory: raise puller.resources.limits.memory"
-        return Report(reason=names.PULLER_FAILED, message=words)
+        words = "the puller was killed because it needed more memory than it may use: raise "
+        return Report(reason=names.PULLER_FAILED, message=words + "puller.resources.limits.memory")
     return parse_report(ended.get("message", ""), ended["exitCode"])
 
 
@@ -108,29 +106,77 @@ def parse_report(message: str, exit_code: int) -> Report:
         return Report(reason=names.PULLER_FAILED, message=words)
 
 
-def _ended(container: dict[str, Any]) -> dict[str, Any] | None:
+def _find_end(container: dict[str, Any]) -> dict[str, Any] | None:
+    """How a container ended: as it is, else the time before."""
     ended: dict[str, Any] | None = container.get("state", {}).get("terminated")
     return ended or container.get("lastState", {}).get("terminated")
 
 
-def _trouble(status: dict[str, Any]) -> Trouble | None:
+def _is_out_of_memory(ended: dict[str, Any]) -> bool:
+    return bool(ended.get("reason") == "OOMKilled")
+
+
+# What keeps a container from running
+
+
+def _find_trouble(pod: dict[str, Any]) -> Trouble | None:
+    """The first container that a rule finds something about; then whether any node takes the pod."""
+    status = pod.get("status", {})
     for container in status.get("initContainerStatuses", []) + status.get("containerStatuses", []):
-        waiting = container.get("state", {}).get("waiting", {})
-        reason = waiting.get("reason", "")
-        said = f"container {container['name']}: {waiting.get('message') or reason}"
-        if reason in _IMAGE_REASONS:
-            return Trouble(container["name"], names.IMAGE_PULL_FAILED, f"{said}. {_IMAGE_ADVICE}")
-        if reason in _CONFIG_REASONS:
-            return Trouble(container["name"], names.CONTAINER_CONFIG_INVALID, f"{said}. {_CONFIG_ADVICE}")
-        if container["name"] == names.SERVER_CONTAINER and not container.get("ready") and (ended := _ended(container)):
-            return Trouble(container["name"], names.CONTAINER_CRASHED, _last_words(ended))
+        for rule in _CONTAINER_TROUBLES:
+            if found := rule(pod, container):
+                return found
+    return _find_unscheduled(status)
+
+
+def _find_missing_image(_pod: dict[str, Any], container: dict[str, Any]) -> Trouble | None:
+    if _read_waiting_reason(container) not in _IMAGE_REASONS:
+        return None
+    return Trouble(container["name"], names.IMAGE_PULL_FAILED, f"{_quote_waiting(container)}. {_IMAGE_ADVICE}")
+
+
+def _find_invalid_config(_pod: dict[str, Any], container: dict[str, Any]) -> Trouble | None:
+    if _read_waiting_reason(container) not in _CONFIG_REASONS:
+        return None
+    return Trouble(container["name"], names.CONTAINER_CONFIG_INVALID, f"{_quote_waiting(container)}. {_CONFIG_ADVICE}")
+
+
+def _find_crash(pod: dict[str, Any], container: dict[str, Any]) -> Trouble | None:
+    """Of the server; the puller says by its report why it ended."""
+    ended = _find_end(container)
+    if container["name"] != names.SERVER_CONTAINER or container.get("ready") or ended is None:
+        return None
+    return Trouble(container["name"], names.CONTAINER_CRASHED, _explain_end(ended, _find_liveness_path(pod)))
+
+
+_CONTAINER_TROUBLES = (_find_missing_image, _find_invalid_config, _find_crash)
+
+
+def _find_unscheduled(status: dict[str, Any]) -> Trouble | None:
     for condition in status.get("conditions", []):
         if condition["type"] == "PodScheduled" and condition["status"] == "False":
             return Trouble("", condition.get("reason", "Unschedulable"), condition.get("message", ""))
     return None
 
 
-def _last_words(ended: dict[str, Any]) -> str:
+def _read_waiting_reason(container: dict[str, Any]) -> str:
+    return str(container.get("state", {}).get("waiting", {}).get("reason", ""))
+
+
+def _quote_waiting(container: dict[str, Any]) -> str:
+    """What the kubelet says about a container that waits."""
+    waiting = container.get("state", {}).get("waiting", {})
+    return f"container {container['name']}: {waiting.get('message') or waiting.get('reason', '')}"
+
+
+def _find_liveness_path(pod: dict[str, Any]) -> str:
+    """The path that the kubelet asks the server, as the pod itself says."""
+    containers = (c for c in pod.get("spec", {}).get("containers", []) if c["name"] == names.SERVER_CONTAINER)
+    probe = next(containers, {}).get("livenessProbe", {}).get("httpGet", {})
+    return str(probe.get("path", names.HEALTH_PATH))
+
+
+def _explain_end(ended: dict[str, Any], liveness_path: str) -> str:
     """The server's own words, and what can be told from how it ended.
 
     A server ends by itself only with words. One that was stopped while its pod stays was stopped by the kubelet,
@@ -139,14 +185,11 @@ def _last_words(ended: dict[str, Any]) -> str:
     code, words = ended["exitCode"], ended.get("message", "").strip()
     said = f": {words}" if words else ""
     if _is_out_of_memory(ended):
-        return f"the server was killed for want of memory: raise resources.limits.memory{said}"
+        advice = "raise resources.limits.memory"
+        return f"the server was killed because it needed more memory than it may use: {advice}{said}"
     if code in _STOPPED_CODES:
         return (
-            f"the server was stopped (exit code {code}) because /health did not answer in time: see its log, and "
-            f"raise probes.startup.failureThreshold if the model needs longer to load{said}"
+            f"the server was stopped (exit code {code}) because {liveness_path} did not answer in time: see its log, "
+            f"and raise probes.startup.failureThreshold if the model needs longer to load{said}"
         )
     return f"the server ended with exit code {code} ({ended.get('reason', 'Error')}){said or ': it left no message'}"
-
-
-def _is_out_of_memory(ended: dict[str, Any]) -> bool:
-    return bool(ended.get("reason") == "OOMKilled")

@@ -124,7 +124,7 @@ def _freeze_template(world: World, source: Source) -> Manifest:
 
 def _build_children(world: World, source: Source, template: Manifest) -> tuple[Manifest, ...]:
     owner, spec, kind = world.metadata, world.spec, names.MODEL_VERSION_KIND
-    current = intent.intent_hash(spec, source.uri)
+    current = intent.hash_intent(spec, source.uri)
     out = [
         children.build_deployment(owner, current, template, spec, world.replicas_asked),
         children.build_service(owner, kind, labels.selector(owner["name"]), world.runtime.port),
@@ -140,7 +140,7 @@ def _build_children(world: World, source: Source, template: Manifest) -> tuple[M
 
 def _list_unneeded(world: World, source: Source) -> tuple[tuple[str, str], ...]:
     """The Ingress that spec no longer has, and the pod templates of intents that are past."""
-    current = children.frozen_name(world.metadata["name"], intent.intent_hash(world.spec, source.uri))
+    current = children.name_frozen_template(world.metadata["name"], intent.hash_intent(world.spec, source.uri))
     past = [("ControllerRevision", name) for name in sorted(world.frozen_names) if name != current and world.frozen]
     ingress = [("Ingress", world.metadata["name"])] if world.has_ingress and world.spec.ingress is None else []
     return (*ingress, *past)
@@ -185,7 +185,7 @@ def _has_current_intent(view: _View, deployment: Manifest) -> bool:
     """Whether the pods are of the current intent; while the source is not known, with the one that was known last."""
     recorded = view.world.status.artifact
     uri = view.source.uri if isinstance(view.source, Source) else recorded.uri if recorded else ""
-    current = intent.intent_hash(view.world.spec, uri)
+    current = intent.hash_intent(view.world.spec, uri)
     return bool(deployment["metadata"].get("annotations", {}).get(names.INTENT_ANNOTATION) == current)
 
 
@@ -259,7 +259,7 @@ def _find_overdue_pods(world: World) -> Problem | None:
     waiting = ", ".join(p.name for p in _list_waiting(world)[:3]) or "none was made"
     return Problem(
         names.PODS_NOT_AVAILABLE,
-        f"no new pod became Ready within {children.patience_seconds(world.spec)} s (waiting: {waiting}): their "
+        f"no new pod became Ready within {children.count_patience_seconds(world.spec)} s (waiting: {waiting}): their "
         "Events say more (kubectl describe pod)",
     )
 

@@ -10,7 +10,7 @@ from podium.workload import children, labels
 
 OWNER = {"name": "champion", "namespace": "models", "uid": "new-uid"}
 MANIFEST = children.build_service(OWNER, names.MODEL_ALIAS_KIND, {}, 8080)
-OURS = labels.children("champion")
+OURS = labels.of_children("champion")
 
 
 def live(owner: dict[str, Any] | None = None, borne: dict[str, str] | None = None) -> dict[str, Any]:
@@ -20,7 +20,7 @@ def live(owner: dict[str, Any] | None = None, borne: dict[str, str] | None = Non
 
 
 def controlled_by(kind: str, name: str, uid: str = "old-uid") -> dict[str, Any]:
-    return labels.owner_reference(kind, {"name": name, "uid": uid})
+    return labels.build_owner_reference(kind, {"name": name, "uid": uid})
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,10 @@ def test_a_long_trace_is_cut_in_its_beginning() -> None:
     [
         (3, "exit code 3"),
         (-11, "signal 11 (SIGSEGV)"),
-        (-9, "signal 9 (SIGKILL), perhaps for want of memory: raise resources.limits.memory"),
+        (
+            -9,
+            "signal 9 (SIGKILL), perhaps because it needed more memory than it may use: raise resources.limits.memory",
+        ),
         (-63, "signal 63 (unknown)"),
     ],
 )

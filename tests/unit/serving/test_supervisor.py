@@ -85,7 +85,7 @@ def test_workers_that_keep_dying_early_end_the_server_with_words(script: Script)
 @pytest.mark.parametrize("script", ["run(lambda: os.kill(os.getpid(), signal.SIGKILL))"], indirect=True)
 def test_workers_that_keep_being_killed_early_tell_the_likely_cause(script: Script) -> None:
     assert script.read("cannot")[0].endswith(
-        "signal 9 (SIGKILL), perhaps for want of memory: raise resources.limits.memory"
+        "signal 9 (SIGKILL), perhaps because it needed more memory than it may use: raise resources.limits.memory"
     )
 
 

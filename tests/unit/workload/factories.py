@@ -31,7 +31,7 @@ def deployment(
     wanted = replicas.of_template(of).adjust(0)
     counts = {"replicas": wanted, "readyReplicas": wanted if ready is None else ready, "updatedReplicas": wanted}
     return {
-        "metadata": {"generation": 1, "annotations": {names.INTENT_ANNOTATION: intent.intent_hash(of, uri)}},
+        "metadata": {"generation": 1, "annotations": {names.INTENT_ANNOTATION: intent.hash_intent(of, uri)}},
         "spec": {"replicas": wanted},
         "status": {"observedGeneration": 1} | counts | status,
     }

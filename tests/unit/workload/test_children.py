@@ -92,11 +92,3 @@ def test_the_frozen_template_is_named_by_its_intent() -> None:
     built = children.build_frozen_template(OWNER, "1-abc", {"spec": {}}, 4)
     assert (built["metadata"]["name"], built["data"], built["revision"]) == ("iris-v1-1-abc", {"spec": {}}, 4)
     assert built["metadata"]["annotations"] == {names.INTENT_ANNOTATION: "1-abc"}
-
-
-def test_only_the_controller_of_our_group_owns() -> None:
-    ours = labels.owner_reference("ModelAlias", {"name": "iris", "uid": "u"})
-    assert labels.find_controller({"ownerReferences": [ours]}, "ModelAlias") == "iris"
-    assert labels.find_controller({"ownerReferences": [ours | {"controller": False}]}, "ModelAlias") is None
-    assert labels.find_controller({"ownerReferences": [ours | {"apiVersion": "other.dev/v1"}]}, "ModelAlias") is None
-    assert labels.find_controller({"labels": {names.MODEL_ALIAS_NAME_LABEL: "iris"}}, "ModelAlias") is None

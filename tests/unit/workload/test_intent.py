@@ -39,44 +39,44 @@ OTHER = [
 
 
 def test_the_hash_of_a_spec_is_what_it_always_was() -> None:
-    assert intent.intent_hash(factories.spec(), factories.URI) == "1-pueemkkp"
-    assert intent.revision_hash(model_alias.Template(), "uid-of-iris", factories.URI) == "gfy626ds"
+    assert intent.hash_intent(factories.spec(), factories.URI) == "1-pueemkkp"
+    assert intent.hash_revision(model_alias.Template(), "uid-of-iris", factories.URI) == "gfy626ds"
 
 
 @pytest.mark.parametrize("fields", SAME)
 def test_what_does_not_shape_the_pods_leaves_the_intent_alone(fields: dict[str, Any]) -> None:
-    before = intent.intent_hash(factories.spec(), factories.URI)
-    assert intent.intent_hash(factories.spec(**fields), factories.URI) == before
+    before = intent.hash_intent(factories.spec(), factories.URI)
+    assert intent.hash_intent(factories.spec(**fields), factories.URI) == before
 
 
 @pytest.mark.parametrize("fields", OTHER)
 def test_what_shapes_the_pods_changes_the_intent(fields: dict[str, Any]) -> None:
-    before = intent.intent_hash(factories.spec(), factories.URI)
-    assert intent.intent_hash(factories.spec(**fields), factories.URI) != before
+    before = intent.hash_intent(factories.spec(), factories.URI)
+    assert intent.hash_intent(factories.spec(**fields), factories.URI) != before
 
 
 def test_another_source_is_another_intent() -> None:
-    assert intent.intent_hash(factories.spec(), "s3://a/b") != intent.intent_hash(factories.spec(), "s3://a/c")
+    assert intent.hash_intent(factories.spec(), "s3://a/b") != intent.hash_intent(factories.spec(), "s3://a/c")
 
 
 def test_a_revision_is_of_one_template_one_model_and_one_source() -> None:
     template = model_alias.Template()
-    one = intent.revision_hash(template, "uid", "s3://a/b")
+    one = intent.hash_revision(template, "uid", "s3://a/b")
     others = {
-        intent.revision_hash(template, "uid", "s3://a/c"),
-        intent.revision_hash(template, "uid-2", "s3://a/b"),
-        intent.revision_hash(model_alias.Template.model_validate({"runtime": {"workers": 3}}), "uid", "s3://a/b"),
+        intent.hash_revision(template, "uid", "s3://a/c"),
+        intent.hash_revision(template, "uid-2", "s3://a/b"),
+        intent.hash_revision(model_alias.Template.model_validate({"runtime": {"workers": 3}}), "uid", "s3://a/b"),
     }
     assert len(others | {one}) == 4
     scaled = model_alias.Template.model_validate({"replicas": 9})
-    assert intent.revision_hash(scaled, "uid", "s3://a/b") == one
+    assert intent.hash_revision(scaled, "uid", "s3://a/b") == one
 
 
 def test_a_revisions_name_ends_at_the_limit_of_a_service_name() -> None:
     alias = "a" * names.MODEL_ALIAS_NAME_LIMIT
-    revision = intent.revision_hash(model_alias.Template(), "uid", "s3://a/b")
-    assert len(intent.revision_name(alias, names.VERSION_LIMIT, revision)) == names.OBJECT_NAME_LIMIT
-    assert intent.revision_name("champion", 12, "k3v5q2xa") == "champion-v12-k3v5q2xa"
+    revision = intent.hash_revision(model_alias.Template(), "uid", "s3://a/b")
+    assert len(intent.name_revision(alias, names.VERSION_LIMIT, revision)) == names.OBJECT_NAME_LIMIT
+    assert intent.name_revision("champion", 12, "k3v5q2xa") == "champion-v12-k3v5q2xa"
 
 
 def fill_defaults(node: dict[str, Any], value: Any) -> Any:
@@ -112,5 +112,5 @@ def test_the_defaults_that_the_api_server_fills_in_mean_the_same_as_their_absenc
     structural = schema.structural(type(factories.spec()))
     filled = fill_defaults(structural, dict(fields))
     assert factories.spec(**filled) == factories.spec(**fields)
-    one, other = (intent.intent_hash(factories.spec(**each), factories.URI) for each in (filled, fields))
+    one, other = (intent.hash_intent(factories.spec(**each), factories.URI) for each in (filled, fields))
     assert one == other

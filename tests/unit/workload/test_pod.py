@@ -13,7 +13,7 @@ from tests.unit.workload import factories
 def build(alias: str | None = None, traffic: str | None = None, **fields: Any) -> Manifest:
     owner: Manifest = {"name": "iris-v1", "labels": {names.TRAFFIC_LABEL: traffic} if traffic else {}}
     if alias:
-        owner["ownerReferences"] = [labels.owner_reference(names.MODEL_ALIAS_KIND, {"name": alias, "uid": "one"})]
+        owner["ownerReferences"] = [labels.build_owner_reference(names.MODEL_ALIAS_KIND, {"name": alias, "uid": "one"})]
     return pod.build_pod_template(
         owner, factories.spec(**fields), factories.SOURCE, factories.IMAGES, factories.RUNTIME
     )
@@ -120,14 +120,6 @@ def test_a_users_variables_come_last_and_win() -> None:
 def test_the_server_reads_the_model_and_writes_only_to_tmp() -> None:
     mounts = {mount["mountPath"]: mount.get("readOnly", False) for mount in server(build())["volumeMounts"]}
     assert mounts == {"/model": True, "/tmp": False}
-
-
-def test_selectors_hold_nothing_that_changes_with_a_version() -> None:
-    assert labels.selector("iris-v1") == {names.MODEL_VERSION_NAME_LABEL: "iris-v1"}
-    assert labels.revision_selector("iris", "iris-v1-ab") == {
-        names.MODEL_ALIAS_NAME_LABEL: "iris",
-        names.MODEL_VERSION_NAME_LABEL: "iris-v1-ab",
-    }
 
 
 @pytest.mark.parametrize("alias", [None, "iris"])

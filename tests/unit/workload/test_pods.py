@@ -17,6 +17,7 @@ WAITING = {"waiting": {"reason": "PodInitializing"}}
 RUNNING = {"running": {"startedAt": "2026-11-24T10:00:00Z"}}
 PULLED = json.dumps({"digest": factories.DIGEST, "bytes": 7, "files": 2, "seconds": 0.5})
 DENIED = puller_report.format_failure(errors.SourceDenied(names.PullReason.ACCESS_DENIED, "s3://b/p: AccessDenied"))
+KILLED = "was killed because it needed more memory than it may use"
 
 
 def container(name: str, state: Manifest, last: Manifest | None = None, *, ready: bool = False) -> Manifest:
@@ -112,7 +113,7 @@ def test_a_pod_whose_place_another_one_takes_counts_as_leaving(change: Manifest)
             container("puller", ended(137, reason="OOMKilled")),
             pods.Report(
                 reason="PullerFailed",
-                message="the puller was killed for want of memory: raise puller.resources.limits.memory",
+                message=f"the puller {KILLED}: raise puller.resources.limits.memory",
             ),
             id="it had too little memory",
         ),
@@ -173,7 +174,11 @@ STOPPED = (
         ),
         pytest.param(
             container("server", RUNNING, ended(137, reason="OOMKilled")),
-            ("server", "ContainerCrashed", "the server was killed for want of memory: raise resources.limits.memory"),
+            (
+                "server",
+                "ContainerCrashed",
+                f"the server {KILLED}: raise resources.limits.memory",
+            ),
             id="it had too little memory",
         ),
         pytest.param(
@@ -200,6 +205,15 @@ STOPPED = (
 )
 def test_a_server_that_does_not_run_is_told_in_its_own_words(server: Manifest, words: tuple[str, str, str]) -> None:
     assert pods.extract(a_pod(server=server)).trouble == pods.Trouble(*words)
+
+
+def test_a_server_that_did_not_answer_is_told_with_the_path_that_its_own_probe_asks() -> None:
+    probe = {"httpGet": {"path": "/alive", "port": "http"}}
+    pod = a_pod(server=container("server", RUNNING, ended(137)))
+    pod["spec"] = {"containers": [{"name": "server", "livenessProbe": probe}]}
+    found = pods.extract(pod).trouble
+    assert found is not None
+    assert "because /alive did not answer in time" in found.message
 
 
 def test_a_server_that_runs_again_is_in_no_trouble() -> None:

@@ -66,7 +66,7 @@ def test_the_frozen_template_is_used_verbatim_whatever_the_operators_images_are_
 
 
 def test_templates_of_past_intents_go_only_when_the_current_one_is_kept() -> None:
-    current = f"iris-v1-{intent.intent_hash(factories.spec(), factories.URI)}"
+    current = f"iris-v1-{intent.hash_intent(factories.spec(), factories.URI)}"
     known = [current, "iris-v1-1-past"]
     assert version.decide(factories.serving(frozen_names=known)).unneeded == (("ControllerRevision", "iris-v1-1-past"),)
     assert version.decide(factories.world(frozen_names=["iris-v1-1-past"])).unneeded == ()

@@ -33,7 +33,7 @@ def build_parts(
         init_containers=[_build_puller(spec, uri, puller_image, access)],
         init_volumes=[
             # Made once the first pull has reported its digest; from then on every pull must bring the same bytes.
-            {"name": "digest", "configMap": {"name": children.digest_name(name), "optional": True}},
+            {"name": "digest", "configMap": {"name": children.name_digest(name), "optional": True}},
             *access.volumes,
         ],
     )
