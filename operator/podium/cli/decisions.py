@@ -90,8 +90,8 @@ def find_prospects(
     found = []
     for alias, (owner, gates) in sorted(policy.gates.items()):
         metrics = recorded.get(alias, {})
-        absent = {other for _, other in evaluate.needed(gates) if other and other not in head.aliases}
-        keys = [evaluate.key(metric, other) for metric, other in evaluate.needed(gates)]
+        absent = {other for _, other in evaluate.list_metrics(gates) if other and other not in head.aliases}
+        keys = [evaluate.evidence_key(metric, other) for metric, other in evaluate.list_metrics(gates)]
         lacks = {key: _LATER for key in keys if key not in metrics}
         found.append(Prospect(alias, owner, evaluate.evaluate(gates, version, metrics, lacks, absent)))
     return found
@@ -99,7 +99,7 @@ def find_prospects(
 
 def _build_row(result: outcomes.GateResult) -> tuple[str, str, str]:
     """Whether it passes, its title, and what was found."""
-    return _describe_outcome(result), wording.title(result.rule), wording.found(result)
+    return _describe_outcome(result), wording.title(result.rule), wording.finding(result)
 
 
 def _describe_outcome(result: outcomes.GateResult) -> str:

@@ -15,12 +15,12 @@ from podium.registry.model import entities
 Outcome = entities.Outcome
 
 
-def key(metric: str, alias: str | None = None) -> str:
+def evidence_key(metric: str, alias: str | None = None) -> str:
     """What a metric is called in evidence: ``accuracy``, or ``accuracy@champion`` of the version that alias has."""
     return metric if alias is None else f"{metric}@{alias}"
 
 
-def needed(gates: entities.Gates) -> tuple[tuple[str, str | None], ...]:
+def list_metrics(gates: entities.Gates) -> tuple[tuple[str, str | None], ...]:
     """The metrics to look up, each once: (name, None) of the version itself, (name, alias) of that alias's version."""
     names: dict[tuple[str, str | None], None] = {}
     for gate in gates.metrics:
@@ -39,8 +39,9 @@ def evaluate(
 ) -> tuple[outcomes.GateResult, ...]:
     """The result of each gate: metrics, then tags by their keys, then the approval.
 
-    `metrics` holds the usable values by `key`; `lacks`, by the same keys, why there is none; `absent` are aliases
-    that designate nothing: there is nothing to be worse than, so that a usable value of the version itself passes.
+    `metrics` holds the usable values by `evidence_key`; `lacks`, by the same keys, why there is none. `absent` are
+    aliases that designate nothing: there is nothing to be worse than, so that a usable value of the version itself is
+    enough.
     """
     judged: list[outcomes.GateResult] = [_judge_metric(gate, metrics, lacks, absent) for gate in gates.metrics]
     judged += [_judge_tag(entities.TagGate(*tag), version.tags) for tag in sorted(gates.tags.items())]
@@ -49,7 +50,7 @@ def evaluate(
     return tuple(judged)
 
 
-def passed(judged: Collection[outcomes.GateResult]) -> bool:
+def are_met(judged: Collection[outcomes.GateResult]) -> bool:
     """Whether all gates are met; there may be none."""
     return all(map(outcomes.is_met, judged))
 
@@ -60,14 +61,14 @@ def _judge_metric(
     lacks: Mapping[str, outcomes.Lack],
     absent: Collection[str],
 ) -> outcomes.MetricResult:
-    value = _find_number(key(gate.name), metrics, lacks)
+    value = _find_number(evidence_key(gate.name), metrics, lacks)
     if isinstance(value, outcomes.Lack):
         return outcomes.MetricResult(gate, Outcome.UNKNOWN, lack=value)
     if gate.not_worse_than is None:
         return outcomes.MetricResult(gate, _decide_outcome(_is_within(gate, value)), value)
     if gate.not_worse_than in absent:
         return outcomes.MetricResult(gate, Outcome.MET, value)
-    other = _find_number(key(gate.name, gate.not_worse_than), metrics, lacks)
+    other = _find_number(evidence_key(gate.name, gate.not_worse_than), metrics, lacks)
     if isinstance(other, outcomes.Lack):
         return outcomes.MetricResult(gate, Outcome.UNKNOWN, value, lack=other)
     return outcomes.MetricResult(gate, _decide_outcome(_is_not_worse(gate, value, other)), value, other)

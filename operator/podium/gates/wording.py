@@ -49,7 +49,7 @@ def title(rule: entities.Rule) -> str:
     typing.assert_never(rule)
 
 
-def found(result: outcomes.GateResult) -> str:
+def finding(result: outcomes.GateResult) -> str:
     """What was found, such as ``0.87``, ``missing: not logged by run 0af3`` or ``rejected by ann: too slow``."""
     match result:
         case outcomes.MetricResult():
@@ -61,25 +61,25 @@ def found(result: outcomes.GateResult) -> str:
     typing.assert_never(result)
 
 
-def record(result: outcomes.GateResult) -> entities.GateRecord:
+def build_record(result: outcomes.GateResult) -> entities.GateRecord:
     """The result as the history keeps it; a long value of a tag is cut, in the rule too."""
     rule: entities.Rule = result.rule
     if isinstance(rule, entities.TagGate):
         rule = entities.TagGate(rule.key, texts.shorten(rule.value))
     lack = outcomes.lack_of(result)
     return entities.GateRecord(
-        title(result.rule), outcomes.is_met(result), found(result), rule, result.outcome, lack.cause if lack else None
+        title(result.rule), outcomes.is_met(result), finding(result), rule, result.outcome, lack.cause if lack else None
     )
 
 
-def evidence(judged: Sequence[outcomes.GateResult], metrics: Mapping[str, float]) -> entities.Evidence:
+def build_evidence(judged: Sequence[outcomes.GateResult], metrics: Mapping[str, float]) -> entities.Evidence:
     """What the history records of a move that rests on these results and metrics."""
-    return entities.Evidence(tuple(map(record, judged)), metrics)
+    return entities.Evidence(tuple(map(build_record, judged)), metrics)
 
 
 def summary(judged: Sequence[outcomes.GateResult]) -> str:
     """Each gate with what was found, in one line."""
-    return "; ".join(f"{title(result.rule)} (found {found(result)})" for result in judged)
+    return "; ".join(f"{title(result.rule)} (found {finding(result)})" for result in judged)
 
 
 def count_failed(judged: Sequence[outcomes.GateResult]) -> str:
@@ -127,7 +127,7 @@ def remedy(model: str, version: int, result: outcomes.GateResult) -> str:
 
 
 def _describe_failure(result: outcomes.GateResult) -> str:
-    return f"{title(result.rule)}: found {found(result)}."
+    return f"{title(result.rule)}: found {finding(result)}."
 
 
 def _advise_on_rollout(result: outcomes.GateResult, model: str, version: int, alias: str) -> str:

@@ -33,9 +33,9 @@ class Guards:
                 return entities.Evidence()
             owner, gates = demand
             judged, values = self._judge(head, alias, version, gates, measure)
-            if not evaluate.passed(judged):
+            if not evaluate.are_met(judged):
                 raise errors.GateRefused(wording.refusal(head.name, version.number, alias, judged, owner))
-            return wording.evidence(judged, values)
+            return wording.build_evidence(judged, values)
 
         return check
 
@@ -43,7 +43,7 @@ class Guards:
         """What a move rests on that was made elsewhere, and is recorded whatever the gates say of it."""
         if not (demand := self._find_gates(head, alias)):
             return entities.Evidence()
-        return wording.evidence(*self._judge(head, alias, version, demand[1], self._measured.of))
+        return wording.build_evidence(*self._judge(head, alias, version, demand[1], self._measured.of))
 
     def _find_gates(self, head: entities.Head, alias: str) -> tuple[entities.Pin, entities.Gates] | None:
         """The ModelAlias that gates this alias, and its gates."""
@@ -72,8 +72,8 @@ class Guards:
                 absent.add(str(other))
                 continue
             reading = measure(compared, names)
-            values |= {evaluate.key(name, other): value for name, value in reading.values.items()}
-            lacks |= {evaluate.key(name, other): lack for name, lack in reading.lacks.items()}
+            values |= {evaluate.evidence_key(name, other): value for name, value in reading.values.items()}
+            lacks |= {evaluate.evidence_key(name, other): lack for name, lack in reading.lacks.items()}
         return evaluate.evaluate(gates, version, values, lacks, absent), values
 
     def _find_incumbent(
@@ -105,6 +105,6 @@ class Guards:
 def _group_by_alias(gates: entities.Gates) -> dict[str | None, tuple[str, ...]]:
     """The names of the metrics needed of each alias's version, and by None of the version itself."""
     names: dict[str | None, tuple[str, ...]] = {}
-    for name, other in evaluate.needed(gates):
+    for name, other in evaluate.list_metrics(gates):
         names[other] = (*names.get(other, ()), name)
     return names

@@ -70,7 +70,7 @@ def _gather_facts(
     owner, _ = (policy.gates.get(spec.alias) if policy else None) or (None, None)
     other = owner if owner and owner.uid != uid else None
     is_pinned = spec.version is not None
-    return gating.gather(head, version, spec.alias, catalog.moves(head), pinned=is_pinned, owner=other)
+    return gating.gather_facts(head, version, spec.alias, catalog.moves(head), pinned=is_pinned, owner=other)
 
 
 def _find_mover(head: entities.Head, alias: str, number: int) -> tuple[str, str]:

@@ -23,7 +23,7 @@ class Facts:
 
     version: entities.Version
     metrics: collections.abc.Mapping[str, float] = dataclasses.field(default_factory=dict)
-    """As recorded, by evaluate.key."""
+    """As recorded, by evaluate.evidence_key."""
     present: frozenset[str] = frozenset()
     """The aliases that designated a version when these metrics were recorded."""
     lack: outcomes.Lack = NOT_RECORDED
@@ -40,7 +40,7 @@ class Verdict:
     @property
     def passed(self) -> bool:
         """Whether all gates are met."""
-        return evaluate.passed(self.results)
+        return evaluate.are_met(self.results)
 
     @property
     def failed(self) -> list[outcomes.GateResult]:
@@ -63,10 +63,10 @@ class Verdict:
     @property
     def evidence(self) -> entities.Evidence:
         """What the history is to record when a pin moves the alias by this verdict."""
-        return wording.evidence(self.results, self.facts.metrics)
+        return wording.build_evidence(self.results, self.facts.metrics)
 
 
-def of_spec(gates: gates_api.Gates) -> entities.Gates:
+def read_spec(gates: gates_api.Gates) -> entities.Gates:
     """Gates of a ModelAlias as the registry knows them."""
     return entities.Gates(tuple(map(_convert_metric, gates.metrics)), dict(gates.tags), gates.approval)
 
@@ -77,7 +77,7 @@ def _convert_metric(gate: gates_api.MetricGate) -> entities.MetricGate:
     return entities.MetricGate(gate.name, not_worse_than=than.alias, tolerance=than.tolerance, better=than.better)
 
 
-def gather(
+def gather_facts(
     head: entities.Head,
     version: entities.Version,
     alias: str,
@@ -128,8 +128,8 @@ def _find_left_version(
 def judge(gates: entities.Gates, facts: Facts) -> Verdict:
     """What becomes of each gate."""
     absent, lacks = set[str](), dict[str, outcomes.Lack]()
-    for name, alias in evaluate.needed(gates):
-        key = evaluate.key(name, alias)
+    for name, alias in evaluate.list_metrics(gates):
+        key = evaluate.evidence_key(name, alias)
         if key in facts.metrics:
             continue
         if alias is None or alias in facts.present:

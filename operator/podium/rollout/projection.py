@@ -44,6 +44,6 @@ def pin_of(metadata: Manifest, cluster: str) -> entities.Pin:
 
 def _project_owner(owner: Manifest, pin: entities.Pin, before: Entry | None) -> Entry | None:
     try:
-        return pin, gating.of_spec(gates_api.Gates.model_validate(owner["spec"]["gates"]))
+        return pin, gating.read_spec(gates_api.Gates.model_validate(owner["spec"]["gates"]))
     except pydantic.ValidationError:  # of another operator's version; its own status says so
         return before if before and before[0].uid == pin.uid else None

@@ -55,7 +55,7 @@ def find_desired(world: worlds.World) -> Desired | worlds.Problem:
 
 def _judge_gates(world: worlds.World, desired: Desired, gates: gates_api.Gates, facts: gating.Facts | None) -> Desired:
     assert facts is not None  # gathered wherever spec has gates
-    verdict = gating.judge(gating.of_spec(gates), facts)
+    verdict = gating.judge(gating.read_spec(gates), facts)
     if verdict.passed or _receives_traffic(world, desired):
         return dataclasses.replace(desired, verdict=verdict)
     reason = names.AWAITING_APPROVAL if verdict.only_awaits_approval else names.GATES_NOT_PASSED

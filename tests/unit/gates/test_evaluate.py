@@ -26,7 +26,9 @@ LOWER = entities.MetricGate("loss", not_worse_than="champion", better="Lower")
 
 def one(gate: entities.MetricGate, *, absent: tuple[str, ...] = (), **metrics: Any) -> outcomes.MetricResult:
     """The result of one metric's gate; causes say what is lacking; `champion` is the other version's value."""
-    known = {evaluate.key(gate.name, "champion") if name == "champion" else name: v for name, v in metrics.items()}
+    known = {
+        evaluate.evidence_key(gate.name, "champion") if name == "champion" else name: v for name, v in metrics.items()
+    }
     usable = {name: value for name, value in known.items() if not isinstance(value, Cause)}
     lacks = {name: outcomes.Lack(value) for name, value in known.items() if isinstance(value, Cause)}
     [result] = evaluate.evaluate(entities.Gates((gate,)), values.version(), usable, lacks, absent)
@@ -146,12 +148,12 @@ def test_results_come_in_the_order_of_metrics_tags_approval() -> None:
 
 def test_no_gates_are_met_by_everything() -> None:
     results = evaluate.evaluate(entities.Gates(), values.version(), {}, {}, ())
-    assert (results, evaluate.passed(results)) == ((), True)
+    assert (results, evaluate.are_met(results)) == ((), True)
 
 
 def test_what_has_to_be_looked_up_is_named_once_in_order() -> None:
     gates = entities.Gates((ACCURACY, NOT_WORSE, entities.MetricGate("accuracy", max=1)))
-    assert evaluate.needed(gates) == (("accuracy", None), ("f1", None), ("f1", "champion"))
+    assert evaluate.list_metrics(gates) == (("accuracy", None), ("f1", None), ("f1", "champion"))
 
 
 @given(factories.VALUES, factories.VALUES)
@@ -172,7 +174,7 @@ def test_a_tolerance_in_hundredths_is_counted_in_hundredths(mine: int, other: in
 @given(factories.BOUNDS | factories.COMPARISONS, factories.UNUSABLE, factories.VALUES)
 def test_what_is_no_finite_number_never_passes(gate: entities.MetricGate, unusable: float, usable: float) -> None:
     for mine, other in ((unusable, usable), (unusable, unusable), *([(usable, unusable)] * bool(gate.not_worse_than))):
-        metrics = {gate.name: mine, evaluate.key(gate.name, gate.not_worse_than): other}
+        metrics = {gate.name: mine, evaluate.evidence_key(gate.name, gate.not_worse_than): other}
         if gate.not_worse_than is None:
             metrics = {gate.name: mine}
         [result] = evaluate.evaluate(entities.Gates((gate,)), values.version(), metrics, {}, ())
@@ -185,7 +187,7 @@ def test_what_is_no_finite_number_never_passes(gate: entities.MetricGate, unusab
 
 @given(factories.COMPARISONS, factories.VALUES)
 def test_a_version_is_never_worse_than_itself(gate: entities.MetricGate, value: float) -> None:
-    metrics = {gate.name: value, evaluate.key(gate.name, gate.not_worse_than): value}
+    metrics = {gate.name: value, evaluate.evidence_key(gate.name, gate.not_worse_than): value}
     [result] = evaluate.evaluate(entities.Gates((gate,)), values.version(), metrics, {}, ())
     assert is_met(result)
 
@@ -195,7 +197,7 @@ def test_a_version_is_never_worse_than_itself(gate: entities.MetricGate, value: 
 def test_every_gate_has_one_result_of_its_own_rule_which_tells_all_that_was_found(
     gates: entities.Gates, version: entities.Version, data: st.DataObject
 ) -> None:
-    keys = [evaluate.key(*each) for each in evaluate.needed(gates)]
+    keys = [evaluate.evidence_key(*each) for each in evaluate.list_metrics(gates)]
     metrics = data.draw(st.fixed_dictionaries({}, optional=dict.fromkeys(keys, factories.VALUES)))
     results = evaluate.evaluate(gates, version, metrics, {}, ())
     tags = tuple(entities.TagGate(*each) for each in sorted(gates.tags.items()))
@@ -207,7 +209,7 @@ def test_every_gate_has_one_result_of_its_own_rule_which_tells_all_that_was_foun
         assert result.value == metrics.get(result.rule.name)
         than = result.rule.not_worse_than
         if result.value is not None and than:
-            assert result.other == metrics.get(evaluate.key(result.rule.name, than))
+            assert result.other == metrics.get(evaluate.evidence_key(result.rule.name, than))
     refused = evaluate.evaluate(gates, version, metrics, dict.fromkeys(keys, outcomes.Lack(Cause.NAN)), ())
     for result in refused[: len(gates.metrics)]:
         assert (result.outcome, outcomes.lack_of(result)) == (Outcome.UNKNOWN, outcomes.Lack(Cause.NAN))

@@ -87,7 +87,7 @@ UNDECIDED = outcomes.ApprovalResult(APPROVAL, Outcome.UNMET)
     ],
 )
 def test_what_was_found_stands_beside_it(result: outcomes.GateResult, text: str) -> None:
-    assert wording.found(result) == text
+    assert wording.finding(result) == text
 
 
 LACKS = {
@@ -112,7 +112,7 @@ LACKS = {
 @pytest.mark.parametrize("cause", Cause)
 def test_a_number_that_is_lacking_has_a_cause_in_words(cause: Cause) -> None:
     plain, detailed = (metric(ACCURACY, lack=outcomes.Lack(cause, detail)) for detail in ("", "DETAIL"))
-    assert (wording.found(plain), wording.found(detailed)) == LACKS[cause]
+    assert (wording.finding(plain), wording.finding(detailed)) == LACKS[cause]
 
 
 def test_each_gate_that_fails_is_named_with_what_was_found_and_what_to_do() -> None:
@@ -143,7 +143,7 @@ def test_each_gate_that_fails_is_named_with_what_was_found_and_what_to_do() -> N
 def test_the_refusal_that_the_documents_show_is_what_their_gates_say() -> None:
     text = DOCUMENT.read_text()
     [gates] = [yaml.safe_load(block)["spec"]["gates"] for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)]
-    demanded = gating.of_spec(gates_api.Gates.model_validate(gates))
+    demanded = gating.read_spec(gates_api.Gates.model_validate(gates))
     metrics = {"accuracy": 0.93, "latency_ms": 12.0, "f1_macro": 0.88, "f1_macro@champion": 0.91}
     results = evaluate.evaluate(demanded, values.version(number=7), metrics, {}, ())
     [shown] = re.findall(r"```text\n(.*?)\n```", text, re.DOTALL)
@@ -207,7 +207,7 @@ def test_whoever_looks_at_the_modelalias_reads_what_to_do_about_each_gate(
     told = wording.failures([passed, result, result], "iris", 2, "champion")
     first, second = told.split(" (2) ")
     assert first == f"(1) {second}"
-    assert second.startswith(f"{wording.title(result.rule)}: found {wording.found(result)}. ")
+    assert second.startswith(f"{wording.title(result.rule)}: found {wording.finding(result)}. ")
     assert second.endswith(advice)
     assert wording.count_failed([passed, result, result]) == "2 of 3 gates"
 
@@ -220,7 +220,7 @@ def test_gates_that_are_met_are_told_with_what_was_found() -> None:
 
 def test_the_history_keeps_the_texts_and_the_parts_that_programs_need() -> None:
     results = [metric(NOT_WORSE, 0.9, lack=outcomes.Lack(Cause.NAN, "run 0af3")), tagged("approved"), UNDECIDED]
-    found = wording.evidence(results, {"f1": 0.9})
+    found = wording.build_evidence(results, {"f1": 0.9})
     assert found == entities.Evidence(
         (
             entities.GateRecord(
@@ -243,11 +243,11 @@ def test_the_history_keeps_the_texts_and_the_parts_that_programs_need() -> None:
 def test_every_result_is_told_on_one_line_and_comes_back_from_the_history_as_it_was_recorded(
     gates: entities.Gates, version: entities.Version, data: st.DataObject
 ) -> None:
-    keys = [evaluate.key(*each) for each in evaluate.needed(gates)]
+    keys = [evaluate.evidence_key(*each) for each in evaluate.list_metrics(gates)]
     metrics = data.draw(st.fixed_dictionaries({}, optional=dict.fromkeys(keys, factories.VALUES)))
     lacks = data.draw(st.fixed_dictionaries({}, optional=dict.fromkeys(keys, factories.LACKS)))
     results = evaluate.evaluate(gates, version, metrics, lacks, ())
-    found = wording.evidence(results, metrics)
+    found = wording.build_evidence(results, metrics)
     assert all(record.value and "\n" not in record.gate + record.value for record in found.gates)
     assert [record.passed for record in found.gates] == [outcomes.is_met(result) for result in results]
     head = values.head(history=(values.entry(1, evidence=found),), history_total=1)
@@ -267,11 +267,11 @@ def test_the_usual_gates_take_few_bytes_of_a_head_and_the_most_that_may_be_asked
     most = entities.Gates(tuple(bounds), tags, "Manual")
     sizes = []
     for gates in (few, most):
-        metrics = {evaluate.key(*each): 0.9300000000000001 for each in evaluate.needed(gates)}
+        metrics = {evaluate.evidence_key(*each): 0.9300000000000001 for each in evaluate.list_metrics(gates)}
         version = values.version(
             tags=dict(gates.tags), approvals=(decided("approved", "a" * 256, "w" * 2000).decision,)
         )
-        found = wording.evidence(evaluate.evaluate(gates, version, metrics, {}, ()), metrics)
+        found = wording.build_evidence(evaluate.evaluate(gates, version, metrics, {}, ()), metrics)
         sizes.append(limits.text_bytes(codec.encode_history([values.entry(1, evidence=found)])))
     assert sizes[0] < limits.HISTORY_KEPT_BYTES / 2
     assert sizes[1] < limits.OBJECT_BYTES / 2

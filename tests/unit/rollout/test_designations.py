@@ -151,7 +151,7 @@ def verdict(answer: worlds.RegistryView) -> gating.Verdict:
     assert answer.designation.facts is not None
     gates = simulator.spec(gates=GATES).gates
     assert gates is not None
-    return gating.judge(gating.of_spec(gates), answer.designation.facts)
+    return gating.judge(gating.read_spec(gates), answer.designation.facts)
 
 
 def lack(answer: worlds.RegistryView) -> outcomes.Lack | None:
@@ -244,7 +244,7 @@ def test_a_modelalias_whose_gates_are_not_the_stores_is_told_whose_are(
 
 def test_a_move_in_a_mirrored_server_that_has_no_metrics_is_told_where_to_make_it_again(registry: Registry) -> None:
     head = dataclasses.replace(registry.store.models.fresh("iris"), mirror="http://mlflow")
-    facts = gating.gather(head, registry.store.versions.fresh("iris", 1), "champion", head.history, pinned=False)
+    facts = gating.gather_facts(head, registry.store.versions.fresh("iris", 1), "champion", head.history, pinned=False)
     assert facts.lack == outcomes.Lack(entities.Cause.MIRRORED, "http://mlflow")
     assert gating.judge(entities.Gates((entities.MetricGate("accuracy", min=1.0),)), facts).lacks_records
 

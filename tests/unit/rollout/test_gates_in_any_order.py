@@ -128,7 +128,7 @@ def may_receive(world: worlds.World) -> bool:
     if world.spec.gates is None:
         return True
     assert world.registry.designation.facts is not None
-    if gating.judge(gating.of_spec(world.spec.gates), world.registry.designation.facts).passed:
+    if gating.judge(gating.read_spec(world.spec.gates), world.registry.designation.facts).passed:
         return True
     rollout = world.status.rollout
     moving = rollout.to if rollout and rollout.phase in ("Overlapping", "Switching") else None

@@ -29,7 +29,7 @@ def move(sequence: int, before: int | None, after: int | None, alias: str = "cha
 def gather(*moves: entities.HistoryEntry, number: int = 2, pinned: bool = False, **more: Any) -> gating.Facts:
     """The facts about this version by these moves, oldest first."""
     head = values.head(aliases={"champion": 2, "staging": 1}, mirror=more.pop("mirror", ""))
-    return gating.gather(head, values.version(number=number), "champion", moves[::-1], pinned=pinned, **more)
+    return gating.gather_facts(head, values.version(number=number), "champion", moves[::-1], pinned=pinned, **more)
 
 
 def test_the_spec_is_what_the_registry_stores() -> None:
@@ -42,7 +42,7 @@ def test_the_spec_is_what_the_registry_stores() -> None:
         "tags": {"stage": "qa"},
         "approval": "Manual",
     }
-    assert gating.of_spec(gates_api.Gates.model_validate(written)) == entities.Gates(
+    assert gating.read_spec(gates_api.Gates.model_validate(written)) == entities.Gates(
         (
             ACCURACY,
             entities.MetricGate("latency", max=20),
@@ -139,7 +139,7 @@ def test_a_metric_that_has_the_title_of_another_gate_is_no_approval() -> None:
 @settings(max_examples=effort.examples(100), deadline=None)
 @given(factories.GATES)
 def test_a_pin_is_recorded_with_the_results_and_the_metrics_by_which_it_was_judged(gates: entities.Gates) -> None:
-    metrics = {evaluate.key(*each): 0.9 for each in evaluate.needed(gates)}
+    metrics = {evaluate.evidence_key(*each): 0.9 for each in evaluate.list_metrics(gates)}
     verdict = gating.judge(gates, gating.Facts(values.version(), metrics, frozenset({"champion", "staging"})))
-    assert verdict.evidence == wording.evidence(verdict.results, metrics)
+    assert verdict.evidence == wording.build_evidence(verdict.results, metrics)
     assert [record.passed for record in verdict.evidence.gates].count(False) == len(verdict.failed)

@@ -24,7 +24,7 @@ def pin(name: str) -> entities.Pin:
 def gates(written: dict[str, Any]) -> entities.Gates:
     parsed = simulator.spec(gates=written).gates
     assert parsed is not None
-    return gating.of_spec(parsed)
+    return gating.read_spec(parsed)
 
 
 def project(

@@ -65,7 +65,7 @@ def judged(records: memory.MemoryBackend, gates: Written) -> gating.Verdict:
     assert isinstance(answer.designation, worlds.Designation)
     assert answer.designation.facts is not None
     assert spec.gates is not None
-    return gating.judge(gating.of_spec(spec.gates), answer.designation.facts)
+    return gating.judge(gating.read_spec(spec.gates), answer.designation.facts)
 
 
 @hypothesis.settings(max_examples=effort.examples(300), deadline=None)
@@ -87,7 +87,7 @@ def test_what_the_store_lets_pass_the_operator_lets_pass_by_the_same_results(
             parsed = simulator.spec(gates=gates).gates
             assert parsed is not None
             owner = entities.Pin("uid", "models", "iris")
-            registry.serving.put_policy(entities.Policy(head.uid, {"champion": (owner, gating.of_spec(parsed))}))
+            registry.serving.put_policy(entities.Policy(head.uid, {"champion": (owner, gating.read_spec(parsed))}))
             continue
         alias, version = step
         if alias == "free":  # moved before it had gates, or by somebody who does not ask for them
