@@ -171,9 +171,10 @@ def _quote_waiting(container: dict[str, Any]) -> str:
 
 def _find_liveness_path(pod: dict[str, Any]) -> str:
     """The path that the kubelet asks the server, as the pod itself says."""
-    containers = (c for c in pod.get("spec", {}).get("containers", []) if c["name"] == names.SERVER_CONTAINER)
-    probe = next(containers, {}).get("livenessProbe", {}).get("httpGet", {})
-    return str(probe.get("path", names.HEALTH_PATH))
+    for container in pod.get("spec", {}).get("containers", []):
+        if container["name"] == names.SERVER_CONTAINER:
+            return str(container.get("livenessProbe", {}).get("httpGet", {}).get("path", names.HEALTH_PATH))
+    return names.HEALTH_PATH
 
 
 def _explain_end(ended: dict[str, Any], liveness_path: str) -> str:
