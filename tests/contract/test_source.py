@@ -149,7 +149,7 @@ def test_a_server_that_is_not_there_is_told_at_once_and_without_credentials(
 
 def test_the_command_waits_for_no_server_for_minutes() -> None:
     program = (
-        "import os; from podium.cli import place; place.Cluster().source('http://127.0.0.1:1'); "
+        "import os; from podium.cli import registries; registries.ClusterOpener().source('http://127.0.0.1:1'); "
         "print(os.environ['MLFLOW_HTTP_REQUEST_MAX_RETRIES'], os.environ['MLFLOW_HTTP_REQUEST_TIMEOUT'])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
