@@ -42,14 +42,6 @@ AS_INHERITED = {
     "supports_workspaces",
 }
 """What MLflow's base class does by the methods of this store, or by the tracking store, and says no to workspaces."""
-WEBHOOK_CALLS: dict[str, tuple[Any, ...]] = {
-    "create_webhook": ("hook", "https://example.com", []),
-    "get_webhook": ("1",),
-    "list_webhooks": (),
-    "update_webhook": ("1", "hook", None, None, None, None, None),
-    "delete_webhook": ("1",),
-    "test_webhook": ("1",),
-}
 
 
 @pytest.fixture
@@ -91,13 +83,6 @@ def test_no_abstract_method_is_inherited() -> None:
     assert not abstract & AS_INHERITED
 
 
-@pytest.mark.parametrize("name", WEBHOOK_CALLS)
-def test_without_a_database_webhooks_are_refused_in_a_way_that_clients_do_not_repeat(plugin: Any, name: str) -> None:
-    with pytest.raises(exceptions.MlflowException, match="--backend-store-uri") as caught:
-        getattr(plugin, name)(*WEBHOOK_CALLS[name])
-    assert (caught.value.error_code, caught.value.get_http_status_code()) == ("NOT_IMPLEMENTED", 501)
-
-
 @pytest.mark.parametrize(
     "call",
     [
@@ -121,11 +106,6 @@ def test_a_call_for_another_workspace_is_refused_and_not_served_from_this_one(pl
                 plugin.get_registered_model("iris")
             assert caught.value.error_code == "NOT_IMPLEMENTED"
     assert not plugin.supports_workspaces
-
-
-def test_the_tracking_server_finds_no_webhook_after_a_write(plugin: Any) -> None:
-    found = plugin.list_webhooks_by_event("any", max_results=100, page_token=None)
-    assert (list(found), found.token) == ([], None)
 
 
 def test_the_registry_is_opened_at_the_first_call_and_once_in_each_process() -> None:
