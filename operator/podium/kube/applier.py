@@ -1,20 +1,56 @@
-"""Applies a manifest only when that would change something, so that an idle operator makes no calls.
+"""Server-side apply: what of an object a field manager has applied, and applying only what would change something.
 
-What would be changed is known from two hashes: that of the manifest, and the *fingerprint* of the object as the server
-answered when the manifest was last applied. While both are what they were, there is nothing to do.
+What a manager has applied is in the fieldsV1 of metadata.managedFields. In such a set `f:name` is a field, `k:{…}` the
+item of a list that has these keys, `v:…` a member of a set, and `.` the item itself. A path without anything below it
+stands for its whole value. Source: sigs.k8s.io/structured-merge-diff.
+
+An idle operator makes no calls. What an apply would change is known from two hashes: that of the manifest, and the
+*fingerprint* of the object as the server answered when the manifest was last applied. While both are what they were,
+there is nothing to do.
 """
 
 import collections.abc
 import hashlib
 import json
-from typing import Any
+from typing import Any, Protocol
 
 from podium import names
-from podium.kube import client, managed_fields
 from podium.manifest import Manifest
 
 ObjectKey = tuple[str, str, str]
 """Kind, namespace and name."""
+
+
+class Client(Protocol):
+    """What is asked of client.Client, whose connections not everybody who reads managed fields needs."""
+
+    async def apply(self, manifest: Manifest, *, resource_version: str = "") -> Manifest:
+        """See client.Client."""
+
+
+def find_applied(obj: Manifest, manager: str) -> Manifest:
+    """The fieldsV1 of what this manager has applied by server-side apply, status and the like apart; {} for nothing."""
+    for entry in obj["metadata"].get("managedFields") or []:
+        made_by = entry.get("manager"), entry.get("operation"), entry.get("subresource", "")
+        if made_by == (manager, "Apply", ""):
+            fields: Manifest = entry["fieldsV1"]
+            return fields
+    return {}
+
+
+def project(value: Any, fields: Manifest) -> Any:
+    """The part of a value that a fieldsV1 set names; what is named and not there is left out.
+
+    Example: of {"replicas": 2, "image": "a"}, {"f:image": {}, "f:gone": {}} gives {"image": "a"}. Of an item of a list
+    its keys are given too, so that the part can be applied again.
+    """
+    below = {path: inner for path, inner in fields.items() if path != "."}
+    if below and isinstance(value, dict):
+        paths = {path.removeprefix("f:"): inner for path, inner in below.items()}
+        return {name: project(value[name], inner) for name, inner in paths.items() if name in value}
+    if below and isinstance(value, list):
+        return _project_list(value, below)
+    return value
 
 
 def fingerprint(obj: Manifest) -> str:
@@ -24,14 +60,14 @@ def fingerprint(obj: Manifest) -> str:
     with our manager's name changes its value. It does not change with foreign fields, so neither an autoscaler nor
     the deployment controller's own annotation causes an apply.
     """
-    owned = managed_fields.find_applied(obj, names.FIELD_MANAGER)
-    return _hash([obj["metadata"].get("uid"), owned, managed_fields.project(obj, owned)])
+    owned = find_applied(obj, names.FIELD_MANAGER)
+    return _hash([obj["metadata"].get("uid"), owned, project(obj, owned)])
 
 
 class Applier:
     """Server-side apply that remembers what it did."""
 
-    def __init__(self, api: client.Client) -> None:
+    def __init__(self, api: Client) -> None:
         self._api = api
         self._applied: dict[ObjectKey, tuple[str, str]] = {}
 
@@ -59,6 +95,20 @@ class Applier:
 def key_of(manifest: Manifest) -> ObjectKey:
     """Kind, namespace and name of a manifest."""
     return manifest["kind"], manifest["metadata"].get("namespace", ""), manifest["metadata"]["name"]
+
+
+def _project_list(items: list[Any], below: Manifest) -> list[Any]:
+    keyed = [(json.loads(path[2:]), inner) for path, inner in below.items() if path.startswith("k:")]
+    members = [json.loads(path[2:]) for path in below if path.startswith("v:")]
+    return [each for item in items for each in _project_item(item, keyed, members)]
+
+
+def _project_item(item: Any, keyed: list[tuple[Manifest, Manifest]], members: list[Any]) -> list[Any]:
+    """The part of one item of a list, in a list; nothing if the item is not named."""
+    if isinstance(item, dict):
+        owned = [project(item, inner) | keys for keys, inner in keyed if keys.items() <= item.items()]
+        return owned[:1]
+    return [item] if item in members else []
 
 
 def _hash(value: Any) -> str:

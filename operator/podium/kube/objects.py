@@ -11,7 +11,7 @@ import urllib.parse
 from typing import Any
 
 from podium import errors
-from podium.kube import managed_fields, resources, session
+from podium.kube import applier, resources, session
 from podium.manifest import Manifest
 from podium.process import backoff
 
@@ -87,5 +87,5 @@ class Objects:
 
 def owned_spec(obj: Manifest, manager: str) -> Manifest:
     """What of an object's spec this field manager has applied: to be applied again with changes."""
-    fields: Manifest = managed_fields.find_applied(obj, manager).get("f:spec", {})
-    return dict(managed_fields.project(obj.get("spec", {}), fields)) if fields else {}
+    fields: Manifest = applier.find_applied(obj, manager).get("f:spec", {})
+    return dict(applier.project(obj.get("spec", {}), fields)) if fields else {}

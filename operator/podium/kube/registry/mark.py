@@ -41,11 +41,11 @@ class Mark:
     def raise_to(self, version: int) -> None:
         """The mark is at least this from now on."""
         if version > self._number[0]:
-            self._change(lambda now: max(now, version))
+            self._change(lambda value: max(value, version))
 
     def lower(self, found: int, to: int) -> None:
         """A list that began when the mark was `found` is of an earlier time: it is from before a restore."""
-        self._change(lambda now: to if now == found else now)
+        self._change(lambda value: to if value == found else value)
 
     def _change(self, step: Callable[[int], int]) -> None:
         with self._lock:  # a lock of the file is the process's, whichever thread asks
@@ -56,7 +56,7 @@ class Mark:
                 fcntl.lockf(self._file, fcntl.LOCK_UN)
 
 
-def path_of(server: str, namespace: str) -> pathlib.Path:
+def find_path(server: str, namespace: str) -> pathlib.Path:
     """Where this user's mark of the registry in this namespace of this API server is."""
     registry = names.short_hash(f"{server}\n{namespace}", 20)
     return pathlib.Path(tempfile.gettempdir()) / f"podium-mark-{os.geteuid()}-{registry}"

@@ -43,7 +43,7 @@ def open_watched(namespace: str, context: str | None = None) -> "tuple[configmap
     Makes no call. Without a place for the marks there is no watch. Raises Unavailable when there is no configuration.
     """
     connection = configmaps.connect(context)
-    path = mark.path_of(connection.address, namespace)
+    path = mark.find_path(connection.address, namespace)
     try:
         marks = Marks.open(path)
     except OSError as error:

@@ -58,7 +58,7 @@ def test_each_registry_has_its_own_and_only_its_user_may_read_it(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    paths = {mark.path_of(server, where) for server in ("https://a", "https://b") for where in ("models", "other")}
+    paths = {mark.find_path(server, where) for server in ("https://a", "https://b") for where in ("models", "other")}
     assert len(paths) == 4
     path = paths.pop()
     mark.Mark(path)
