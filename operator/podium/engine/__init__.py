@@ -2,7 +2,7 @@
 
 One change in the cluster passes these modules in this order:
 
-    watches         shows it: a watch each for children, pods, EndpointSlices and registries; Kopf's adapter for the kinds
+    watches         shows it: children, pods, EndpointSlices and registries; of the two kinds, Kopf's adapter does
     caches          takes it in: kinds, registries, inventory (children), groups (pods and the like by their owner)
     wakeups         turns it into the keys of the objects that have to be looked at
     queue           holds each key once, with delays and a back-off, and never gives it to two workers
