@@ -100,11 +100,11 @@ def test_a_crd_is_applied_without_a_warning(path: pathlib.Path) -> None:
 
 def test_explain_reads_like_documentation() -> None:
     words = " ".join(out("explain", "modelalias.spec.rollout").split())
-    assert "DESCRIPTION: The way from the served version to the desired one." in words
+    assert "DESCRIPTION: How traffic moves from the served version to the desired one." in words
     assert (
         "strategy <string> enum: BlueGreen BlueGreen: the new version's pods are all Ready before any traffic" in words
     )
-    assert "0s: one write. Default: 2s." in words
+    assert "0s: all traffic moves in one step. Default: 2s." in words
 
 
 @pytest.mark.parametrize("kind", ["mv", "ma"])

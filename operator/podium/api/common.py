@@ -1,4 +1,4 @@
-"""What both kinds are made of: durations, the reference to a registry, storage, ingress, conditions.
+"""What both kinds share: durations, the reference to a registry, storage, ingress, conditions.
 
 Field descriptions become `kubectl explain`; `cel()` adds validation that the API server runs itself.
 """
@@ -31,7 +31,7 @@ def validated(*rules: dict[str, str]) -> dict[str, Any]:
 
 def immutable(field: str) -> dict[str, str]:
     """CEL for a required field that can be set once; the sentence says what to do instead."""
-    return cel("self == oldSelf", _unchangeable(field))
+    return cel("self == oldSelf", _forbid_change(field))
 
 
 _CEL_ESCAPES = {"namespace": "__namespace__"}
@@ -45,12 +45,12 @@ def immutable_optional(field: str) -> dict[str, str]:
     """
     steps = [_CEL_ESCAPES.get(step, step) for step in field.split(".")[1:]]
     paths = [".".join(steps[: n + 1]) for n in range(len(steps))]
-    now, before = (" && ".join(f"has({root}.{path})" for path in paths) for root in ("self", "oldSelf"))
-    rule = f"({now}) == ({before}) && (!({now}) || self.{paths[-1]} == oldSelf.{paths[-1]})"
-    return cel(rule, _unchangeable(field))
+    after, before = (" && ".join(f"has({root}.{path})" for path in paths) for root in ("self", "oldSelf"))
+    rule = f"({after}) == ({before}) && (!({after}) || self.{paths[-1]} == oldSelf.{paths[-1]})"
+    return cel(rule, _forbid_change(field))
 
 
-def _unchangeable(field: str) -> str:
+def _forbid_change(field: str) -> str:
     return f"{field} cannot be changed: delete this object and create another"
 
 
@@ -235,8 +235,8 @@ class Ingress(Model):
     host: HostName = pydantic.Field(description="Host name, such as model.example.com.")
     path: IngressPath = pydantic.Field(
         "/",
-        description="Path under which the model answers. With another one than / the ingress controller has to "
-        "rewrite it, because the model's server answers on /invocations: see annotations.",
+        description="Path under which the model answers. If it is not /, the ingress controller has to rewrite it, "
+        "because the model's server answers on /invocations: see annotations.",
     )
     path_type: Literal["Prefix", "Exact", "ImplementationSpecific"] = pydantic.Field(
         "Prefix",
@@ -258,17 +258,17 @@ class Condition(Observed):
     type: str = pydantic.Field(description="Condition type.", max_length=316)
     status: Literal["True", "False", "Unknown"] = pydantic.Field(description="True, False or Unknown.")
     reason: str = pydantic.Field(description="A documented constant in CamelCase.", max_length=1024)
-    message: str = pydantic.Field(description="What a person should know, and do.", max_length=32768)
+    message: str = pydantic.Field(description="What happened, and what to do.", max_length=32768)
     last_transition_time: str = pydantic.Field(
         description="When the status last changed, UTC.", json_schema_extra={"format": "date-time"}
     )
-    observed_generation: int | None = pydantic.Field(None, description="Generation this speaks of.")
+    observed_generation: int | None = pydantic.Field(None, description="Generation of the object that this is about.")
 
 
 def conditions_field() -> Any:
     """The status field that holds conditions: a map list keyed by type, as Kubernetes' own kinds have it."""
     return pydantic.Field(
         default_factory=list,
-        description="What is true now: Ready and Serving always, Reconciling and Stalled only when True.",
+        description="What is true now. Reconciling and Stalled are present only while True.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
     )

@@ -30,15 +30,16 @@ class NotWorseThan(common.Model):
     """A comparison with the version that an alias of the same model designates."""
 
     alias: AliasName = pydantic.Field(
-        description="The alias whose version is the measure at the moment when the gated alias moves. Mostly the gated "
-        "alias itself: then the measure is the version that it leaves. While the alias designates nothing there is "
-        "nothing to be worse than, and the gate passes.",
+        description="The alias whose version the metric is compared with, at the moment when the gated alias moves. "
+        "Usually the gated alias itself: then the comparison is with the version that it designated before. While "
+        "the alias designates no version, the gate passes.",
     )
     tolerance: Finite = pydantic.Field(
-        0.0, description="How much worse than that version's the metric may be, in the metric's own unit.", ge=0
+        0.0, description="How much worse than that version's metric it may be, in the metric's own unit.", ge=0
     )
     better: Literal["Higher", "Lower"] = pydantic.Field(
-        "Higher", description="Which way the metric improves: Higher as for an accuracy, Lower as for an error."
+        "Higher",
+        description="Which values of the metric are better: Higher, as for an accuracy, or Lower, as for an error.",
     )
 
 
@@ -55,7 +56,7 @@ class MetricGate(common.Model):
     min: Finite | None = pydantic.Field(None, description="The metric must be at least this.")
     max: Finite | None = pydantic.Field(None, description="The metric must be at most this.")
     not_worse_than: NotWorseThan | None = pydantic.Field(
-        None, description="The metric must not be worse than the one of the version that an alias designates."
+        None, description="The metric must not be worse than that of the version that an alias designates."
     )
 
     model_config = pydantic.ConfigDict(
@@ -70,9 +71,9 @@ class MetricGate(common.Model):
 
     @pydantic.model_validator(mode="after")
     def _has_one_bound(self) -> Self:
-        """A gate that asks for nothing must not be taken for one that is met, whoever stored it."""
+        """A gate without a bound must not count as met, however it came to be stored."""
         if sum(bound is not None for bound in (self.min, self.max, self.not_worse_than)) != 1:
-            raise ValueError("exactly one of min, max and notWorseThan has to be there")
+            raise ValueError("exactly one of min, max and notWorseThan must be there")
         return self
 
 
@@ -87,8 +88,8 @@ class Gates(common.Model):
 
     metrics: list[MetricGate] = pydantic.Field(
         default_factory=list,
-        description="Bounds on metrics. They are read once, by the tracking server when the alias moves, and recorded "
-        "in the model's history: what is logged later changes nothing until the alias is set again.",
+        description="Bounds on metrics. The tracking server reads the metrics once, when the alias moves, and records "
+        "them in the model's history. What is logged later has no effect until the alias is set again.",
         max_length=METRICS_LIMIT,
         json_schema_extra=common.validated(
             common.cel(
@@ -110,8 +111,8 @@ class Gates(common.Model):
     )
     approval: Literal["Automatic", "Manual"] = pydantic.Field(
         "Automatic",
-        description="Manual: a person must approve the version (podium approve MODEL VERSION --why ...); of several "
-        "decisions the last counts, and `podium reject` takes an approval back. Automatic: nobody has to.",
+        description="Manual: a person must approve the version (podium approve MODEL VERSION --why ...). The last "
+        "decision counts: `podium reject` takes an approval back. Automatic: no approval is needed.",
     )
 
     model_config = pydantic.ConfigDict(

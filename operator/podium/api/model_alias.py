@@ -1,5 +1,6 @@
 """ModelAlias: this stable endpoint serves whichever version the alias designates."""
 
+import enum
 from typing import Any, Literal
 
 import pydantic
@@ -29,13 +30,13 @@ class Previous(common.Model):
 
     delay: common.Duration = pydantic.Field(
         "60s",
-        description="How long its pods stay after the switch, for a quick return and for kept-alive connections. They "
-        "leave before that when a third version is on its way, 5 seconds after it is asked for.",
+        description="How long its pods stay after the switch, so that a return is quick and kept-alive connections can "
+        "end. When the rollout of a third version begins, they stay 5 more seconds at most.",
     )
 
 
 class Rollout(common.Model):
-    """The way from the served version to the desired one."""
+    """How traffic moves from the served version to the desired one."""
 
     strategy: Literal["BlueGreen"] = pydantic.Field(
         "BlueGreen",
@@ -43,8 +44,8 @@ class Rollout(common.Model):
     )
     overlap: common.Duration = pydantic.Field(
         "2s",
-        description="While a switch lasts both versions answer, so that ingress controllers which empty the old "
-        "endpoints first lose nothing. 0s: one write.",
+        description="How long both versions answer during a switch, so that no request is lost while ingress "
+        "controllers exchange the endpoints. 0s: all traffic moves in one step.",
     )
     progress_deadline: common.PositiveDuration = pydantic.Field(
         "10m",
@@ -85,13 +86,13 @@ class ModelAliasSpec(common.Model):
     template: Template = pydantic.Field(default_factory=Template, description="How each version is served.")
     gates: gates_api.Gates | None = pydantic.Field(
         None,
-        description="What a version must meet before the alias may designate it and traffic may move to it. Whoever "
-        "moves the alias by MLflow is told at once, in their own call; the operator lets no other version receive "
-        "traffic, however the alias came to it. What is served already stays served when gates are added or changed. "
-        "Default: no gates.",
+        description="What a version must meet before the alias may designate it and traffic may move to it. Who moves "
+        "the alias in MLflow is told at once, as the error of that call; the operator moves no traffic to a version "
+        "that does not meet them, however the alias came to designate it. What is served already stays served when "
+        "gates are added or changed. Default: no gates.",
     )
     rollout: Rollout = pydantic.Field(
-        default_factory=Rollout, description="The way from the served version to the desired one."
+        default_factory=Rollout, description="How traffic moves from the served version to the desired one."
     )
     registry: common.RegistryReference = pydantic.Field(
         default_factory=common.RegistryReference, description="Which registry holds the model."
@@ -104,6 +105,12 @@ class ModelAliasSpec(common.Model):
     model_config = pydantic.ConfigDict(
         json_schema_extra=common.validated(common.immutable_optional("spec.registry.namespace"))
     )
+
+
+def _list_words(words: type[enum.StrEnum]) -> str:
+    """Examples: `A, B or C`, `A or B`."""
+    *most, last = (word.value for word in words)
+    return f"{', '.join(most)} or {last}"
 
 
 class RevisionReference(common.Observed):
@@ -119,18 +126,19 @@ class Failure(common.Observed):
 
     name: str = pydantic.Field(description="Name of the ModelVersion object.")
     reason: str = pydantic.Field(description="Reason, a constant.")
-    message: str = pydantic.Field(description="The cause, in the words of the part that failed.")
+    message: str = pydantic.Field(description="What failed, in the words of the part that did.")
     retry: str = pydantic.Field("", description="Value of the annotation podium.dev/retry at the time.")
 
 
 class RolloutStatus(common.Observed):
-    """The transition under way, or the last one."""
+    """The rollout under way, or the last one."""
 
-    id: str = pydantic.Field(description="Identity of the transition; history records it once.")
+    id: str = pydantic.Field(description="Identity of the rollout; history records it once.")
     phase: str = pydantic.Field(
         description="Preparing: the new revision becomes Ready. Overlapping: both receive traffic. Switching: only the "
-        "new one does, its endpoints are verified. Complete or Failed: the transition has ended.",
-        json_schema_extra={"enum": ["Preparing", "Overlapping", "Switching", "Complete", "Failed"]},
+        "new one does, and its endpoints are verified. Complete, Failed or Aborted: the rollout has ended; Aborted "
+        "because the alias moved back before it was complete.",
+        json_schema_extra={"enum": [phase.value for phase in names.Phase]},
     )
     to: RevisionReference = pydantic.Field(description="Where traffic goes.")
     from_: RevisionReference | None = pydantic.Field(None, alias="from", description="Where traffic comes from.")
@@ -139,37 +147,41 @@ class RolloutStatus(common.Observed):
 
 
 class HistoryEntry(common.Observed):
-    """One completed transition."""
+    """One rollout that has ended."""
 
-    id: str = pydantic.Field(description="Identity of the transition.")
-    version: int = pydantic.Field(description="The version that was then served.")
-    from_: int | None = pydantic.Field(None, alias="from", description="The version served before.")
+    id: str = pydantic.Field(description="Identity of the rollout.")
+    version: int = pydantic.Field(description="The version that was rolled out.")
+    from_: int | None = pydantic.Field(None, alias="from", description="The version that was served before.")
     at: str = pydantic.Field(description="When, UTC.", json_schema_extra={"format": "date-time"})
     by: str = pydantic.Field("", description="Who moved the alias, as far as the registry knows.")
     why: str = pydantic.Field("", description="The mover's own words, as far as the registry knows.", max_length=1024)
-    reason: str = pydantic.Field(description="AliasMoved, VersionPinned, TemplateChanged or FirstRollout.")
-    outcome: str = pydantic.Field(description="Switched or Failed.")
+    reason: str = pydantic.Field(description=f"{_list_words(names.RolloutReason)}.")
+    outcome: str = pydantic.Field(description=f"{_list_words(names.RolloutOutcome)}.")
 
 
 class ModelAliasStatus(common.Observed):
-    """What is served, what is asked for, and the way between."""
+    """What is served, what is desired, and the rollout between the two."""
 
     conditions: list[common.Condition] = common.conditions_field()
-    observed_generation: int | None = pydantic.Field(None, description="Generation this status speaks of.")
+    observed_generation: int | None = pydantic.Field(
+        None, description="Generation of the object that this status is about."
+    )
     model_uid: str | None = pydantic.Field(
         None, description="Identity of the registered model; a model deleted and created again has another."
     )
-    served: RevisionReference | None = pydantic.Field(None, description="What receives traffic now.")
-    desired: RevisionReference | None = pydantic.Field(None, description="What the alias or the pin asks for.")
-    previous: RevisionReference | None = pydantic.Field(None, description="What received traffic before.")
+    served: RevisionReference | None = pydantic.Field(None, description="The revision that receives traffic now.")
+    desired: RevisionReference | None = pydantic.Field(
+        None, description="The revision that the alias or the pin asks for."
+    )
+    previous: RevisionReference | None = pydantic.Field(None, description="The revision that received traffic before.")
     retire_at: str | None = pydantic.Field(
         None,
         description="When the previous revision is scaled to 0, UTC.",
         json_schema_extra={"format": "date-time"},
     )
     failed: Failure | None = pydantic.Field(None, description="The desired revision, if it failed.")
-    rollout: RolloutStatus | None = pydantic.Field(None, description="The transition under way, or the last one.")
+    rollout: RolloutStatus | None = pydantic.Field(None, description="The rollout under way, or the last one.")
     history: list[HistoryEntry] = pydantic.Field(
-        default_factory=list, description="The last 20 transitions, newest first.", max_length=20
+        default_factory=list, description="The last 20 rollouts, newest first.", max_length=20
     )
     url: str | None = pydantic.Field(None, description="Where clients send their requests.")

@@ -92,7 +92,7 @@ class EnvVar(common.Model):
 
 
 class Runtime(common.Model):
-    """What answers in the pod."""
+    """The server in the pod."""
 
     image: str | None = pydantic.Field(
         None,
@@ -111,18 +111,22 @@ class Runtime(common.Model):
 
 
 class Probe(common.Model):
-    """How often /health is asked and how patient the kubelet is."""
+    """How often the kubelet asks /health, and how long it waits."""
 
     period_seconds: int = pydantic.Field(10, description="Seconds between two probes.", ge=1, le=300)
     timeout_seconds: int = pydantic.Field(5, description="Seconds until a probe counts as failed.", ge=1, le=300)
-    failure_threshold: int = pydantic.Field(3, description="Failures in a row that count.", ge=1, le=1000)
+    failure_threshold: int = pydantic.Field(
+        3, description="Failed probes in a row after which the kubelet acts.", ge=1, le=1000
+    )
 
 
 class StartupProbe(Probe):
     """A probe that asks every second, for five minutes."""
 
     period_seconds: int = pydantic.Field(1, description="Seconds between two probes.", ge=1, le=300)
-    failure_threshold: int = pydantic.Field(300, description="Failures in a row that count.", ge=1, le=1000)
+    failure_threshold: int = pydantic.Field(
+        300, description="Failed probes in a row after which the kubelet acts.", ge=1, le=1000
+    )
 
 
 class LivenessProbe(Probe):
@@ -155,7 +159,7 @@ class Puller(common.Model):
 
 
 class PodTemplate(common.Model):
-    """What else the pods carry; the content is Kubernetes' own."""
+    """Further settings of the pods, written as in a Pod."""
 
     labels: OwnMap = pydantic.Field(default_factory=dict, description="Further labels of the pods.")
     annotations: OwnMap = pydantic.Field(default_factory=dict, description="Annotations of the pods.")
@@ -183,7 +187,7 @@ class Template(common.Model):
     storage: common.Storage = pydantic.Field(
         default_factory=common.Storage, description="How the pod reaches the artifact on S3."
     )
-    runtime: Runtime = pydantic.Field(default_factory=Runtime, description="What answers in the pod.")
+    runtime: Runtime = pydantic.Field(default_factory=Runtime, description="The server in the pod.")
     replicas: int | None = pydantic.Field(
         None, description=f"Number of pods. Default: {DEFAULT_REPLICAS}.", ge=0, le=10000
     )
@@ -197,7 +201,7 @@ class Template(common.Model):
         description="Probes of the server, all on /health. What is left out keeps its default.",
     )
     puller: Puller = pydantic.Field(default_factory=Puller, description="The init container that brings the artifact.")
-    pod_template: PodTemplate = pydantic.Field(default_factory=PodTemplate, description="What else the pods carry.")
+    pod_template: PodTemplate = pydantic.Field(default_factory=PodTemplate, description="Further settings of the pods.")
 
 
 class ModelVersionSpec(Template):
@@ -246,10 +250,12 @@ class Artifact(common.Observed):
 
 
 class ModelVersionStatus(common.Observed):
-    """What is there."""
+    """What is observed."""
 
     conditions: list[common.Condition] = common.conditions_field()
-    observed_generation: int | None = pydantic.Field(None, description="Generation this status speaks of.")
+    observed_generation: int | None = pydantic.Field(
+        None, description="Generation of the object that this status is about."
+    )
     model_uid: str | None = pydantic.Field(
         None, description="Identity of the registered model; a model deleted and created again has another."
     )

@@ -16,40 +16,40 @@ def structural(model: type[pydantic.BaseModel]) -> Schema:
     which a user leaves out stays out and only its leaves are defaulted where he writes it.
     """
     raw = model.model_json_schema(by_alias=True)
-    return _translate(raw, raw.get("$defs", {}))
+    return _translate_node(raw, raw.get("$defs", {}))
 
 
-def _translate(node: Schema, definitions: dict[str, Schema]) -> Schema:
-    node = _resolve(node, definitions)
+def _translate_node(node: Schema, definitions: dict[str, Schema]) -> Schema:
+    node = _resolve_node(node, definitions)
     out = {key: value for key, value in node.items() if key not in _DROPPED}
     if out.get("default", ...) is None:
         del out["default"]
     if "const" in out:
         out["enum"] = [out.pop("const")]
     if out.get("default", "") != "" and "description" in out:
-        out["description"] += f" Default: {_words(out['default'])}."
+        out["description"] += f" Default: {_write_default(out['default'])}."
     if "properties" in node:
-        out["properties"] = {name: _translate(sub, definitions) for name, sub in node["properties"].items()}
+        out["properties"] = {name: _translate_node(sub, definitions) for name, sub in node["properties"].items()}
     elif isinstance(node.get("additionalProperties"), dict):
-        out["additionalProperties"] = _translate(node["additionalProperties"], definitions)
+        out["additionalProperties"] = _translate_node(node["additionalProperties"], definitions)
     if node.get("items"):
-        out["items"] = _translate(node["items"], definitions)
+        out["items"] = _translate_node(node["items"], definitions)
     if out.get("x-kubernetes-preserve-unknown-fields"):
         out["type"] = "object"
     return out
 
 
-def _words(default: Any) -> str:
+def _write_default(default: Any) -> str:
     """A default as `kubectl explain` is to tell it, which itself tells none."""
     return yaml.safe_dump(default, default_flow_style=True, width=1000).removesuffix("...\n").strip()
 
 
-def _resolve(node: Schema, definitions: dict[str, Schema]) -> Schema:
+def _resolve_node(node: Schema, definitions: dict[str, Schema]) -> Schema:
     """One node without $ref and anyOf; what stands beside a $ref wins over what it points to."""
     beside = {key: value for key, value in node.items() if key not in ("$ref", "anyOf", "allOf")}
     if "$ref" in node:
         target = definitions[node["$ref"].rpartition("/")[2]]
-        return _resolve(target, definitions) | beside
+        return _resolve_node(target, definitions) | beside
     choices = [choice for choice in node.get("anyOf", []) if choice.get("type") != "null"]
     if not choices:
         return node
@@ -58,4 +58,4 @@ def _resolve(node: Schema, definitions: dict[str, Schema]) -> Schema:
         return beside | limits | {"x-kubernetes-int-or-string": True}
     if len(choices) > 1:
         raise ValueError(f"a structural schema cannot choose between types: {node}")
-    return _resolve(choices[0], definitions) | beside
+    return _resolve_node(choices[0], definitions) | beside

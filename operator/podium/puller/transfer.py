@@ -65,7 +65,7 @@ class Transfer:
         for target in targets:
             target.create()
         with concurrent.futures.ThreadPoolExecutor(CONNECTIONS) as pool:
-            futures = [pool.submit(self._fetch, *work) for work in _order_largest_first(targets)]
+            futures = [pool.submit(self._fetch_block, *work) for work in _order_largest_first(targets)]
             try:
                 for future in concurrent.futures.as_completed(futures):
                     future.result()
@@ -74,16 +74,16 @@ class Transfer:
                 raise
         return digest.artifact_digest((t.file.path, t.file.stored.size, t.digest) for t in targets)
 
-    def _fetch(self, target: _Target, block: plan.Block | None) -> None:
+    def _fetch_block(self, target: _Target, block: plan.Block | None) -> None:
         if block is None:  # an empty file
             return _sync_file(target.path)
         progress = _Progress(block)
-        self._bounds.retry(lambda: self._receive(target, progress))
+        self._bounds.retry(lambda: self._receive_block(target, progress))
         if target.note_block(block.number, progress.hasher.digest()):
             self._verify_file(target)
         return None
 
-    def _receive(self, target: _Target, progress: _Progress) -> None:
+    def _receive_block(self, target: _Target, progress: _Progress) -> None:
         """Goes on with a block until its end or until the connection breaks; what has arrived is kept."""
         stored, offset = target.file.stored, progress.block.offset + progress.received
         with (

@@ -70,17 +70,17 @@ class Application:
             return
         path = scope["path"]
         if path in {names.HEALTH_PATH, names.PING_PATH}:
-            await _answer(self._closing(send), 503 if self._state.draining else 200, _JSON, b"\n")
+            await _send_answer(self._add_headers(send), 503 if self._state.draining else 200, _JSON, b"\n")
         elif path == names.VERSION_PATH:
-            await _answer(self._closing(send), 200, _JSON, self._version)
+            await _send_answer(self._add_headers(send), 200, _JSON, self._version)
         elif path == names.METRICS_PATH:
-            await _answer(self._closing(send), 200, metrics.CONTENT_TYPE, self._recorder.expose())
+            await _send_answer(self._add_headers(send), 200, metrics.CONTENT_TYPE, self._recorder.expose())
         elif path == names.INVOCATIONS_PATH:
-            await self._invoke(scope, receive, self._closing(send, self._header))
+            await self._answer_invocation(scope, receive, self._add_headers(send, self._header))
         else:
-            await self._scoring(scope, receive, self._closing(send))
+            await self._scoring(scope, receive, self._add_headers(send))
 
-    def _closing(self, send: Send, *more: tuple[bytes, bytes]) -> Send:
+    def _add_headers(self, send: Send, *more: tuple[bytes, bytes]) -> Send:
         """Adds headers to an answer, and while draining the request to open another connection."""
 
         async def closing(message: Message) -> None:
@@ -91,7 +91,7 @@ class Application:
 
         return closing
 
-    async def _invoke(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _answer_invocation(self, scope: Scope, receive: Receive, send: Send) -> None:
         began, code = time.perf_counter(), 0
 
         async def counted(message: Message) -> None:
@@ -101,23 +101,23 @@ class Application:
             await send(message)
 
         try:
-            await self._score(scope, receive, counted)
+            await self._score_request(scope, receive, counted)
         except Exception:
             if code:
                 raise
             _log.exception("the scoring application failed")
-            await _answer(counted, 500, _TEXT, b"the scoring application failed: see the server's log\n")
+            await _send_answer(counted, 500, _TEXT, b"the scoring application failed: see the server's log\n")
         finally:
             self._recorder.record(code or 500, time.perf_counter() - began)
 
-    async def _score(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _score_request(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Lets MLflow answer, unless the request cannot be one for it."""
         headers = dict(scope["headers"])
         declared = headers.get(b"content-length", b"0")
         if scope["method"] == "POST" and b"content-type" not in headers:
-            await _answer(send, 415, _TEXT, b"write the body's type: Content-Type: application/json\n")
+            await _send_answer(send, 415, _TEXT, b"write the body's type: Content-Type: application/json\n")
         elif int(declared) > self._limit:
-            await self._refuse(send)
+            await self._refuse_body(send)
         else:
             await self._score_within_limit(scope, receive, send)
 
@@ -145,14 +145,14 @@ class Application:
             if not exceeded:
                 raise
         if exceeded and not started:  # whether the application let our error through or made its own of it
-            await self._refuse(send)
+            await self._refuse_body(send)
 
-    async def _refuse(self, send: Send) -> None:
+    async def _refuse_body(self, send: Send) -> None:
         body = f"the body has more than {self._limit} bytes (PODIUM_MAX_REQUEST_BYTES)\n"
-        await _answer(send, 413, _TEXT, body.encode())
+        await _send_answer(send, 413, _TEXT, body.encode())
 
 
-async def _answer(send: Send, status: int, content_type: bytes, body: bytes) -> None:
+async def _send_answer(send: Send, status: int, content_type: bytes, body: bytes) -> None:
     headers = [(b"content-type", content_type), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

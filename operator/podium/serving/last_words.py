@@ -22,9 +22,9 @@ def describe(what: str, error: BaseException) -> str:
     first = error
     while (cause := first.__cause__ or first.__context__) is not None:
         first = cause
-    head = [f"{what}: {_one(error)}"]
+    head = [f"{what}: {_name_error(error)}"]
     if first is not error:
-        head.append(f"first cause: {_one(first)}")
+        head.append(f"first cause: {_name_error(first)}")
     if isinstance(first, ModuleNotFoundError) and first.name:
         head.append(f"the image lacks {first.name!r}: name an image that holds it as runtime.image")
     trace = "".join(traceback.format_exception(error))
@@ -65,7 +65,7 @@ def leave(path: pathlib.Path, words: str) -> None:
             file.truncate()
 
 
-def _one(error: BaseException) -> str:
+def _name_error(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"
 
 

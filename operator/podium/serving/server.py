@@ -17,8 +17,8 @@ def run(chosen: settings.Settings) -> int:
         metrics.directory(),
         socket.socket(socket.AF_INET6 if socket.has_dualstack_ipv6() else socket.AF_INET) as bound,
     ):
-        _bind(bound, chosen.port)
-        scoring, served, state = _load(chosen)
+        _bind_port(bound, chosen.port)
+        scoring, served, state = _load_model(chosen)
         from podium.serving import worker
 
         parent = os.getpid()
@@ -29,7 +29,7 @@ def run(chosen: settings.Settings) -> int:
         ).run()
 
 
-def _bind(bound: socket.socket, port: int) -> None:
+def _bind_port(bound: socket.socket, port: int) -> None:
     """Takes the port before anything slow; nobody is let in until a worker that passed its smoke test listens."""
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if bound.family == socket.AF_INET6:
@@ -37,7 +37,7 @@ def _bind(bound: socket.socket, port: int) -> None:
     bound.bind(("", port))
 
 
-def _load(chosen: settings.Settings) -> tuple[application.Asgi, application.Application, application.State]:
+def _load_model(chosen: settings.Settings) -> tuple[application.Asgi, application.Application, application.State]:
     fields = {"model": chosen.model_name, "version": chosen.model_version}
     try:
         import mlflow.version

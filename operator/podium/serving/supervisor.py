@@ -18,7 +18,7 @@ _SIGNALS = {*_STOP_SIGNALS, signal.SIGCHLD}
 
 
 @contextlib.contextmanager
-def _news_of_signals() -> Iterator[socket.socket]:
+def _listen_to_signals() -> Iterator[socket.socket]:
     """A socket that gives the number of each signal of this process, one byte each.
 
     A signal that comes just before a wait for processes would not end it; a byte that is there to be read is never
@@ -56,20 +56,20 @@ class Supervisor:
         Raises CannotServe when workers keep dying before they could have served, or are stopped before that.
         """
         failed = False
-        with _news_of_signals() as news:
+        with _listen_to_signals() as news:
             for _ in range(self._count):
-                self._fork()
+                self._fork_worker()
             while self._started:
                 if _STOP_SIGNALS.intersection(news.recv(64)):
-                    self._stop()
-                failed |= self._reap()
+                    self._stop_workers()
+                failed |= self._reap_workers()
         if self._early_deaths >= _EARLY_DEATHS:
             raise last_words.CannotServe(self._last_death)
         if not failed and set(self._ends_after_stop) == {-signal.SIGTERM}:  # a worker that serves handles the signal
             raise last_words.CannotServe("stopped before the model had answered its own input example")
         return 1 if failed else 0
 
-    def _stop(self) -> None:
+    def _stop_workers(self) -> None:
         self._stopping = True
         self._on_stop()
         self._signal_workers(signal.SIGTERM)
@@ -78,16 +78,16 @@ class Supervisor:
         for pid in self._started:
             os.kill(pid, number)
 
-    def _reap(self) -> bool:
+    def _reap_workers(self) -> bool:
         """Notes every process that has ended; True when the server has to end for one."""
         failed = False
         with contextlib.suppress(ChildProcessError):  # none is left
             while (ended := os.waitpid(-1, os.WNOHANG)) != (0, 0):
                 if ended[0] in self._started:
-                    failed |= self._ended(ended[0], os.waitstatus_to_exitcode(ended[1]))
+                    failed |= self._note_end(ended[0], os.waitstatus_to_exitcode(ended[1]))
         return failed
 
-    def _fork(self) -> None:
+    def _fork_worker(self) -> None:
         """Starts a worker. Signals wait meanwhile, so that a stop signal finds it in no state between the two."""
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         pid = os.fork()
@@ -109,7 +109,7 @@ class Supervisor:
         finally:
             logging.shutdown()
 
-    def _ended(self, pid: int, code: int) -> bool:
+    def _note_end(self, pid: int, code: int) -> bool:
         """Notes a worker's end and replaces it where that can help; True when the server has to end for it."""
         lived = time.monotonic() - self._started.pop(pid)
         if self._stopping:
@@ -123,5 +123,5 @@ class Supervisor:
             self._stopping = True
             self._signal_workers(signal.SIGKILL)
             return True
-        self._fork()
+        self._fork_worker()
         return False

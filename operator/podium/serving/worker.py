@@ -53,7 +53,7 @@ def run(
     parent: int,
 ) -> int:
     """Serves until it is told to end; returns the exit code."""
-    _reseed()
+    _reseed_random()
     try:
         tested = smoke.run(scoring, chosen.model_dir)
     except Exception as error:  # noqa: BLE001 -- whatever it is, it goes to the user as last words
@@ -77,7 +77,7 @@ def run(
     return 0
 
 
-def _reseed() -> None:
+def _reseed_random() -> None:
     """Gives this worker random numbers of its own; after a fork all would draw the same."""
     random.seed()
     if numpy := sys.modules.get("numpy"):
