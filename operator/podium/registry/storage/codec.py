@@ -212,8 +212,13 @@ def decode(record: backend.Record, kind: str) -> Entity:
 
 
 def encode_history(entries: Iterable[entities.HistoryEntry]) -> str:
-    """One JSON object a line, oldest first; what was read stays as it was."""
-    return "".join(parsers.line_of(entry) or json_lines([entry_to_json(entry)]) for entry in entries)
+    """One JSON object a line, oldest first.
+
+    An entry that was read is written as the line that it was read from: history is never rewritten, whatever a newer
+    Podium put into it stays, and a swap of the head does not encode all of it anew.
+    """
+    read = parsers.LINES_READ
+    return "".join([read[id(each)][0] if id(each) in read else json_lines([entry_to_json(each)]) for each in entries])
 
 
 def open_record(record: backend.Record, kind: str) -> parsers.Parser:

@@ -22,8 +22,8 @@ _NUMBER = re.compile(r"[0-9]{1,18}")
 _PAIR = re.compile(r"([\w\-]+)=([0-9]{1,18})")
 _ENTRIES_KEPT = 8192
 """So many lines of history are read once."""
-_LINES: dict[int, tuple[weakref.ref[entities.HistoryEntry], str]] = {}
-"""By the id of an entry that was read, the entry and its line, for as long as anybody has the entry."""
+LINES_READ: dict[int, tuple[str, weakref.ref[entities.HistoryEntry]]] = {}
+"""The line that an entry was read from, by the entry's id(), and what removes it when nobody has the entry any more."""
 
 
 class Parser:
@@ -269,22 +269,12 @@ def _parse_line(line: str) -> entities.HistoryEntry:
     if "\\u" in line or not isinstance(value := json.loads(line), dict):
         raise ValueError
     found = entry(Fields(value))
-    _LINES[id(found)] = weakref.ref(found, functools.partial(_forget_line, id(found))), line + "\n"
+    LINES_READ[id(found)] = line + "\n", weakref.ref(found, functools.partial(_forget_line, id(found)))
     return found
 
 
-def line_of(found: entities.HistoryEntry) -> str:
-    """The line that this very entry was read from, "" for one that was not read.
-
-    So history is never rewritten: an entry is stored as it was, with whatever a newer Podium put into it, and is not
-    encoded anew in every swap.
-    """
-    reference, line = _LINES.get(id(found), (None, ""))
-    return line if reference and reference() is found else ""
-
-
 def _forget_line(key: int, _: object) -> None:
-    _LINES.pop(key, None)
+    LINES_READ.pop(key, None)
 
 
 def entry(fields: Fields) -> entities.HistoryEntry:
