@@ -1,7 +1,8 @@
-"""What a watch or a list has seen of one registry, indexed: asked without a call to the API server.
+"""Catalog: what a watch or a list has seen of one registry, indexed. It answers without a call to the API server.
 
-A ConfigMap that does not parse never stops the others: its error is kept in its place, and raised to whoever asks for
-that model or version. Entities are decoded once, when they come; sorted lists are kept until one of their own changes.
+One ConfigMap that does not parse does not hide the others: its error is kept in its place, and raised to whoever asks
+for that model or version. Entities are decoded once, when they arrive; a sorted list is kept until one of its entries
+changes.
 """
 
 import dataclasses
@@ -22,7 +23,7 @@ _Parsed: TypeAlias = codec.Entity | backend.Record | errors.CorruptRegistry
 
 VersionOf: TypeAlias = tuple[entities.Head, entities.Version]
 KEYS_KEPT = 8
-"""Keys of tags by which the versions of a model are kept apart at most."""
+"""For so many keys of tags at most an index of a model's versions is kept."""
 
 
 class VersionList(tuple[VersionOf, ...]):
@@ -47,7 +48,7 @@ class VersionList(tuple[VersionOf, ...]):
         return made
 
     def tagged(self, key: str, value: str) -> Sequence[VersionOf]:
-        """Those with this value of a tag; from the second time for a key on without a look at each."""
+        """Those with this value of a tag. From the second call for a key on, an index answers."""
         by_value = self._by_tag.get(key)
         if by_value is None:
             by_value = {}
@@ -87,7 +88,7 @@ class Catalog:
         """By model: its versions as they were listed last; none for a model that changed since."""
 
     def put(self, record: backend.Record) -> set[str]:
-        """A ConfigMap is there, or changed: the uids of the models that it concerns. Raises nothing."""
+        """A ConfigMap was created or has changed. The uids of the models that it concerns. Raises nothing."""
         kind, uid = record.labels.get(names.REGISTRY_KIND_LABEL, ""), record.labels.get(names.REGISTRY_UID_LABEL, "")
         if kind in (keys.HEAD, keys.ARCHIVE):
             uid = record.name if kind == keys.HEAD else ""  # nothing that anybody acts on changes by an archive
@@ -100,12 +101,12 @@ class Catalog:
         return touched | {uid} if uid else touched
 
     def remove(self, name: str) -> set[str]:
-        """A ConfigMap is gone: the uids of the models that it concerned."""
+        """A ConfigMap was deleted. The uids of the models that it concerned."""
         with self._lock:
             return self._forget(name)
 
     def adopt(self, other: "Catalog", name: str) -> None:
-        """Take over what another catalog knows of a ConfigMap, without reading it again."""
+        """Take over what another catalog knows of a ConfigMap, without decoding it again."""
         for kind, index in other._indices.items():
             if name in index:
                 with self._lock:
@@ -136,7 +137,7 @@ class Catalog:
             return [self._list_versions(head) for head in self._sort_models()]
 
     def fault(self, name: str) -> errors.CorruptRegistry | None:
-        """What is wrong with a ConfigMap, if it does not parse."""
+        """The error of a ConfigMap that does not parse."""
         with self._lock:
             found = next((index[name] for index in self._indices.values() if name in index), None)
         return found if isinstance(found, errors.CorruptRegistry) else None
@@ -274,7 +275,7 @@ class Catalog:
         return found
 
     def _describe_neighbours(self, head: entities.Head, number: int) -> str:
-        """The numbers next to one that is not there, looked for from near to far."""
+        """The nearest numbers below and above one that does not exist, as the end of a sentence."""
         below = self._find_first(head, range(min(number - 1, head.last_version), 0, -1))
         above = self._find_first(head, range(max(number + 1, 1), head.last_version + 1))
         found = [str(neighbour) for neighbour in (below, above) if neighbour]
@@ -298,12 +299,12 @@ def _parse(record: backend.Record, kind: str) -> _Parsed:
 
 
 def _copy_error(error: errors.CorruptRegistry) -> errors.CorruptRegistry:
-    """A fresh copy: an exception that is raised twice would collect the traces of both."""
+    """A new copy of the error: one that is raised twice would collect the tracebacks of both."""
     return errors.CorruptRegistry(error.object_name, error.key, error.problem)
 
 
 def _describe_nearest(name: str, known: Iterable[str]) -> str:
-    """The names most like one that is not there, as the end of a sentence."""
+    """The names most similar to one that does not exist, as the end of a sentence."""
     by_key = {other[:_COMPARED_CHARACTERS].lower(): other for other in known}
     close = difflib.get_close_matches(name[:_COMPARED_CHARACTERS].lower(), by_key, _NEAREST, 0.5)
     if close:

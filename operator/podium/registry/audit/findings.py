@@ -1,8 +1,9 @@
 """What is wrong with a registry, found in all its ConfigMaps as they were at one moment: pure.
 
-Two sorts of things are found. What operations left that died half-way counts for nothing and is removed by a sweep; of
-such leftovers that a living operation may still need, only old ones are found. And what no operation leaves: somebody
-has edited or deleted ConfigMaps by hand. Of that, what is certain is mended, and the rest is told to a person.
+Two sorts of faults are found. First, leftovers of operations that died half-way: they have no effect, and a sweep
+removes them; one that a running operation may still need is reported only when it is old. Second, what no operation
+leaves, so a person has edited or deleted ConfigMaps by hand: a repair corrects what is certain, and the rest is
+reported for a person.
 """
 
 import dataclasses
@@ -23,7 +24,7 @@ _PARTS = (
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Mend:
-    """What a repair does beyond a sweep, and to which object."""
+    """What a repair writes beyond a sweep, and to which object."""
 
     what: Literal["labels", "claim", "alias", "stages"]
     object_name: str
@@ -33,7 +34,7 @@ class Mend:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Finding:
-    """What is wrong with one ConfigMap, and what `repair` does about it, or a person has to do."""
+    """One fault of one ConfigMap, and what `repair` does about it, or what a person has to do."""
 
     object_name: str
     problem: str
@@ -43,20 +44,20 @@ class Finding:
 
 
 def find(records: Iterable[backend.Record], now_ms: int) -> list[Finding]:
-    """Everything that is wrong, by object; ConfigMaps that are none of the registry's are passed by."""
-    world = _World(records)
-    found = list(world.unreadable)
-    for head in world.heads.values():
-        found += _of_head(world, head, now_ms)
+    """Every fault, sorted by object; ConfigMaps that do not belong to the registry are ignored."""
+    contents = _Contents(records)
+    found = list(contents.unreadable)
+    for head in contents.heads.values():
+        found += _check_head(contents, head, now_ms)
         if not head.is_deleted:
-            found += _of_history(world, head)
-            found += _of_versions(world, head, now_ms)
-    found += _of_claims(world)
-    found += _orphans(world)
+            found += _check_history(contents, head)
+            found += _check_versions(contents, head, now_ms)
+    found += _check_claims(contents)
+    found += _find_orphans(contents)
     return sorted(found, key=lambda finding: (finding.object_name, finding.problem))
 
 
-class _World:
+class _Contents:
     """All ConfigMaps of one registry, decoded; those that do not parse are in `unreadable`."""
 
     def __init__(self, records: Iterable[backend.Record]) -> None:
@@ -68,14 +69,14 @@ class _World:
         self.owners: dict[str, str] = {}
         """Of each version, archive and policy that parses, the model's uid."""
         self.unreadable: list[Finding] = []
-        uids = self._known_uids()
+        uids = self._collect_uids()
         for record in self.records.values():
             if found := self._read(record, uids):
                 self.unreadable.append(found)
         self.broken = {finding.object_name for finding in self.unreadable}
 
-    def _known_uids(self) -> set[str]:
-        """Every uid that an object of the registry speaks of."""
+    def _collect_uids(self) -> set[str]:
+        """Every uid that an object of the registry mentions."""
         return {
             uid
             for record in self.records.values()
@@ -86,13 +87,13 @@ class _World:
 
     def _read(self, record: backend.Record, uids: Collection[str]) -> Finding | None:
         kind = record.labels.get(names.REGISTRY_KIND_LABEL, "")
-        expected = _expected_labels(record, uids)
+        expected = _expect_labels(record, uids)
         if kind not in keys.KINDS and not expected:
             return None
         try:
             self._keep(record, codec.decode(record, kind))
         except errors.CorruptRegistry as error:
-            return _unreadable(record, error, expected)
+            return _report_unreadable(record, error, expected)
         return None
 
     def _keep(self, record: backend.Record, entity: object) -> None:
@@ -109,8 +110,8 @@ class _World:
             self.owners[record.name] = record.labels[names.REGISTRY_UID_LABEL]
 
 
-def _expected_labels(record: backend.Record, uids: Collection[str]) -> dict[str, str]:
-    """What the labels of an object with this name should be; none where the name is not one of the registry's."""
+def _expect_labels(record: backend.Record, uids: Collection[str]) -> dict[str, str]:
+    """The labels that an object with this name should have; none if the registry has no such name."""
     if keys.is_claim(record.name):
         return keys.labels(keys.CLAIM, record.data.get("uid", ""))
     if record.name in uids:
@@ -121,17 +122,19 @@ def _expected_labels(record: backend.Record, uids: Collection[str]) -> dict[str,
     return {}
 
 
-def _unreadable(record: backend.Record, error: errors.CorruptRegistry, expected: Mapping[str, str]) -> Finding:
+def _report_unreadable(record: backend.Record, error: errors.CorruptRegistry, expected: Mapping[str, str]) -> Finding:
     problem = f"{error.key}: {error.problem}"
     labelled = dataclasses.replace(record, labels={**record.labels, **expected})
     try:
         codec.decode(labelled, expected.get(names.REGISTRY_KIND_LABEL, ""))
     except errors.CorruptRegistry:
-        return _for_person(record.name, problem, f"mend it by hand (kubectl edit configmap {record.name}), or restore")
+        return _report_to_person(
+            record.name, problem, f"mend it by hand (kubectl edit configmap {record.name}), or restore"
+        )
     return Finding(record.name, problem, "sets the labels again", mend=Mend("labels", record.name, labels=expected))
 
 
-def _of_head(world: _World, head: entities.Head, now_ms: int) -> Iterator[Finding]:
+def _check_head(contents: _Contents, head: entities.Head, now_ms: int) -> Iterator[Finding]:
     if head.is_deleted:
         yield Finding(head.uid, f"{head.name!r} is deleted, but its objects are still there", "removes them")
         return
@@ -142,45 +145,49 @@ def _of_head(world: _World, head: entities.Head, now_ms: int) -> Iterator[Findin
         numbers = ", ".join(map(str, head.deleting))
         yield Finding(head.uid, f"the deletion of version {numbers} is under way, or died", "finishes it")
     claim_name = keys.claim_name(head.name)
-    claim = world.claims.get(claim_name)
-    if claim_name in world.broken or (claim and claim.uid == head.uid):
+    claim = contents.claims.get(claim_name)
+    if claim_name in contents.broken or (claim and claim.uid == head.uid):
         return
-    rival = world.heads.get(claim.uid) if claim else None
+    rival = contents.heads.get(claim.uid) if claim else None
     if not head.writes:  # never seen by anybody
         if now_ms - head.created_ms >= removal.GRACE_MS:
             yield Finding(head.uid, f"the creation of {head.name!r} died before it was decided", "removes what is left")
     elif rival and not rival.is_deleted and head.name in (rival.name, rival.renaming):
         problem = f"a second model of the name {head.name!r}: the name belongs to {rival.uid}, and nobody sees this one"
-        yield _for_person(head.uid, problem, "give one of them another name, in its head's key name, and repair again")
-    elif claim is None or claim.uid not in world.broken:
+        yield _report_to_person(
+            head.uid, problem, "give one of them another name, in its head's key name, and repair again"
+        )
+    elif claim is None or claim.uid not in contents.broken:
         mend = Mend("claim", head.uid)
         yield Finding(head.uid, f"the claim of the name {head.name!r} is missing", "claims the name again", mend=mend)
 
 
-def _of_history(world: _World, head: entities.Head) -> Iterator[Finding]:
-    known = world.archives.get(head.uid, {})
+def _check_history(contents: _Contents, head: entities.Head) -> Iterator[Finding]:
+    known = contents.archives.get(head.uid, {})
     sequences = {entry.sequence for entry in head.history}
     for number in range(1, head.archives + 1):
         name = keys.archive_name(head.uid, number)
-        if name in world.broken:
+        if name in contents.broken:
             return  # what is in it is not known
         if number not in known:
-            yield _for_person(name, f"an archive of the history of {head.name!r} is missing", "restore it")
+            yield _report_to_person(name, f"an archive of the history of {head.name!r} is missing", "restore it")
             return
         sequences |= {entry.sequence for entry in known[number].entries}
     if missing := sorted(set(range(1, head.history_total + 1)) - sequences):
         problem = f"the history of {head.name!r} has {len(missing)} gaps, the first at sequence {missing[0]}"
-        yield _for_person(head.uid, problem, "restore the history")
+        yield _report_to_person(head.uid, problem, "restore the history")
     for number, archive in known.items():
         is_next = number == head.archives + 1  # the head will be trimmed by the next writer
         if number > head.archives and not (is_next and head.history[: len(archive.entries)] == archive.entries):
             name = keys.archive_name(head.uid, number)
             problem = f"an archive that is no part of the history of {head.name!r}"
-            yield _for_person(name, problem, f"look what it holds, and delete it (kubectl delete configmap {name})")
+            yield _report_to_person(
+                name, problem, f"look what it holds, and delete it (kubectl delete configmap {name})"
+            )
 
 
-def _of_versions(world: _World, head: entities.Head, now_ms: int) -> Iterator[Finding]:
-    versions = world.versions.get(head.uid, {})
+def _check_versions(contents: _Contents, head: entities.Head, now_ms: int) -> Iterator[Finding]:
+    versions = contents.versions.get(head.uid, {})
     for number, version in versions.items():
         is_old = now_ms - max(version.created_ms, version.made_ms) >= removal.GRACE_MS
         if number > head.last_version and is_old:
@@ -189,7 +196,7 @@ def _of_versions(world: _World, head: entities.Head, now_ms: int) -> Iterator[Fi
     for alias, number in sorted(head.aliases.items()):
         found = versions.get(number)
         is_there = found and not found.deleted and number <= head.last_version and number not in head.deleting
-        if not is_there and keys.version_name(head.uid, number) not in world.broken:
+        if not is_there and keys.version_name(head.uid, number) not in contents.broken:
             problem = f"alias {alias!r} of {head.name!r} designates version {number}, which is not there"
             mend = Mend("alias", head.uid, alias=alias)
             yield Finding(head.uid, problem, "deletes the alias, unless a ModelAlias owns or gates it", mend=mend)
@@ -198,11 +205,11 @@ def _of_versions(world: _World, head: entities.Head, now_ms: int) -> Iterator[Fi
         yield Finding(head.uid, problem, "writes it there", mend=Mend("stages", head.uid))
 
 
-def _of_claims(world: _World) -> Iterator[Finding]:
-    for name, claim in world.claims.items():
-        if claim.uid in world.broken:
+def _check_claims(contents: _Contents) -> Iterator[Finding]:
+    for name, claim in contents.claims.items():
+        if claim.uid in contents.broken:
             continue
-        head = world.heads.get(claim.uid)
+        head = contents.heads.get(claim.uid)
         if head is None:
             yield Finding(name, f"claims the name {claim.name!r} for a model that is gone", "removes it")
         elif not head.is_deleted and claim.name not in (head.name, head.renaming):
@@ -210,11 +217,11 @@ def _of_claims(world: _World) -> Iterator[Finding]:
             yield Finding(name, problem, "removes it")
 
 
-def _orphans(world: _World) -> Iterator[Finding]:
-    for name, uid in world.owners.items():
-        if uid not in world.records:
+def _find_orphans(contents: _Contents) -> Iterator[Finding]:
+    for name, uid in contents.owners.items():
+        if uid not in contents.records:
             yield Finding(name, f"part of model {uid}, which is gone", "removes it")
 
 
-def _for_person(object_name: str, problem: str, what_to_do: str) -> Finding:
+def _report_to_person(object_name: str, problem: str, what_to_do: str) -> Finding:
     return Finding(object_name, problem, f"nothing; a person has to act: {what_to_do}", needs_person=True)

@@ -1,4 +1,4 @@
-"""Checking a registry, and repairing what can be repaired without a guess."""
+"""Check of a registry, and repair of what can be repaired without a guess."""
 
 import contextlib
 import dataclasses
@@ -12,16 +12,16 @@ from podium.registry.storage import backend
 
 Finding = findings.Finding
 REPAIRER = entities.Actor("podium registry check", "repair")
-"""Who deletes an alias that designates nothing, in the history."""
+"""In the history, who deleted an alias that designated no version."""
 
 
 def check(records: backend.Backend, now_ms: int) -> list[Finding]:
-    """Everything that is wrong, by one list of the namespace. On a registry in use, operations under way show too."""
+    """Every fault, by one list of the namespace. In a registry that is in use, running operations show up too."""
     return findings.find(records.list({}), now_ms)
 
 
 def repair(records: backend.Backend, clock: Callable[[], int] = store.wall_clock_ms) -> list[Finding]:
-    """Sweep, and mend what is certain; what is still wrong then. May be repeated."""
+    """Sweep, and repair what is certain; the faults that are left. May be repeated."""
     registry = store.Registry(records, clock=clock)
     registry.sweep()
     for finding in check(records, clock()):
@@ -33,7 +33,7 @@ def repair(records: backend.Backend, clock: Callable[[], int] = store.wall_clock
 
 
 def _apply_mend(registry: store.Registry, mend: findings.Mend) -> None:
-    """Write what no user asked for. Raises RegistryError, and Stale where the object does not let it."""
+    """Write one correction. Raises RegistryError, and Stale when the object has changed."""
     match mend.what:
         case "labels":
             if record := registry.records.get(mend.object_name):

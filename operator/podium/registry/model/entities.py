@@ -115,7 +115,7 @@ class Evidence:
 
 @dataclasses.dataclass(frozen=True, slots=True, weakref_slot=True)
 class HistoryEntry:
-    """One move of one alias. `sequence` counts a model's moves from 1 without a gap; None: the alias is not there."""
+    """One move of one alias. `sequence` counts a model's moves from 1, without gaps. None means no version."""
 
     sequence: int
     time_ms: int

@@ -1,8 +1,8 @@
-"""What may happen to a head or a version: pure functions from the old one to the new one.
+"""Changes of a head or a version: pure functions from the old value to the new one.
 
-One that changes nothing returns its argument unchanged (equal to it), and then nothing is written. Checks that make a
-change impossible stand here too, so that they hold in the same compare-and-swap: InUse, NotFound.
-A clock that goes backwards does not break order: no time is below the one before it.
+A function that changes nothing returns an equal value, and then nothing is written. Checks that forbid a change stand
+here too (InUse, NotFound), so that they hold in the same compare-and-swap.
+A clock may go backwards; times in the registry do not: each is at least the one before it.
 """
 
 import dataclasses
@@ -78,7 +78,7 @@ def end_rename(head: Head, name: str) -> Head:
 
 
 def check_free_to_rename(head: Head) -> None:
-    """Raises InUse with a ModelAlias that serves the model or pins one of its aliases: it names the model."""
+    """Raises InUse if a ModelAlias serves the model or pins one of its aliases: it refers to the model by its name."""
     holders: tuple[entities.Holder, ...] = (*head.serving.values(), *head.pins.values())
     for holder in holders:
         raise errors.InUse(
@@ -88,12 +88,12 @@ def check_free_to_rename(head: Head) -> None:
 
 
 def set_tag(head: Head, key: str, value: str | None) -> Head:
-    """One more tag, or another value; as in MLflow, the time of the last update stays."""
+    """A tag is set. As in MLflow, the time of the last update does not change."""
     return dataclasses.replace(head, tags={**head.tags, key: value})
 
 
 def delete_tag(head: Head, key: str) -> Head:
-    """One tag less; one that is not there is fine."""
+    """A tag is removed; it need not be there."""
     return dataclasses.replace(head, tags={k: v for k, v in head.tags.items() if k != key})
 
 
@@ -110,8 +110,8 @@ class Mover:
 def set_alias(head: Head, alias: str, number: int, mover: Mover) -> Head:
     """The alias designates the version.
 
-    Where it does already, only evidence that differs from what is recorded makes an entry of the history; a ModelAlias
-    that pins the alias does not mind. Raises NotFound, and InUse when a pin stands against a move.
+    If it does so already, an entry is added to the history only for evidence that differs from the recorded one; a pin
+    does not forbid that. Raises NotFound, and InUse when a ModelAlias pins the alias to another version.
     """
     check_committed(head, number)
     if head.aliases.get(alias) != number:
@@ -122,7 +122,7 @@ def set_alias(head: Head, alias: str, number: int, mover: Mover) -> Head:
 
 
 def delete_alias(head: Head, alias: str, actor: entities.Actor, now_ms: int) -> Head:
-    """The alias is gone; one that is not there is fine. Raises InUse when a ModelAlias owns it by a pin."""
+    """The alias is removed; it need not be there. Raises InUse when a ModelAlias owns it by a pin."""
     if alias not in head.aliases:
         return head
     _check_not_pinned(head, alias)
@@ -132,7 +132,7 @@ def delete_alias(head: Head, alias: str, actor: entities.Actor, now_ms: int) -> 
 def converge_alias(head: Head, alias: str, number: int | None, mover: Mover, reason: entities.Reason) -> Head:
     """The alias designates this version, or none, as elsewhere. Raises InUse when a ModelAlias owns it by a pin.
 
-    Where it does already, evidence makes an entry of the history if the alias's last one has none: gates have come.
+    If it does so already, evidence is recorded once: when the alias's last move has none because gates came later.
     """
     if head.aliases.get(alias) != number:
         _check_not_pinned(head, alias)
@@ -208,7 +208,7 @@ def record_serving(head: Head, claim: entities.ServingClaim) -> Head:
 
 
 def added_versions(head: Head, claim: entities.ServingClaim) -> list[int]:
-    """What the claim has that the ModelAlias did not serve before."""
+    """The versions of the claim that the ModelAlias did not serve before."""
     before = head.serving.get(claim.uid)
     return sorted(set(claim.versions) - set(before.versions if before else ()))
 
@@ -261,14 +261,14 @@ def describe_version(version: Version, description: str | None, now_ms: int) -> 
 
 
 def shown(head: Head, version: Version) -> Version:
-    """The version as it is seen: a rename of its model has updated it too."""
+    """The version as callers see it: a rename of its model counts as an update of it."""
     if version.updated_ms >= head.renamed_ms:
         return version
     return dataclasses.replace(version, updated_ms=head.renamed_ms)
 
 
 def begin_staging(head: Head, stage: str, now_ms: int) -> Head:
-    """A version is to come into a stage; `stagings` becomes the number of that, and `updated_ms` its time."""
+    """A version is to move into a stage; `stagings` becomes the number of this move, and `updated_ms` its time."""
     return dataclasses.replace(
         head,
         uses_stages=head.uses_stages or stage != entities.NO_STAGE,
@@ -278,7 +278,7 @@ def begin_staging(head: Head, stage: str, now_ms: int) -> Head:
 
 
 def stage(version: Version, stage: str, decided: Head) -> Version:
-    """The version in another stage, by the transition that was decided last in this head, unless a later one was."""
+    """The version in another stage, by the last move that this head has decided, unless a later move was applied."""
     if version.staging >= decided.stagings:
         return version
     updated = _later(version.updated_ms, decided.updated_ms)
@@ -286,22 +286,22 @@ def stage(version: Version, stage: str, decided: Head) -> Version:
 
 
 def archive(version: Version, since: str, decided: Head) -> Version:
-    """The version in "Archived", if it is in the stage `since` by an earlier transition."""
+    """The version in "Archived", if an earlier move brought it into the stage `since`."""
     return stage(version, entities.ARCHIVED, decided) if version.stage == since else version
 
 
 def set_version_tag(version: Version, key: str, value: str | None) -> Version:
-    """One more tag, or another value."""
+    """A tag of a version is set."""
     return dataclasses.replace(version, tags={**version.tags, key: value})
 
 
 def delete_version_tag(version: Version, key: str) -> Version:
-    """One tag less; one that is not there is fine."""
+    """A tag is removed; it need not be there."""
     return dataclasses.replace(version, tags={k: v for k, v in version.tags.items() if k != key})
 
 
 def decide(version: Version, approval: entities.Approval) -> Version:
-    """One more decision about a version; no time is below the one before it."""
+    """A person's decision is added to a version; its time is at least that of the decision before it."""
     before = version.approvals[-1].time_ms if version.approvals else version.created_ms
     decision = dataclasses.replace(approval, time_ms=_later(before, approval.time_ms))
     return dataclasses.replace(version, approvals=(*version.approvals, decision))
@@ -318,7 +318,7 @@ def record_digest(version: Version, digest: str) -> Version:
 
 
 def redact(version: Version, now_ms: int) -> Version:
-    """The tombstone of a version: that it was there, and nothing of what it was."""
+    """The tombstone of a version: its number and times stay, everything else is gone."""
     if version.deleted:
         return version
     return entities.Version(

@@ -17,18 +17,18 @@ from podium.registry.protocol import readers, writers
 from podium.registry.storage import backend, codec, limits, removal
 
 _CROWD = 8
-"""So many versions in the making at once are many: wait before the next try."""
+"""From so many versions on that are being created at once, wait before the next try."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Placed:
-    """A version whose object is there, but that need not be committed yet."""
+    """A version whose object exists; it may not be committed yet."""
 
     version: entities.Version
     head: readers.Stored[entities.Head]
     """Read before the object was written or found."""
     record: backend.Record | None = None
-    """Of the object that this creation wrote; None for one that it found."""
+    """Of the object that this creation wrote; None if it found one of its own operation."""
 
 
 class Creation:
@@ -82,13 +82,17 @@ class Creation:
         """
         below = range(head.last_version + 1, placed.number)
         others = [self._read_object(head.uid, number) for number in below]
-        made = [(_hash(each.operation_id), each.number) for each in (*others, placed) if each and each.operation_id]
+        made = [
+            (_hash_operation(each.operation_id), each.number)
+            for each in (*others, placed)
+            if each and each.operation_id
+        ]
         return transitions.commit_version(head, placed.number, made, self._clock())
 
     def _place(self, name: str, version: entities.Version, head: readers.Stored[entities.Head]) -> _Placed:
         """Write the version's object under the first free number; or find the one that this operation made before."""
         patience = self._writer.start_patience()
-        operation = _hash(version.operation_id) if version.operation_id else ""
+        operation = _hash_operation(version.operation_id) if version.operation_id else ""
         tried = 0
         while True:
             transitions.check_not_mirrored(head.entity)
@@ -128,7 +132,7 @@ class Creation:
         """The object in the candidate's place. Raises NotFound unless the same operation made it."""
         stored = self._reader.fresh_version_object(candidate.model_uid, candidate.number)
         if stored is None or stored.entity.operation_id != candidate.operation_id:
-            raise errors.NotFound("another operation's", "version")
+            raise errors.NotFound("another operation made this version", "version")
         return stored
 
     def _read_object(self, uid: str, number: int) -> entities.Version | None:
@@ -145,11 +149,11 @@ class Creation:
         return False
 
     def _withdraw(self, placed: _Placed) -> None:
-        """Remove the object of a version that could not be committed, unless it is not ours, or adopted meanwhile."""
+        """Remove the object of a version that could not be committed, unless others made or adopted it."""
         if placed.record:
             with contextlib.suppress(errors.RegistryError):
                 removal.remove(self._backend, placed.record)
 
 
-def _hash(operation_id: str) -> str:
+def _hash_operation(operation_id: str) -> str:
     return names.short_hash(operation_id, 16)

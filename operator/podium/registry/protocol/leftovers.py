@@ -1,7 +1,7 @@
-"""Sweeping: removing what is no part of any model, which operations left behind that died half-way.
+"""Leftovers: objects that belong to no model, because an operation died half-way. A sweep removes them.
 
-It lists the whole registry, five lists in all, and then reads and writes what it finds to be done, only: what an
-interrupted creation, deletion or rename left.
+A sweep lists the whole registry (five lists), and then reads and writes only what an interrupted creation, deletion or
+rename has left.
 """
 
 from collections.abc import Iterable
@@ -15,17 +15,17 @@ from podium.registry.storage import backend, codec, keys, removal
 def sweep(records: backend.Backend, claims_of: name_claims.NameClaims, now_ms: int) -> list[str]:
     """Finish deletions, end renames, and remove what interrupted operations left; names of what was removed.
 
-    The order of the lists matters: what a later list should hold is in it, if it is there at all. What does not parse,
-    or only lost its labels, was edited by somebody and stays for them to mend.
+    The order of the lists matters: claims and parts are listed before heads, so a head that they belong to is in its
+    list, if it exists at all. What does not parse, or only lost its labels, was edited by a person and stays.
     """
     claims = records.list(keys.of_kind(keys.CLAIM))
     parts = [part for kind in (keys.VERSION, keys.ARCHIVE, keys.POLICY) for part in records.list(keys.of_kind(kind))]
     head_records = records.list(keys.of_kind(keys.HEAD))
     present = {record.name for record in head_records}
     heads = {head.uid: head for head in readers.decode_all(head_records, codec.decode_head)}
-    removed = _orphans(records, parts, present)
-    removed += _unclaimed(records, heads.values(), claims, now_ms)
-    removed += _uncommitted(records, parts, heads, now_ms)
+    removed = _remove_orphans(records, parts, present)
+    removed += _remove_unclaimed(records, heads.values(), claims, now_ms)
+    removed += _remove_uncommitted(records, parts, heads, now_ms)
     for head in heads.values():
         if head.is_deleted:
             removal.remove_model(records, head)
@@ -40,15 +40,15 @@ def sweep(records: backend.Backend, claims_of: name_claims.NameClaims, now_ms: i
     return removed
 
 
-def _orphans(records: backend.Backend, parts: Iterable[backend.Record], present: set[str]) -> list[str]:
+def _remove_orphans(records: backend.Backend, parts: Iterable[backend.Record], present: set[str]) -> list[str]:
     """Versions, archives and policies whose head is gone: it never comes back."""
-    orphans = [part for part in parts if _uid(part) not in present and _parses(part)]
-    gone = {uid for uid in map(_uid, orphans) if records.get(uid) is None}
-    return [part.name for part in orphans if _uid(part) in gone and removal.remove(records, part)]
+    orphans = [part for part in parts if _get_uid(part) not in present and _is_readable(part)]
+    gone = {uid for uid in map(_get_uid, orphans) if records.get(uid) is None}
+    return [part.name for part in orphans if _get_uid(part) in gone and removal.remove(records, part)]
 
 
-def _parses(part: backend.Record) -> bool:
-    """Whether a version, an archive or a policy is what its name and its labels say."""
+def _is_readable(part: backend.Record) -> bool:
+    """Whether a version, an archive or a policy parses, and is what its name and its labels say."""
     try:
         codec.decode(part, part.labels[names.REGISTRY_KIND_LABEL])
     except errors.CorruptRegistry:
@@ -56,11 +56,11 @@ def _parses(part: backend.Record) -> bool:
     return True
 
 
-def _unclaimed(
+def _remove_unclaimed(
     records: backend.Backend, heads: Iterable[entities.Head], claims: Iterable[backend.Record], now_ms: int
 ) -> list[str]:
     """Heads of creations that died before the claim, and so were never written again."""
-    claimed = {_uid(claim) for claim in claims}
+    claimed = {_get_uid(claim) for claim in claims}
     removed = []
     for head in heads:
         if head.uid in claimed or head.is_deleted or head.writes or now_ms - head.created_ms < removal.GRACE_MS:
@@ -72,7 +72,7 @@ def _unclaimed(
     return removed
 
 
-def _uncommitted(
+def _remove_uncommitted(
     records: backend.Backend, parts: Iterable[backend.Record], heads: dict[str, entities.Head], now_ms: int
 ) -> list[str]:
     """Versions of creations that died before they were committed; one that is adopted meanwhile has changed."""
@@ -86,7 +86,7 @@ def _uncommitted(
     return removed
 
 
-def _uid(record: backend.Record) -> str:
+def _get_uid(record: backend.Record) -> str:
     return record.labels.get(names.REGISTRY_UID_LABEL, "")
 
 

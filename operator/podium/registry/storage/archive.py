@@ -1,8 +1,8 @@
-"""The older part of a model's history, moved out of the head before the head becomes slow to write.
+"""Archives: the older part of a model's history, moved out of the head before the head becomes slow to write.
 
-The archive is written first, from moves that are committed already, and the head is trimmed in the same
-compare-and-swap as the change that made it grow. A crash between the two leaves moves in both places, which readers
-take once, by their sequence; the next writer finds the archive and only trims.
+The archive is written first, with moves that are committed already. The head is trimmed in the same compare-and-swap
+as the change that made it grow. After a crash between the two, moves stand in both places: readers take each once, by
+its sequence, and the next writer finds the archive and only trims the head.
 """
 
 from podium import errors
@@ -13,9 +13,9 @@ from podium.registry.storage import backend, codec, keys, limits
 def fit(records: backend.Backend, before: entities.Head, after: entities.Head) -> tuple[entities.Head, backend.Record]:
     """The head to write instead of `after`, with its older history archived if it had grown too large."""
     encoded = codec.encode_head(after)
-    if limits.size(encoded) <= limits.HEAD_BYTES or not (segment := _oldest(before.history)):
+    if limits.size(encoded) <= limits.HEAD_BYTES or not (segment := _find_oldest(before.history)):
         return after, encoded
-    trimmed = transitions.trim(after, _store(records, before, segment))
+    trimmed = transitions.trim(after, _store_archive(records, before, segment))
     return trimmed, codec.encode_head(trimmed)
 
 
@@ -30,8 +30,8 @@ def full_history(records: backend.Backend, head: entities.Head) -> list[entities
     return [entries[sequence] for sequence in sorted(entries)]
 
 
-def _oldest(history: tuple[entities.HistoryEntry, ...]) -> tuple[entities.HistoryEntry, ...]:
-    """What to move so that HISTORY_KEPT_BYTES remain; nothing while the history has its share of a head."""
+def _find_oldest(history: tuple[entities.HistoryEntry, ...]) -> tuple[entities.HistoryEntry, ...]:
+    """The moves to archive so that HISTORY_KEPT_BYTES remain; none if something else makes the head large."""
     sizes = [limits.text_bytes(codec.encode_history([entry])) for entry in history]
     total = sum(sizes)
     if total <= limits.HISTORY_BYTES:
@@ -43,7 +43,7 @@ def _oldest(history: tuple[entities.HistoryEntry, ...]) -> tuple[entities.Histor
     return history[:moved]
 
 
-def _store(
+def _store_archive(
     records: backend.Backend, before: entities.Head, segment: tuple[entities.HistoryEntry, ...]
 ) -> entities.Archive:
     archive = entities.Archive(before.uid, before.archives + 1, segment)

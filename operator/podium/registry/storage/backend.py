@@ -1,8 +1,8 @@
-"""What the registry needs of a store of ConfigMaps: five calls on one namespace.
+"""What the registry needs of a store of ConfigMaps: six calls on one namespace.
 
 Every read is consistent: it sees each write that was answered before the read began. Implementations are safe to
 use from several threads, and raise errors.RegistryError kinds (Forbidden, Unavailable, TooLarge, …) beside those
-named here. memory.MemoryBackend and kube.configmaps.ConfigMapBackend pass one contract suite.
+named here. memory.MemoryBackend and kube.registry.configmaps.ConfigMapBackend pass one contract suite.
 """
 
 import dataclasses

@@ -6,8 +6,8 @@
     <uid>-archive-<k>                archive k of the history
     <uid>-policy                     the gates of its aliases
 
-A uid begins with a readable piece of the name that the model was created with. It says nothing after a rename,
-and nothing may be read from it: the name is in the head.
+A uid begins with a readable part of the name that the model was created with, for people. Programs read the name from
+the head: after a rename the uid still shows the old one.
 """
 
 import functools

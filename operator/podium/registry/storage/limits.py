@@ -1,21 +1,21 @@
 """Bounds of the registry's ConfigMaps, in bytes as they are stored.
 
-The API server refuses a ConfigMap of more than 1 MiB, and a head is written with every alias move, in a time that
-grows with its size (2 KB in 1.8 ms, 20 KB in 2.5, 200 KB in 8.8). So an object stays far below 1 MiB, but has room
-for one of MLflow's largest tags (100,000 characters) twice, and history leaves the head early.
+The API server refuses a ConfigMap of more than 1 MiB. A head is written with every alias move, and a larger one takes
+longer (2 KB in 1.8 ms, 20 KB in 2.5, 200 KB in 8.8). So an object stays far below 1 MiB, with room for two of MLflow's
+largest tags (100,000 characters each), and history leaves the head early.
 """
 
 from podium import errors
 from podium.registry.storage import backend
 
 OBJECT_BYTES = 256 * 1024
-"""A head, a version or a claim that would pass this is refused."""
+"""A larger head, version or claim is refused."""
 HEAD_BYTES = 20 * 1024
-"""A head that would pass this has its older history moved to an archive first, ..."""
+"""Before a head grows larger than this, its older history moves to an archive, ..."""
 HISTORY_BYTES = 8 * 1024
-"""... unless its history has no more than this: then something else fills it."""
+"""... unless the history is at most this large, and something else fills the head."""
 HISTORY_KEPT_BYTES = 4 * 1024
-"""How much of the newest history a head keeps when the older part is moved."""
+"""How much of the newest history stays in the head then."""
 
 
 def size(record: backend.Record) -> int:

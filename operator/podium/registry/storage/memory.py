@@ -1,4 +1,4 @@
-"""A backend in memory, for tests and trials: what it promises is what the API server's passes the same suite for."""
+"""A backend in memory, for tests and trials. It passes the same contract suite as the API server's."""
 
 import dataclasses
 import threading

@@ -1,6 +1,6 @@
 """The mark of a registry that mirrors an MLflow server: one ConfigMap, beside the mark in each mirrored head.
 
-The mirror writes what it last saw into the same ConfigMap; a registry only reads whether, and of whom, it is a mirror.
+The mirror also writes there what it saw last. A registry reads only which server it is a mirror of, if any.
 """
 
 import contextlib
@@ -34,7 +34,7 @@ def check_creation(records: backend.Backend, model_name: str) -> None:
 
 
 def remove(records: backend.Backend) -> None:
-    """The registry is no mirror any more."""
+    """The registry is not a mirror any more."""
     while record := records.get(NAME):
         with contextlib.suppress(backend.Stale):  # the mirror has just written into it
             records.delete(NAME, record.resource_version)

@@ -1,4 +1,7 @@
-"""Reading a registry ConfigMap key by key, where anything may stand in it: the first fault raises CorruptRegistry."""
+"""Parsers of ConfigMaps, key by key. People edit these by hand, so anything may stand there; a fault raises an error.
+
+The first fault raises CorruptRegistry, with the object and the key.
+"""
 
 import enum
 import functools
@@ -21,7 +24,7 @@ E = TypeVar("E", bound=enum.StrEnum)
 _NUMBER = re.compile(r"[0-9]{1,18}")
 _PAIR = re.compile(r"([\w\-]+)=([0-9]{1,18})")
 _ENTRIES_KEPT = 8192
-"""So many lines of history are read once."""
+"""So many lines of history are parsed only once."""
 LINES_READ: dict[int, tuple[str, weakref.ref[entities.HistoryEntry]]] = {}
 """The line that an entry was read from, by the entry's id(), and what removes it when nobody has the entry any more."""
 

@@ -14,13 +14,13 @@ from podium.registry.storage import backend, keys
 GRACE_MS = 10 * 60 * 1000
 """Age at which an unfinished creation is taken for dead; many times the deadline of any operation."""
 IF_ALLOWED = contextlib.suppress(errors.Forbidden)
-"""Around a removal that has been decided: what this account may not remove is for the operator's sweep."""
+"""Around a removal that has been decided: what this account may not remove, the operator's sweep removes."""
 _TRIES = 10
-"""Each writer that is too late can come in between once; what is left after so many tries is for the sweep."""
+"""Each late writer can interfere once; what is left after so many tries, the sweep removes."""
 
 
 def remove_model(records: backend.Backend, head: entities.Head) -> None:
-    """Remove every object of a model whose deletion is decided. To do it again, or twice at a time, is harmless."""
+    """Remove every object of a model whose deletion is decided. It may be repeated, and run twice at a time."""
     for name in filter(None, (head.name, head.renaming)):
         if (claim := records.get(keys.claim_name(name))) and points_to(claim, head.uid):
             remove(records, claim)
@@ -34,7 +34,7 @@ def remove_model(records: backend.Backend, head: entities.Head) -> None:
 
 
 def _remove_all(records: backend.Backend, labels: Mapping[str, str]) -> None:
-    """Remove what has these labels, and again what somebody wrote meanwhile who had not read yet that it is to go."""
+    """Remove everything with these labels, again while writers who do not know of the deletion yet add to it."""
     for _ in range(_TRIES):
         if not [record for record in records.list(labels) if not remove(records, record)]:
             return
@@ -50,5 +50,5 @@ def remove(records: backend.Backend, record: backend.Record) -> bool:
 
 
 def points_to(claim: backend.Record, uid: str) -> bool:
-    """Whether a claim, which need not parse, is this model's."""
+    """Whether a claim points to this model, even if it does not parse."""
     return claim.data.get("uid") == uid
