@@ -37,7 +37,7 @@ class Controller:
             key = await self._queue.get()
             failed = True
             try:
-                failed = await self._one(key)
+                failed = await self._reconcile_key(key)
             finally:
                 self._queue.done(key, failed=failed)
 
@@ -53,8 +53,8 @@ class Controller:
                 _log.exception("a fault of the operator's own while it tidied up; to be tried again")
             await asyncio.sleep(every)
 
-    async def _one(self, key: wakeups.WorkKey) -> bool:
-        """Reconcile one key; whether it is to be tried again."""
+    async def _reconcile_key(self, key: wakeups.WorkKey) -> bool:
+        """Reconcile one key; whether it has to be tried again."""
         began, result = time.monotonic(), "success"
         with logs.bound(controller=key[0], namespace=key[1], name=key[2], reconcileID=logs.new_id()):
             try:

@@ -1,4 +1,7 @@
-"""Does what a decision says, one action after the other; the first failure ends the pass and loses nothing."""
+"""Execution: does what a decision says, one action after the other. The first failure ends the pass and loses nothing.
+
+Before every write the Lease is asked for, and before an object is made or changed it is asked whose it is.
+"""
 
 import asyncio
 import collections.abc
@@ -7,7 +10,7 @@ import logging
 
 from podium import errors, names
 from podium.api import conditions, model_alias, model_version
-from podium.engine import ownership, watches
+from podium.engine import extracts, ownership, watches
 from podium.kube import applier, client, events, resources
 from podium.manifest import Manifest
 from podium.registry import store as stores
@@ -16,7 +19,7 @@ from podium.rollout import actions, worlds
 from podium.workload import version
 
 _log = logging.getLogger("podium.execution")
-_CHILD_RESOURCES = {"Ingress": resources.INGRESSES, "ControllerRevision": resources.CONTROLLER_REVISIONS}
+_CHILD_RESOURCES = {resource.kind: resource for resource in extracts.EXTRACTORS}
 
 
 class NotLeading(errors.PodiumError):
@@ -26,8 +29,8 @@ class NotLeading(errors.PodiumError):
 class Executor:
     """Writes to the API server and to the registries.
 
-    `is_leader` is asked before every write. `reached` is told every step by name, before and after
-    it is done, and may end the process there: that is how tests kill the operator at a chosen instant.
+    `is_leader` is asked before every write. `on_step` is told every action of a plan by name, before and after it is
+    done (`before:WriteStatus:Overlapping`), and may end the process there: see failpoints.
     """
 
     def __init__(
@@ -37,10 +40,10 @@ class Executor:
         registries: collections.abc.Mapping[str, stores.Registry],
         recorder: events.Recorder,
         is_leader: collections.abc.Callable[[], bool],
-        reached: collections.abc.Callable[[str], None],
+        on_step: collections.abc.Callable[[str], None],
     ) -> None:
         self._api, self._observer, self._seen, self._registries = api, observer, observer.seen, registries
-        self._recorder, self._is_leader, self._reached = recorder, is_leader, reached
+        self._recorder, self._is_leader, self._on_step = recorder, is_leader, on_step
         self._applier = applier.Applier(api)
 
     async def carry_out(self, world: worlds.World, plan: actions.Plan) -> None:
@@ -50,12 +53,12 @@ class Executor:
             if isinstance(action, actions.WriteStatus) and action.status.rollout:
                 phase = action.status.rollout.phase
             step = f"{type(action).__name__}:{phase}"
-            self._reached(f"before:{step}")
-            await self._do(world, action)
-            self._reached(f"after:{step}")
+            self._on_step(f"before:{step}")
+            await self._carry_out_action(world, action)
+            self._on_step(f"after:{step}")
 
     async def carry_out_version(self, world: version.World, outcome: version.Outcome) -> None:
-        """Make the children of a ModelVersion and write its status. Raises KubeError or NotLeading."""
+        """Apply the children of a ModelVersion and write its status. Raises KubeError or NotLeading."""
         namespace = world.metadata["namespace"]
         for manifest in outcome.children:
             await self._apply(manifest)
@@ -74,7 +77,7 @@ class Executor:
             is_warning = said.type == names.STALLED
             await self._recorder.record(regarding, said.reason, said.message, warning=is_warning)
 
-    async def write_unreadable(self, kind: str, key: resources.Key, problem: str) -> None:
+    async def write_invalid_spec(self, kind: str, key: resources.Key, problem: str) -> None:
         """Say in the status of an object that its spec cannot be read; what else the status says stays."""
         obj = self._seen.kinds.get(kind, key)
         if obj is None:
@@ -92,27 +95,27 @@ class Executor:
         if after != before:
             await self._write_status(kind, metadata, status | {"conditions": list(after.values())})
 
-    async def release(self, registry: str, model_uid: str, holder: entities.Holder) -> None:
+    async def release_holder(self, registry: str, model_uid: str, holder: entities.Holder) -> None:
         """Drop the claim and the pins of a ModelAlias object, unless the API server still has it. Raises KubeError."""
         self._assert_leading()
-        if not await self._is_there(holder):
+        if not await self._confirm_holder(holder):
             await asyncio.to_thread(self._registries[registry].serving.release, model_uid, holder.uid)
 
-    async def project(self, registry: str, model_uid: str) -> None:
+    async def write_policy(self, registry: str, model_uid: str) -> None:
         """Make a model's policy what its ModelAliases ask for; gates go only if the API server has their owner no more.
 
         Raises KubeError and RegistryError.
         """
         self._assert_leading()
-        for owner in self._seen.registries.lost_owners(registry, model_uid):
-            await self._is_there(owner)
-        policy = self._seen.registries.policy_due(registry, model_uid)
+        for owner in self._seen.registries.find_lost_owners(registry, model_uid):
+            await self._confirm_holder(owner)
+        policy = self._seen.registries.compute_due_policy(registry, model_uid)
         if policy is not None:
             await asyncio.to_thread(self._registries[registry].serving.put_policy, policy)
             _log.info("registry %s: the policy of %s is written", registry, model_uid)
 
-    async def _is_there(self, holder: entities.Holder) -> bool:
-        """Ask the API server whether it has the ModelAlias object, and take it in."""
+    async def _confirm_holder(self, holder: entities.Holder) -> bool:
+        """Whether the API server has the ModelAlias object, which the watches do not show; if so it is taken in."""
         try:
             found = await self._api.get(resources.MODEL_ALIASES, holder.namespace, holder.name)
         except errors.KubeNotFound:
@@ -126,7 +129,7 @@ class Executor:
         """Drop what is remembered of objects that are no more."""
         self._applier.keep(self._seen.inventory.is_there)
 
-    async def sweep(self) -> None:
+    async def sweep_registries(self) -> None:
         """Finish what died half-way in each of the registries."""
         for namespace, registry in self._registries.items():
             try:
@@ -137,7 +140,7 @@ class Executor:
             if removed:
                 _log.info("registry %s: removed %s, left behind by writes that died", namespace, ", ".join(removed))
 
-    async def _do(self, world: worlds.World, action: actions.Action) -> None:
+    async def _carry_out_action(self, world: worlds.World, action: actions.Action) -> None:
         self._assert_leading()
         namespace = world.metadata["namespace"]
         match action:
@@ -166,7 +169,10 @@ class Executor:
             _log.info("applied %s %s", manifest["kind"], manifest["metadata"]["name"])
 
     async def _assert_ours(self, manifest: Manifest, *, is_known: bool) -> None:
-        """Raise NameTaken if somebody else has the object; one that no watch shows may be there without our labels."""
+        """Raise NameTaken if somebody else has the object that a manifest names.
+
+        One that no watch shows may be there all the same, without our labels: the API server is asked.
+        """
         resource, metadata = resources.of(manifest), manifest["metadata"]
         if is_known:
             inventory = self._seen.inventory
@@ -176,7 +182,7 @@ class Executor:
                 live = await self._api.get(resource, metadata["namespace"], metadata["name"])
             except errors.KubeNotFound:
                 return
-            taken, is_orphan = ownership.stranger(manifest, live), ownership.owner(live["metadata"]) is None
+            taken, is_orphan = ownership.find_stranger(manifest, live), ownership.find_owner(live["metadata"]) is None
         if taken:
             raise errors.NameTaken(
                 f"{resource.kind} {metadata['namespace']}/{metadata['name']} is needed, but {taken}: delete it, or "
@@ -186,8 +192,11 @@ class Executor:
             await self._assert_owner_stays(metadata)
 
     async def _assert_owner_stays(self, metadata: Manifest) -> None:
-        """Raise KubeConflict if the owner of a child without owner is being deleted: then it was orphaned on purpose,
-        and the garbage collector would take it if the reference came back. Only the API server knows in time."""
+        """Raise KubeConflict if the owner that an orphan is to get is being deleted, or is another object by now.
+
+        Then the child was orphaned on purpose, and the garbage collector would delete it if the reference came back.
+        Only the API server knows that in time.
+        """
         [reference] = metadata["ownerReferences"]
         found = await self._api.get(resources.OWN_KINDS[reference["kind"]], metadata["namespace"], reference["name"])
         if found["metadata"]["uid"] != reference["uid"] or "deletionTimestamp" in found["metadata"]:
@@ -195,7 +204,7 @@ class Executor:
             raise errors.KubeConflict(409, "Conflict", f"{reference['kind']} {reference['name']} is being deleted")
 
     async def _write_status(self, kind: str, metadata: Manifest, status: Manifest) -> None:
-        """By the resourceVersion that the decision saw: a status is never written over news that it does not know."""
+        """Write it at the resourceVersion that the decision saw: never over a state that it has not seen."""
         self._assert_leading()
         manifest = {
             "apiVersion": f"{names.GROUP}/{names.API_VERSION}",

@@ -33,7 +33,7 @@ class Slice:
 def child(obj: Manifest, content: Any = None) -> Child:
     """The extract of any child."""
     metadata = obj["metadata"]
-    owner = ownership.owner(metadata)
+    owner = ownership.find_owner(metadata)
     return Child(metadata["name"], owner, metadata["resourceVersion"], applier.fingerprint(obj), content)
 
 

@@ -47,9 +47,9 @@ class Inventory:
         """Who else has the object that a manifest names, in words; None if it is ours, or not known."""
         if manifest["kind"] == names.MODEL_VERSION_KIND:
             live = self._kinds.get(manifest["kind"], kinds.key_of(manifest))
-            return ownership.stranger(manifest, live) if live else None
+            return ownership.find_stranger(manifest, live) if live else None
         found = self._find(manifest)
-        if found is None or found.owner in (None, ownership.owner(manifest["metadata"])):
+        if found is None or found.owner in (None, ownership.find_owner(manifest["metadata"])):
             return None
         return f"it belongs to {found.owner[0]} {found.owner[1]}"
 

@@ -8,13 +8,13 @@ Owner = tuple[str, str]
 """Kind and name of an object of Podium's."""
 
 
-def owner(metadata: Manifest) -> Owner | None:
+def find_owner(metadata: Manifest) -> Owner | None:
     """The object of Podium's that controls an object, None if none does."""
     kinds = (names.MODEL_VERSION_KIND, names.MODEL_ALIAS_KIND)
     return next(((kind, name) for kind in kinds if (name := labels.find_controller(metadata, kind))), None)
 
 
-def stranger(manifest: Manifest, live: Manifest) -> str | None:
+def find_stranger(manifest: Manifest, live: Manifest) -> str | None:
     """Who has the name that a manifest needs, in words; None if the live object is the manifest's own.
 
     Own is what the same object of Podium's controls or controlled under an earlier uid, and what was orphaned: nobody
@@ -23,9 +23,9 @@ def stranger(manifest: Manifest, live: Manifest) -> str | None:
     metadata = live["metadata"]
     controller = next((ref for ref in metadata.get("ownerReferences", []) if ref.get("controller")), None)
     if controller is not None:
-        is_ours = owner(metadata) == owner(manifest["metadata"])
+        is_ours = find_owner(metadata) == find_owner(manifest["metadata"])
         return None if is_ours else f"it belongs to {controller['kind']} {controller['name']}"
-    wanted, borne = manifest["metadata"]["labels"], metadata.get("labels", {})
+    own, borne = manifest["metadata"]["labels"], metadata.get("labels", {})
     marks = (names.MANAGED_BY_LABEL, names.INSTANCE_LABEL)
-    is_orphan = all(borne.get(mark) == wanted[mark] for mark in marks)
+    is_orphan = all(borne.get(mark) == own[mark] for mark in marks)
     return None if is_orphan else "somebody else made it"

@@ -47,16 +47,16 @@ class Registries:
         """How the registries name the ModelAlias that has this metadata."""
         return projection.pin_of(metadata, self._cluster)
 
-    def stale_claims(self) -> list[tuple[str, str, entities.Holder]]:
+    def find_stale(self) -> list[tuple[str, str, entities.Holder]]:
         """Registry namespace, model uid and holder of the claims and pins whose ModelAlias is no more."""
         return [
             (namespace, head.uid, holder)
             for namespace, registry in self._catalogs.items()
             for head in registry.heads()
-            for holder in self.stale(head)
+            for holder in self.find_stale_of(head)
         ]
 
-    def stale(self, head: entities.Head) -> list[entities.Holder]:
+    def find_stale_of(self, head: entities.Head) -> list[entities.Holder]:
         """The holders of one model whose ModelAlias is no more."""
         holders: list[entities.Holder] = [*head.serving.values(), *head.pins.values()]
         return list(filter(self._is_stale, holders))
@@ -64,7 +64,7 @@ class Registries:
     def note_stale(self, heads: collections.abc.Iterable[entities.Head]) -> set[resources.Key]:
         """The ModelAliases, no more, that still hold these models. A claim may be seen after its ModelAlias was seen to
         go: then one that has its name has to release it."""
-        found = {(holder.namespace, holder.name) for head in heads for holder in self.stale(head)}
+        found = {(holder.namespace, holder.name) for head in heads for holder in self.find_stale_of(head)}
         self._predecessors |= found
         return found
 
@@ -85,7 +85,7 @@ class Registries:
         """Forget those whose claims have been released, so that the memory does not grow with them."""
         self._predecessors &= self._find_stale_keys()
 
-    def uid_of(self, namespace: str, model: str) -> str | None:
+    def find_uid(self, namespace: str, model: str) -> str | None:
         """The uid of the model that has this name; None if there is none."""
         registry = self._catalogs.get(namespace)
         try:
@@ -94,34 +94,34 @@ class Registries:
             return None
         return head.uid if head else None
 
-    def policy_due(self, namespace: str, model_uid: str) -> entities.Policy | None:
+    def compute_due_policy(self, namespace: str, model_uid: str) -> entities.Policy | None:
         """What the policy of a model is to be; None if it is so already, or there is no such model."""
         registry = self._catalogs[namespace]
         if (head := registry.find_model_of_uid(model_uid)) is None:
             return None
         known = registry.policy(model_uid)
-        owners = filter(self._acts, self._kinds.gated(namespace, head.name))
+        owners = filter(self._may_act, self._kinds.gated(namespace, head.name))
         wanted = projection.project_policy(model_uid, known, owners, self._is_foreign, self._cluster)
         return None if wanted == known and head.policy == policies.digest(wanted) else wanted
 
-    def due_policies(self) -> list[tuple[str, str]]:
+    def find_due_policies(self) -> list[tuple[str, str]]:
         """Registry namespace and model uid of all policies that are due."""
         return [
             (namespace, head.uid)
             for namespace, registry in self._catalogs.items()
             for head in registry.heads()
-            if self.policy_due(namespace, head.uid)
+            if self.compute_due_policy(namespace, head.uid)
         ]
 
-    def lost_owners(self, namespace: str, model_uid: str) -> list[entities.Pin]:
+    def find_lost_owners(self, namespace: str, model_uid: str) -> list[entities.Pin]:
         """The ModelAliases that a model's policy names and that are not known, as far as they are ours to judge."""
         known = self._catalogs[namespace].policy(model_uid)
         return [owner for owner, _ in known.gates.values() if self._is_stale(owner)] if known else []
 
     def _find_stale_keys(self) -> set[resources.Key]:
-        return {(holder.namespace, holder.name) for _, _, holder in self.stale_claims()}
+        return {(holder.namespace, holder.name) for _, _, holder in self.find_stale()}
 
-    def _acts(self, alias: Manifest) -> bool:
+    def _may_act(self, alias: Manifest) -> bool:
         """Whether no older ModelAlias of the same namespace has the alias, so that this one may act."""
         rivals = [each for each in self._kinds.rivals(alias) if each[0][0] == "alias"]
         return designations.find_conflict(alias, rivals) is None

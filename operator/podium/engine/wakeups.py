@@ -85,9 +85,9 @@ class Waker:
 
     def _wake_policy_of(self, alias: Manifest) -> None:
         registry = self._seen.registries.resolve(alias["spec"].get("registry", {}).get("namespace"))
-        if model_uid := self._seen.registries.uid_of(registry, alias["spec"]["model"]):
+        if model_uid := self._seen.registries.find_uid(registry, alias["spec"]["model"]):
             self._wake_policy(registry, model_uid)
 
     def _wake_policy(self, registry: str, model_uid: str) -> None:
-        if self._seen.registries.policy_due(registry, model_uid):
+        if self._seen.registries.compute_due_policy(registry, model_uid):
             self._on_key((POLICY, registry, model_uid))

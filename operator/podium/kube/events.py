@@ -34,7 +34,7 @@ class Recorder:
 
     async def record(self, regarding: Manifest, reason: str, message: str, *, warning: bool = False) -> None:
         """Say something about an object, of Podium's own group if it has no apiVersion. A failure is logged only."""
-        event = self._build(regarding, reason, message, warning)
+        event = self._build_event(regarding, reason, message, warning)
         name = event["metadata"]["name"]
         written, unwritten = self._said.get(name, (0.0, 0))
         count = unwritten + 1
@@ -64,7 +64,7 @@ class Recorder:
         if len(self._said) > _REMEMBERED:
             self._said.popitem(last=False)
 
-    def _build(self, regarding: Manifest, reason: str, message: str, warning: bool) -> Manifest:
+    def _build_event(self, regarding: Manifest, reason: str, message: str, warning: bool) -> Manifest:
         metadata = regarding["metadata"]
         said = names.short_hash("\n".join((metadata["uid"], reason, message)), 16)
         return {
@@ -76,7 +76,7 @@ class Recorder:
             "reportingInstance": self._instance[:128],
             "action": _ACTION,
             "reason": reason,
-            "note": _shortened(message),
+            "note": _shorten(message),
             "type": "Warning" if warning else "Normal",
             "regarding": {
                 "apiVersion": regarding.get("apiVersion", f"{names.GROUP}/{names.API_VERSION}"),
@@ -89,7 +89,7 @@ class Recorder:
         }
 
 
-def _shortened(message: str) -> str:
+def _shorten(message: str) -> str:
     text, end = message.encode("utf-8", "replace"), "…"
     if len(text) > NOTE_LIMIT:
         text = text[: NOTE_LIMIT - len(end.encode())]

@@ -56,7 +56,7 @@ class Lease:
 
     def is_leader(self) -> bool:
         """Whether no other process can be leader now."""
-        return not self._released and self._left() > 0
+        return not self._released and self._measure_left() > 0
 
     async def run(self) -> None:
         """Acquire and renew; returns after `release`. Raises LeaseLost when the leadership ends in any other way."""
@@ -67,9 +67,9 @@ class Lease:
         _log.info("leading: the Lease %s is held by %s", self._name, self._identity)
         self.acquired.set()
         while not self._released:
-            await self._pause(min(self._retry_period, self._left()))
-            await self._attempt(self._renew, min(self._renew_deadline / 2, self._left()))
-            if self._left() <= 0 and not self._released:
+            await self._pause(min(self._retry_period, self._measure_left()))
+            await self._attempt(self._renew, min(self._renew_deadline / 2, self._measure_left()))
+            if self._measure_left() <= 0 and not self._released:
                 raise errors.LeaseLost(
                     f"the Lease {self._name} could not be renewed for {self._renew_deadline:g} s: {self.failure}"
                 )
@@ -84,18 +84,18 @@ class Lease:
                 async with asyncio.timeout(self._renew_deadline / 2):
                     await self._give_back()
 
-    def _left(self) -> float:
+    def _measure_left(self) -> float:
         """Seconds until the leadership ends unless it is renewed; none if there is none."""
         return 0.0 if self._renewed is None else max(0.0, self._renewed + self._renew_deadline - time.monotonic())
 
     async def _give_back(self) -> None:
         try:
             try:
-                await self._api.replace(self._manifest(self._held, holder=""))
+                await self._api.replace(self._build_manifest(self._held, holder=""))
             except errors.KubeConflict:  # a renewal without an answer, or an annotation that somebody set
                 current = await self._api.get(resources.LEASES, self._namespace, self._name)
-                if _holder(current) == self._identity:
-                    await self._api.replace(self._manifest(current, holder=""))
+                if _find_holder(current) == self._identity:
+                    await self._api.replace(self._build_manifest(current, holder=""))
             _log.info("the Lease %s is given back", self._name)
         except errors.KubeError as error:
             _log.warning("the Lease %s could not be given back: %s", self._name, error)
@@ -109,12 +109,12 @@ class Lease:
                     if self._released or not await what():
                         return False
             except TimeoutError:
-                self._failed("no answer in time")
+                self._note_failure("no answer in time")
                 return False
             except errors.KubeConflict:  # somebody was faster: what it means shows when the Lease is read
                 return False
             except errors.KubeError as error:
-                self._failed(str(error))
+                self._note_failure(str(error))
                 return False
             self._renewed, self.failure = began, None
             return True
@@ -124,18 +124,18 @@ class Lease:
         try:
             current = await self._api.get(resources.LEASES, self._namespace, self._name)
         except errors.KubeNotFound:
-            self._held = await self._api.create(self._manifest({}, holder=self._identity))
+            self._held = await self._api.create(self._build_manifest({}, holder=self._identity))
             return True
         self.failure = None
         if not self._is_free(current):
             return False
-        self._held = await self._api.replace(self._manifest(current, holder=self._identity))
+        self._held = await self._api.replace(self._build_manifest(current, holder=self._identity))
         return True
 
     async def _renew(self) -> bool:
         """Write a new renewal; if the Lease is not as we left it, find out who has it. Raises LeaseLost."""
         try:
-            self._held = await self._api.replace(self._manifest(self._held, holder=self._identity))
+            self._held = await self._api.replace(self._build_manifest(self._held, holder=self._identity))
         except (errors.KubeConflict, errors.KubeNotFound):
             self._held = await self._renew_changed()
         return True
@@ -145,24 +145,24 @@ class Lease:
         try:
             current = await self._api.get(resources.LEASES, self._namespace, self._name)
         except errors.KubeNotFound:
-            return await self._api.create(self._manifest({}, holder=self._identity))
-        if _holder(current) != self._identity:
+            return await self._api.create(self._build_manifest({}, holder=self._identity))
+        if _find_holder(current) != self._identity:
             self._renewed = None
-            raise errors.LeaseLost(f"the Lease {self._name} was taken by {_holder(current) or 'nobody'}")
-        return await self._api.replace(self._manifest(current, holder=self._identity))
+            raise errors.LeaseLost(f"the Lease {self._name} was taken by {_find_holder(current) or 'nobody'}")
+        return await self._api.replace(self._build_manifest(current, holder=self._identity))
 
     def _is_free(self, current: Manifest) -> bool:
         now, version = time.monotonic(), current["metadata"]["resourceVersion"]
         if version != self._seen[0]:
             self._seen = (version, now)
-        if _holder(current) in ("", self._identity):
+        if _find_holder(current) in ("", self._identity):
             return True
         lasts = float(current["spec"].get("leaseDurationSeconds") or self._duration)
         return now - self._seen[1] >= lasts
 
-    def _manifest(self, current: Manifest, holder: str) -> Manifest:
+    def _build_manifest(self, current: Manifest, holder: str) -> Manifest:
         """The Lease as it is to become: `current` with our renewal, a change of holder counted."""
-        spec, now = dict(current.get("spec") or {}), _now()
+        spec, now = dict(current.get("spec") or {}), _format_now()
         if holder and holder != spec.get("holderIdentity"):
             is_first = "leaseTransitions" not in spec
             spec |= {"acquireTime": now, "leaseTransitions": 0 if is_first else spec["leaseTransitions"] + 1}
@@ -182,16 +182,16 @@ class Lease:
     async def _pause(self, longest: float) -> None:
         await asyncio.sleep(longest * random.uniform(0.8, 1))  # noqa: S311 -- spreads load
 
-    def _failed(self, problem: str) -> None:
+    def _note_failure(self, problem: str) -> None:
         level = logging.DEBUG if problem == self.failure else logging.WARNING
         _log.log(level, "the Lease %s: %s", self._name, problem)
         self.failure = problem
 
 
-def _holder(lease: Manifest) -> str:
+def _find_holder(lease: Manifest) -> str:
     return (lease.get("spec") or {}).get("holderIdentity") or ""
 
 
-def _now() -> str:
+def _format_now() -> str:
     """A MicroTime; for people who read the Lease, never compared."""
     return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -47,7 +47,7 @@ class Objects:
         Raises KubeConflict when another manager has set a field otherwise, KubeNotFound for a namespace that is not
         there, else KubeError.
         """
-        path = self._path(resources.of(manifest), manifest["metadata"]["name"])
+        path = self._build_path(resources.of(manifest), manifest["metadata"]["name"])
         query = {"fieldManager": self.manager, "fieldValidation": "Strict"}
         return self._request("PATCH", path, query=query, body=manifest, content_type=APPLY_TYPE)
 
@@ -55,20 +55,20 @@ class Objects:
         """Delete the object with this uid, children first; one that is gone is fine. Raises KubeError."""
         body: Manifest = {"propagationPolicy": "Foreground", "preconditions": {"uid": uid}}
         try:
-            self._request("DELETE", self._path(resource, name), body=body)
+            self._request("DELETE", self._build_path(resource, name), body=body)
         except (errors.KubeNotFound, errors.KubeConflict):  # gone, or another one has its name
             return
 
     def post(self, service: str, path: str, body: Manifest, seconds: float) -> Manifest:
         """What a Service of this namespace answers, by the API server's proxy. Not repeated. Raises KubeError."""
-        proxied = self._path(resources.SERVICES, service) + f"/proxy{path}"
+        proxied = self._build_path(resources.SERVICES, service) + f"/proxy{path}"
         return self.connection.request("POST", proxied, body=body, seconds=seconds)
 
     def _list(self, resource: resources.Resource, query: dict[str, str]) -> Manifests:
-        items: Manifests = self._request("GET", self._path(resource), query=query).get("items") or []
+        items: Manifests = self._request("GET", self._build_path(resource), query=query).get("items") or []
         return [{"apiVersion": resource.api_version, "kind": resource.kind, **item} for item in items]
 
-    def _path(self, resource: resources.Resource, name: str | None = None) -> str:
+    def _build_path(self, resource: resources.Resource, name: str | None = None) -> str:
         return resource.path(urllib.parse.quote(self.namespace, safe=""), urllib.parse.quote(name or "", safe=":"))
 
     def _request(self, method: str, path: str, **options: Any) -> Manifest:

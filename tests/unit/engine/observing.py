@@ -80,4 +80,4 @@ class Seen:
             watch.synced.set()
 
     def stale(self) -> list[str]:
-        return [holder.uid for _, _, holder in self.registries.stale_claims()]
+        return [holder.uid for _, _, holder in self.registries.find_stale()]

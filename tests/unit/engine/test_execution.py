@@ -52,10 +52,10 @@ async def test_an_object_that_cannot_be_read_says_so_once_and_still_says_that_it
     observer.observe({"kind": kind, "metadata": metadata, "spec": spec, "status": {"conditions": conditions}})
     if not is_leader:
         with pytest.raises(execution.NotLeading):
-            await executor.write_unreadable(kind, KEY, "rollout.strategy: no such thing")
+            await executor.write_invalid_spec(kind, KEY, "rollout.strategy: no such thing")
         return
     for _ in range(3):
-        await executor.write_unreadable(kind, KEY, "rollout.strategy: no such thing")
+        await executor.write_invalid_spec(kind, KEY, "rollout.strategy: no such thing")
     [written] = server.statuses
     said = {each["type"]: (each["status"], each["reason"]) for each in written["conditions"]}
     assert said == {

@@ -52,4 +52,4 @@ def controlled_by(kind: str, name: str, uid: str = "old-uid") -> dict[str, Any]:
     ],
 )
 def test_only_our_own_objects_and_our_orphans_are_ours(found: dict[str, Any], who: str | None) -> None:
-    assert ownership.stranger(MANIFEST, found) == who
+    assert ownership.find_stranger(MANIFEST, found) == who

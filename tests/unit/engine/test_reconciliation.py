@@ -40,15 +40,15 @@ class Cluster(simulator.Cluster):
     def resolve(self, given: str | None) -> str:
         return given or "registry"
 
-    async def project(self, registry: str, model_uid: str) -> None:
+    async def write_policy(self, registry: str, model_uid: str) -> None:
         if self.forbidden_policy:
             raise errors.Forbidden("policy")
         self.projected.append((registry, model_uid))
 
-    def stale_claims(self) -> list[tuple[str, str, entities.Pin]]:
+    def find_stale(self) -> list[tuple[str, str, entities.Pin]]:
         return self.stale
 
-    async def release(self, registry: str, model_uid: str, holder: entities.Pin) -> None:
+    async def release_holder(self, registry: str, model_uid: str, holder: entities.Pin) -> None:
         if registry == "broken":
             raise errors.Forbidden("cannot update configmaps")
         self.released.append(holder.uid)

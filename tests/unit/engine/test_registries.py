@@ -81,10 +81,10 @@ class Site:
     async def release_stale(self) -> None:
         """What reconciling does with holders that are no more."""
         self.seen.show_registry()
-        for registry, uid, holder in self.seen.registries.stale_claims():
-            await self.executor.release(registry, uid, holder)
-        for registry, uid in self.seen.registries.due_policies():
-            await self.executor.project(registry, uid)
+        for registry, uid, holder in self.seen.registries.find_stale():
+            await self.executor.release_holder(registry, uid, holder)
+        for registry, uid in self.seen.registries.find_due_policies():
+            await self.executor.write_policy(registry, uid)
         self.seen.show_registry()
 
     def policy(self) -> dict[str, tuple[str, entities.Gates]]:
@@ -101,7 +101,7 @@ class Site:
     async def settle(self) -> None:
         """The policy is looked at if its key is on the queue, and its watch shows what was written."""
         if self.woken():
-            await self.executor.project(REGISTRY, self.seen.head.uid)
+            await self.executor.write_policy(REGISTRY, self.seen.head.uid)
         self.seen.show_registry()
 
 
@@ -122,7 +122,7 @@ async def test_gates_that_are_added_changed_and_removed_are_written_once_each(si
         await site.settle()
         assert site.policy() == policy
         written = site.seen.backend.list({})
-        assert site.seen.registries.due_policies() == [], "its own write, seen by the watch, is not due again"
+        assert site.seen.registries.find_due_policies() == [], "its own write, seen by the watch, is not due again"
         await site.settle()
         assert site.seen.backend.list({}) == written
         site.apply("one", **spec)
@@ -146,7 +146,7 @@ async def test_gates_whose_modelalias_was_deleted_while_nobody_looked_are_found_
     gone = entities.Pin("gone", "models", "gone")
     site.seen.registry.serving.put_policy(entities.Policy(site.seen.head.uid, {"champion": (gone, GATES)}))
     site.seen.show_registry()
-    assert site.seen.registries.due_policies() == [(REGISTRY, site.seen.head.uid)]
+    assert site.seen.registries.find_due_policies() == [(REGISTRY, site.seen.head.uid)]
     await site.settle()
     assert site.policy() == {}
     assert site.server.gets == 1
@@ -159,9 +159,9 @@ async def test_gates_of_a_modelalias_that_the_watch_has_not_shown_yet_stay(site:
     site.seen.registry.serving.put_policy(entities.Policy(site.seen.head.uid, {"champion": (owner, GATES)}))
     site.seen.show_registry()
     assert site.woken()
-    await site.executor.project(REGISTRY, site.seen.head.uid)
+    await site.executor.write_policy(REGISTRY, site.seen.head.uid)
     assert site.policy() == {"champion": (KEY[1], GATES)}
-    assert site.seen.registries.due_policies() == []
+    assert site.seen.registries.find_due_policies() == []
 
 
 async def test_gates_of_namespaces_that_are_not_watched_are_left_to_their_operator() -> None:
@@ -170,7 +170,7 @@ async def test_gates_of_namespaces_that_are_not_watched_are_left_to_their_operat
     site.seen.registry.serving.put_policy(entities.Policy(site.seen.head.uid, {"champion": (theirs, GATES)}))
     site.seen.show_registry()
     await site.settle()
-    assert site.seen.registries.due_policies() == []
+    assert site.seen.registries.find_due_policies() == []
     assert site.server.gets == 0
 
 

@@ -103,15 +103,15 @@ class WatchCache:
 
     def cached_models(self) -> catalog.Catalog | None:
         """See readers.Watch."""
-        return self._at(self._marks.models.value, BRIEF_SECONDS if self._catalog else 0)
+        return self._wait_until(self._marks.models.value, BRIEF_SECONDS if self._catalog else 0)
 
     def cached_all(self, *, briefly: bool = False) -> catalog.Catalog | None:
         """See readers.Watch."""
         usual, first = (BRIEF_SECONDS, 0.0) if briefly else (CATCH_UP_SECONDS, FIRST_SECONDS)
-        return self._at(self._marks.all.value, usual if self._catalog else first)
+        return self._wait_until(self._marks.all.value, usual if self._catalog else first)
 
-    def _at(self, needed: int, seconds: float) -> catalog.Catalog | None:
-        """What was seen when it has got there, waited for so long."""
+    def _wait_until(self, needed: int, seconds: float) -> catalog.Catalog | None:
+        """The copy once it has got as far as `needed`, a resourceVersion; None if it has not after so many seconds."""
         self._ensure_thread()
         if not self._is_at(needed):
             with self._changed:
@@ -164,7 +164,7 @@ class WatchCache:
                 if old and old.resource_version(name) == version:
                     fresh.adopt(old, name)
                 else:
-                    _put(fresh, obj)
+                    _put_record(fresh, obj)
         seen = int(page.resource_version)
         for each, found in zip(marks, before, strict=True):
             if seen < found:
@@ -178,7 +178,7 @@ class WatchCache:
         """Follow the changes until the server ends the watch."""
         query = listwatch.build_watch_query(_SELECTOR, self._cursor.position, self._watch_seconds)
         for kind, obj in self._session.watch(self._path, query=query, silence_seconds=self._silence_seconds):
-            self._take(kind, obj)
+            self._take_event(kind, obj)
             with self._changed:
                 self._cursor.take_event(obj["metadata"]["resourceVersion"])
                 self._changed.notify_all()
@@ -186,17 +186,17 @@ class WatchCache:
             self._cursor.take_end(self._watch_seconds)
             self._changed.notify_all()
 
-    def _take(self, kind: str, obj: Manifest) -> None:
+    def _take_event(self, kind: str, obj: Manifest) -> None:
         known, name = self._catalog, obj["metadata"].get("name", "")
         if known is None or kind == "BOOKMARK":
             return
         if kind == "DELETED":
             known.remove(name)
         else:
-            _put(known, obj)
+            _put_record(known, obj)
 
 
-def _put(known: catalog.Catalog, obj: Manifest) -> None:
+def _put_record(known: catalog.Catalog, obj: Manifest) -> None:
     record = configmaps.record_of(obj)
     known.put(record)
     if error := known.fault(record.name):

@@ -23,7 +23,7 @@ def whoami(connection: session.Session) -> entities.Actor:
         ) from error
     except errors.KubeError as error:
         raise errors.Unavailable(f"the API server does not say who you are: {error}") from error
-    return entities.Actor(_user_name(answer), BY_KUBERNETES, verified=True)
+    return entities.Actor(_parse_user_name(answer), BY_KUBERNETES, verified=True)
 
 
 def of_context(context: str | None = None) -> entities.Actor:
@@ -35,7 +35,7 @@ def of_context(context: str | None = None) -> entities.Actor:
     return whoami(connection)
 
 
-def _user_name(answer: dict[str, Any]) -> str:
+def _parse_user_name(answer: dict[str, Any]) -> str:
     match answer:
         case {"status": {"userInfo": {"username": str(name)}}} if name:
             return name
