@@ -1,1 +1,18 @@
-"""The server container of a model's pod: MLflow's scoring application, loaded once, answered by forked workers."""
+"""The server container of a model's pod: MLflow's scoring application, loaded once, answered by forked workers.
+
+The parent loads the model, takes the port and forks the workers; each worker answers the model's own input example
+before it listens, so that a pod that is Ready has answered once. At the end a worker drains: it goes on accepting for
+DRAIN_SECONDS and asks its clients to come over another connection.
+
+    server        one server from end to end: port, model, workers
+    supervisor    the parent: forks workers, replaces those that die, passes the stop signal on
+    worker        one worker: smoke test, uvicorn, drain
+    application   the ASGI application around MLflow's: version header, metrics, limit of a request's size
+    smoke         the request that the model must answer before it is healthy
+    dependencies  what the model requires and the image does not hold
+    metrics       Prometheus' metrics, merged over the workers
+    last_words    the termination message of a server that cannot serve
+    settings, logs
+
+Nothing here is imported by the operator; what both must agree on (paths, port, variables, grace) stands in names.py.
+"""
