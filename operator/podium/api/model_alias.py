@@ -144,6 +144,11 @@ class RolloutStatus(common.Observed):
     from_: RevisionReference | None = pydantic.Field(None, alias="from", description="Where traffic comes from.")
     started_at: str = pydantic.Field(description="When it began, UTC.", json_schema_extra={"format": "date-time"})
     phase_at: str = pydantic.Field(description="When the phase began, UTC.", json_schema_extra={"format": "date-time"})
+    aborting: bool | None = pydantic.Field(
+        None,
+        description="True while traffic returns to where it came from, because the alias moved back during the switch: "
+        "then Switching means that only the old revision receives traffic.",
+    )
 
 
 class HistoryEntry(common.Observed):
@@ -153,7 +158,9 @@ class HistoryEntry(common.Observed):
     version: int = pydantic.Field(description="The version that was rolled out.")
     from_: int | None = pydantic.Field(None, alias="from", description="The version that was served before.")
     at: str = pydantic.Field(description="When, UTC.", json_schema_extra={"format": "date-time"})
-    by: str = pydantic.Field("", description="Who moved the alias, as far as the registry knows.")
+    by: str = pydantic.Field(
+        "", description="Who moved the alias, as far as the registry knows; of an aborted one, who moved it back."
+    )
     why: str = pydantic.Field("", description="The mover's own words, as far as the registry knows.", max_length=1024)
     reason: str = pydantic.Field(description=f"{_list_words(names.RolloutReason)}.")
     outcome: str = pydantic.Field(description=f"{_list_words(names.RolloutOutcome)}.")

@@ -17,7 +17,7 @@ def find_news(
     world: worlds.World, desired: revisions.DesiredOrProblem, progress: transitions.Progress
 ) -> list[actions.Announce]:
     """All that is to be announced."""
-    rules: tuple[Rule, ...] = (_tell_start, _tell_switch, _tell_failure, _tell_barred, _tell_trouble)
+    rules: tuple[Rule, ...] = (_tell_start, _tell_switch, _tell_abort, _tell_failure, _tell_barred, _tell_trouble)
     return [told for rule in rules if (told := rule(world, desired, progress))]
 
 
@@ -37,6 +37,16 @@ def _tell_switch(
     if current is None:
         return None
     return actions.Announce(names.TRAFFIC_SWITCHED, f"{_describe(current)}: all traffic moved")
+
+
+def _tell_abort(
+    world: worlds.World, _desired: revisions.DesiredOrProblem, progress: transitions.Progress
+) -> actions.Announce | None:
+    current = _find_entered(world, progress, names.Phase.ABORTED)
+    if current is None or current.from_ is None:
+        return None
+    returned = f"the alias moved back during the switch, all traffic has returned to version {current.from_.version}"
+    return actions.Announce(names.ROLLOUT_ABORTED, f"{_describe(current)}: {returned}")
 
 
 def _tell_failure(

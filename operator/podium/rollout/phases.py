@@ -4,6 +4,10 @@
     the strategy's own   traffic moves, one phase after the other
     Complete             what was `to` is served
     Failed               `to` was not Ready in time; what was `from` stays served
+    Aborted              the alias moved back while traffic moved; what was `from` stays served
+
+While `aborting` is set, the traffic is on its way back to `from`. That is in the status, so whoever goes on from there
+goes the same way.
 
 A transition whose phase is the strategy's own has begun to move traffic: it is ended in good order before another one
 begins. In all other phases the traffic is where `served` says.
@@ -25,9 +29,10 @@ def begin(world: worlds.World, to: Ref, from_: Ref | None) -> Transition:
     return Transition(id=identity, phase=names.Phase.PREPARING.value, to=to, from_=from_, started_at=now, phase_at=now)
 
 
-def enter(world: worlds.World, transition: Transition, phase: names.Phase) -> Transition:
-    """The transition in this phase, from now on."""
-    return transition.model_copy(update={"phase": phase.value, "phase_at": conditions.timestamp(world.now)})
+def enter(world: worlds.World, transition: Transition, phase: names.Phase, *, aborting: bool = False) -> Transition:
+    """The transition in this phase, from now on, on its way to `to`, or back."""
+    now = conditions.timestamp(world.now)
+    return transition.model_copy(update={"phase": phase.value, "phase_at": now, "aborting": aborting or None})
 
 
 def is_open(transition: Transition | None) -> bool:

@@ -78,7 +78,8 @@ def _describe_barred(world: worlds.World, desired: Desired, verdict: gating.Verd
 
 def _receives_traffic(world: worlds.World, desired: Desired) -> bool:
     """Whether this version, from this source, has traffic or is about to: what is served is not torn down by gates."""
-    moving = world.status.rollout if phases.is_moving(world.status.rollout) else None
+    current = world.status.rollout
+    moving = current if current and phases.is_moving(current) and not current.aborting else None
     for ref in (world.served, moving.to if moving else None):
         revision = world.revisions.get(ref.name) if ref else None
         if ref is None or ref.version != desired.ref.version or world.model_of(ref) != desired.model_uid:

@@ -137,6 +137,8 @@ def _say_moving(_world: worlds.World, _desired: revisions.Desired, progress: tra
     current = progress.transition
     if current is None or not phases.is_moving(current):
         return None
+    if current.aborting and current.from_:
+        return Verdict(names.READY, False, current.phase, f"traffic moves back to version {current.from_.version}")
     return Verdict(names.READY, False, current.phase, f"traffic moves to version {current.to.version}")
 
 

@@ -11,6 +11,12 @@ HISTORY_LIMIT = 20
 WHY_LIMIT = 256
 """Characters of a mover's own words that the status repeats; the registry's history has all of them."""
 
+_OUTCOMES: dict[str, names.RolloutOutcome] = {
+    names.Phase.COMPLETE: names.RolloutOutcome.SWITCHED,
+    names.Phase.ABORTED: names.RolloutOutcome.ABORTED,
+}
+"""Of transitions that a strategy ends, by their phase."""
+
 Ref = model_alias.RevisionReference
 
 
@@ -35,10 +41,16 @@ def read_progress(world: worlds.World) -> Progress:
 
 
 def find_progress(world: worlds.World, desired: revisions.DesiredOrProblem, strategy: protocol.Strategy) -> Progress:
-    """The facts after this pass. A transition that moves traffic already is finished whatever is desired now."""
-    progress = read_progress(world)
-    if progress.transition is not None and phases.is_moving(progress.transition):
-        return _record(world, progress, strategy.advance(world, progress.transition), desired)
+    """The facts after this pass.
+
+    A transition that moves traffic already is finished, or aborted, before another begins: whatever is desired now,
+    and whether or not the ModelAlias is paused.
+    """
+    progress, current = read_progress(world), world.status.rollout
+    if current is not None and phases.is_moving(current):
+        if isinstance(desired, revisions.Desired) and strategy.may_abort(world, current, desired.ref):
+            return dataclasses.replace(progress, transition=strategy.abort(world, current))
+        return _record(world, progress, strategy.advance(world, current), desired)
     if isinstance(desired, worlds.Problem):
         return progress
     if desired.barred:  # its gates may have been met when its pods were begun to be made ready
@@ -111,17 +123,20 @@ def _read_retry(world: worlds.World) -> str:
 def _record(
     world: worlds.World, progress: Progress, moved: phases.Transition, desired: revisions.DesiredOrProblem
 ) -> Progress:
-    """The facts after the strategy has moved the transition."""
-    if moved.phase != names.Phase.COMPLETE:
+    """The facts after the strategy has moved the transition. What gave up the traffic is the previous revision now."""
+    outcome = _OUTCOMES.get(moved.phase)
+    if outcome is None:
         return dataclasses.replace(progress, transition=moved)
+    is_aborted = outcome is names.RolloutOutcome.ABORTED
+    previous = moved.to if is_aborted else moved.from_
     delay = common.seconds(world.spec.rollout.previous.delay)
     return Progress(
         transition=moved,
-        served=moved.to,
-        previous=moved.from_,
-        retire_at=conditions.timestamp(world.later(delay)) if moved.from_ else None,
+        served=moved.from_ if is_aborted else moved.to,
+        previous=previous,
+        retire_at=conditions.timestamp(world.later(delay)) if previous else None,
         failed=None,
-        history=_add_entry(world, progress, moved, desired, names.RolloutOutcome.SWITCHED),
+        history=_add_entry(world, progress, moved, desired, outcome),
     )
 
 
@@ -162,7 +177,8 @@ def _add_entry(
     desired: revisions.DesiredOrProblem,
     outcome: names.RolloutOutcome,
 ) -> tuple[model_alias.HistoryEntry, ...]:
-    mover = desired if isinstance(desired, revisions.Desired) and desired.ref == ended.to else None
+    moved_to = ended.from_ if outcome is names.RolloutOutcome.ABORTED else ended.to
+    mover = desired if isinstance(desired, revisions.Desired) and desired.ref == moved_to else None
     entry = model_alias.HistoryEntry(
         id=ended.id,
         version=ended.to.version,

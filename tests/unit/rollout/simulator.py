@@ -10,7 +10,7 @@ from podium.registry.model import entities
 from podium.rollout import actions, decision, gating, worlds
 from podium.rollout.strategies import protocol, selection
 from podium.routing import routers
-from podium.workload import replicas
+from podium.workload import labels, replicas
 from podium.workload.runtimes import choice
 
 START = datetime.datetime(2026, 11, 24, 10, tzinfo=datetime.UTC)
@@ -30,6 +30,11 @@ class Revision:
     trouble: tuple[str, str] | None = None
     steady_at: datetime.datetime | None = None
     pulled: bool = True
+    pod_labels: dict[str, str] = dataclasses.field(init=False)
+    """As rendered when the revision was made: the pod template is frozen."""
+
+    def __post_init__(self) -> None:
+        self.pod_labels = labels.of_pods(self.manifest["metadata"])
 
     @property
     def name(self) -> str:
@@ -61,6 +66,15 @@ def _condition(kind: str, status: str, reason: str, message: str) -> dict[str, A
     return {"type": kind, "status": status, "reason": reason, "message": message, "observedGeneration": 1}
 
 
+def read_content(manifest: dict[str, Any]) -> dict[str, Any]:
+    """What the operator keeps of an object that brings traffic to pods."""
+    if manifest["kind"] == "Service":
+        return dict(manifest["spec"]["selector"])
+    if manifest["kind"] == "HTTPRoute":
+        return {backend["name"]: backend["weight"] for backend in manifest["spec"]["rules"][0]["backendRefs"]}
+    return {}
+
+
 class Cluster:
     """One ModelAlias in a cluster that obeys."""
 
@@ -85,7 +99,7 @@ class Cluster:
         self.designation: worlds.Designation | worlds.Problem = worlds.Problem(names.MODEL_NOT_FOUND, "no such model")
         self.conflict: worlds.Problem | None = None
         self.revisions: dict[str, Revision] = {}
-        self.selector: dict[str, str] | None = None
+        self.objects: dict[routers.ObjectKey, routers.Seen] = {}
         self.endpoints: frozenset[str] = frozenset()
         self.now = START
         self.strategy: protocol.Strategy = selection.choose_strategy(self.spec)
@@ -95,6 +109,7 @@ class Cluster:
         self.claims: list[tuple[int, ...]] = []
         self.said: list[actions.Announce] = []
         self.log: list[str] = []
+        self.writes = 0
 
     def designate(
         self, version: int, uid: str = "model-uid", by: str = "ada", metrics: dict[str, float] | None = None
@@ -151,14 +166,15 @@ class Cluster:
             ),
             conflict=self.conflict,
             revisions={name: revision.observed() for name, revision in self.revisions.items()},
-            traffic=self._traffic(),
+            traffic=worlds.TrafficView(dict(self.objects), self.endpoints),
             now=self.now,
         )
 
-    def _traffic(self) -> worlds.TrafficView:
-        service = None if self.selector is None else routers.Seen("1", self.selector)
-        objects = {("Service", self.metadata["name"]): service} if service else {}
-        return worlds.TrafficView(objects, self.endpoints)
+    @property
+    def selector(self) -> dict[str, str] | None:
+        """Of the alias's Service; None while there is none."""
+        service = self.objects.get(("Service", self.metadata["name"]))
+        return dict(service.content) if service else None
 
     def pass_once(self, crash_after: int | None = None) -> actions.Plan:
         """One pass; with `crash_after` only so many of its actions are done."""
@@ -194,8 +210,24 @@ class Cluster:
         """Ready pods that the Service selects."""
         if self.selector is None:
             return frozenset()
-        name = self.selector.get(names.MODEL_VERSION_NAME_LABEL)
-        return frozenset().union(*(r.pods() for n, r in self.revisions.items() if name in (None, n)))
+        chosen = (r for r in self.revisions.values() if self.selector.items() <= r.pod_labels.items())
+        return frozenset().union(*(revision.pods() for revision in chosen))
+
+    def answering(self) -> set[int]:
+        """Versions whose ready pods the Service selects."""
+        return {r.version for r in self.revisions.values() if r.pods() & self.selected()}
+
+    def add_shadow(self, version: int) -> Revision:
+        """A revision that receives copies of requests, as whoever looks after shadows would make it."""
+        name = f"champion-v{version}-shadow"
+        owner = labels.owner_reference(names.MODEL_ALIAS_KIND, self.metadata)
+        borne = {names.TRAFFIC_LABEL: names.TRAFFIC_SHADOW, names.MODEL_ALIAS_NAME_LABEL: "champion"}
+        borne[names.REGISTRY_UID_LABEL] = self.registered_uid or ""
+        metadata = {"name": name, "namespace": "models", "labels": borne, "ownerReferences": [owner]}
+        spec = {"model": "iris", "version": version, "source": f"s3://bucket/{version}", "replicas": 1}
+        self.registry.setdefault(self.registered_uid or "", set()).add(version)
+        self.revisions[name] = Revision({"metadata": metadata, "spec": spec}, ready=1)
+        return self.revisions[name]
 
     def of_version(self, version: int) -> Revision:
         return next(r for r in self.revisions.values() if r.version == version)
@@ -211,7 +243,18 @@ class Cluster:
         if manifest["kind"] == names.MODEL_VERSION_KIND:
             known = self.revisions.get(manifest["metadata"]["name"])
             return known is None or known.manifest["spec"] != manifest["spec"]
-        return manifest["kind"] == "Service" and manifest["spec"]["selector"] != self.selector
+        seen = self.objects.get(routers.key_of(manifest))
+        return seen is None or seen.content != read_content(manifest)
+
+    def _apply(self, manifest: dict[str, Any], expected: str) -> None:
+        """Each object has its own resourceVersion, and one that is not up to date is refused."""
+        key = routers.key_of(manifest)
+        live = self.objects[key].resource_version if key in self.objects else ""
+        if expected not in ("", live):
+            raise errors.KubeConflict(409, "Conflict", f"{key} is at {live}, not at {expected}")
+        if self._changes(actions.Apply(manifest)):
+            self.writes += 1
+            self.objects[key] = routers.Seen(f"{key[0]}-{self.writes}", read_content(manifest))
 
     def _do(self, action: actions.Action) -> None:
         self.log.append(type(action).__name__)
@@ -219,8 +262,10 @@ class Cluster:
             case actions.Apply(manifest=manifest) if manifest["kind"] == names.MODEL_VERSION_KIND:
                 name = manifest["metadata"]["name"]
                 self.revisions.setdefault(name, Revision(manifest)).manifest = manifest
-            case actions.Apply(manifest=manifest) if manifest["kind"] == "Service":
-                self.selector = manifest["spec"]["selector"]
+            case actions.Apply(manifest=manifest, resource_version=expected):
+                self._apply(manifest, expected)
+            case actions.Prune(kind=kind, name=name):
+                del self.objects[kind, name]
             case actions.Delete(name=name):
                 del self.revisions[name]
             case actions.WriteStatus(status=status):

@@ -42,6 +42,36 @@ def test_new_pods_that_all_die_right_after_the_switch_give_the_traffic_back(clus
     assert cluster.status.rollout.phase == "Preparing"
 
 
+def test_new_pods_that_are_not_all_ready_keep_the_traffic_while_no_old_one_is_there_to_take_it() -> None:
+    cluster = simulator.Cluster(template={"replicas": 2})
+    cluster.designate(1)
+    cluster.settle()
+    cluster.designate(2)
+    cluster.settle()
+    assert cluster.answering() == {1, 2}
+    cluster.of_version(1).ready, cluster.of_version(2).ready = 0, 1
+    cluster.pass_once()
+    assert cluster.answering() == {2}
+    cluster.of_version(1).ready = 1
+    cluster.pass_once()
+    assert cluster.answering() == {1}
+
+
+def test_a_switch_that_was_recorded_but_not_written_is_not_written_to_pods_that_have_died(
+    cluster: simulator.Cluster,
+) -> None:
+    cluster.designate(2)
+    cluster.pass_once()
+    cluster.pods_become_ready()
+    plan = decision.decide(cluster.world(), cluster.strategy)
+    cluster.pass_once(1 + [type(action) for action in plan.actions].index(actions.WriteStatus))
+    assert cluster.status.rollout is not None
+    assert (cluster.status.rollout.phase, cluster.answering()) == ("Switching", {1})
+    cluster.of_version(2).ready = 0
+    cluster.pass_once()
+    assert cluster.answering() == {1}
+
+
 def test_a_first_version_whose_pods_all_die_is_not_called_served(cluster: simulator.Cluster) -> None:
     cluster = simulator.Cluster(template={"replicas": 1})
     cluster.designate(1)

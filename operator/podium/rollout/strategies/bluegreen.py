@@ -1,10 +1,20 @@
 """BlueGreen: the phases of a transition, each left only when what is observed allows it.
 
-Preparing    the new revision's pods become Ready; traffic stays where it is
-Overlapping  both receive traffic, for `rollout.overlap`; back to Preparing if the new pods do not stay Ready
-Switching    the new one receives it all; the Service's endpoints must equal its ready pods; back to Preparing if
-             none of them is Ready any more
-Complete     what was `to` is served
+    Preparing    the new revision's pods become Ready; traffic stays where it is
+    Overlapping  both receive traffic, for `rollout.overlap`; back to Preparing if the new pods do not stay Ready
+    Switching    the new one receives it all; the Service's endpoints must equal its ready pods; back to Preparing if
+                 none of them is Ready any more
+    Complete     what was `to` is served
+
+If the alias moves back to `from` while traffic moves, the transition is aborted and goes the same way backwards:
+
+    Overlapping -> Switching (aborting) -> Aborted                 both received traffic, so one write is enough
+    Switching -> Overlapping (aborting) -> Switching (aborting) -> Aborted
+
+The old revision's pods are there all the time. They have to be Ready before all of the traffic returns to them; if none
+of them is Ready any more, the new revision goes on to answer. An abort is finished before another transition begins. A
+move to a third version aborts nothing: its pods have to become Ready in any case, until then the new revision is as
+good as the old one and has passed its gates, and no more than two revisions may answer at a time.
 """
 
 from podium import names
@@ -30,23 +40,49 @@ class BlueGreen:
     def may_begin(self, world: worlds.World, transition: phases.Transition) -> bool:
         """Whether all pods of the new revision may receive traffic, and no third revision would receive some too."""
         return readiness.is_prepared(world, transition.to) and not (
-            self._has_overlap(world, transition) and _has_third(world, transition)
+            _has_overlap(world, transition) and _has_third(world, transition)
         )
+
+    def may_abort(self, world: worlds.World, transition: phases.Transition, desired: phases.Ref) -> bool:
+        """Whether `from` is desired again, and its pods can take over, or some of them answer still."""
+        old = world.revisions.get(desired.name)
+        if transition.aborting or desired != transition.from_ or old is None:
+            return False
+        return old.is_ready or (transition.phase == names.Phase.OVERLAPPING and bool(old.ready_pods))
+
+    def abort(self, world: worlds.World, transition: phases.Transition) -> phases.Transition:
+        """From the overlap back in one write, when all old pods are Ready; after it through another overlap."""
+        old, new = _find_sides(world, transition)
+        if transition.phase == names.Phase.OVERLAPPING:
+            is_whole = old is not None and old.is_ready
+            return phases.enter(world, transition, names.Phase.SWITCHING, aborting=True) if is_whole else transition
+        if not _answers(new) or common.seconds(world.spec.rollout.overlap) == 0:
+            return phases.enter(world, transition, names.Phase.SWITCHING, aborting=True)
+        if _has_third(world, transition):
+            return transition
+        return phases.enter(world, transition, names.Phase.OVERLAPPING, aborting=True)
 
     def advance(self, world: worlds.World, transition: phases.Transition) -> phases.Transition:
         """The transition in the phase that what is observed allows."""
-        steps = {
-            names.Phase.PREPARING: self._advance_preparing,
-            names.Phase.OVERLAPPING: self._advance_overlapping,
-            names.Phase.SWITCHING: self._advance_switching,
-        }
-        return steps[names.Phase(transition.phase)](world, transition)
+        match names.Phase(transition.phase), bool(transition.aborting):
+            case names.Phase.OVERLAPPING, False:
+                return self._advance_overlap(world, transition)
+            case names.Phase.OVERLAPPING, True:
+                return self._advance_overlap_back(world, transition)
+            case names.Phase.SWITCHING, False:
+                return self._advance_switch(world, transition)
+            case names.Phase.SWITCHING, True:
+                return self._advance_switch_back(world, transition)
+        return self._advance_preparation(world, transition)
 
     def find_split(self, world: worlds.World, transition: phases.Transition | None) -> routers.Split | None:
-        """Both revisions while they overlap, then the new one; else what is served."""
+        """Both revisions while they overlap, then the one that traffic moves to; else what is served."""
         if transition is not None and transition.phase == names.Phase.OVERLAPPING and transition.from_:
             return routers.Split({transition.from_.name: 1, transition.to.name: 1})
-        if transition is not None and transition.phase in (names.Phase.SWITCHING, names.Phase.COMPLETE):
+        if transition is not None and transition.phase == names.Phase.SWITCHING:
+            goal = transition.from_ if transition.aborting and transition.from_ else transition.to
+            return routers.Split({goal.name: 1})
+        if transition is not None and transition.phase == names.Phase.COMPLETE:
             return routers.Split({transition.to.name: 1})
         return routers.Split({world.served.name: 1}) if world.served else None
 
@@ -57,51 +93,86 @@ class BlueGreen:
             return max(0.0, overlap - world.elapsed(transition.phase_at)) or REWRITE_SECONDS
         return VERIFY_SECONDS if transition.phase == names.Phase.SWITCHING else None
 
-    def _advance_preparing(self, world: worlds.World, transition: phases.Transition) -> phases.Transition:
+    def _advance_preparation(self, world: worlds.World, transition: phases.Transition) -> phases.Transition:
         if not self.may_begin(world, transition):
             return transition
-        has_overlap = self._has_overlap(world, transition)
+        has_overlap = _has_overlap(world, transition)
         return phases.enter(world, transition, names.Phase.OVERLAPPING if has_overlap else names.Phase.SWITCHING)
 
-    def _advance_overlapping(self, world: worlds.World, transition: phases.Transition) -> phases.Transition:
-        new = world.revisions.get(transition.to.name)
+    def _advance_overlap(self, world: worlds.World, transition: phases.Transition) -> phases.Transition:
+        old, new = _find_sides(world, transition)
         if new is None or not new.is_ready:
-            return phases.enter(world, transition, names.Phase.PREPARING)
-        age = world.elapsed(transition.phase_at)
-        if not self._is_written(world, transition):
-            return phases.enter(world, transition, names.Phase.OVERLAPPING) if age > REWRITE_SECONDS else transition
-        is_over = age >= common.seconds(world.spec.rollout.overlap)
-        return phases.enter(world, transition, names.Phase.SWITCHING) if is_over else transition
+            must_stay = _answers(new) and not _answers(old)  # nobody else does
+            return transition if must_stay else phases.enter(world, transition, names.Phase.PREPARING)
+        return self._end_overlap(world, transition)
 
-    def _advance_switching(self, world: worlds.World, transition: phases.Transition) -> phases.Transition:
-        if not self._is_written(world, transition):
+    def _advance_overlap_back(self, world: worlds.World, transition: phases.Transition) -> phases.Transition:
+        old, new = _find_sides(world, transition)
+        if _answers(new) and not _answers(old) and (old is None or old.replicas):
+            return phases.enter(world, transition, names.Phase.OVERLAPPING)
+        if _answers(new) and old is not None and not old.is_ready:
             return transition
-        new = world.revisions.get(transition.to.name)
+        return self._end_overlap(world, transition)
+
+    def _end_overlap(self, world: worlds.World, transition: phases.Transition) -> phases.Transition:
+        """The overlap is counted from when the objects were written; one that was not written begins anew."""
+        age, aborting = world.elapsed(transition.phase_at), bool(transition.aborting)
+        if not self._is_written(world, transition):
+            is_lost = age > REWRITE_SECONDS
+            return (
+                phases.enter(world, transition, names.Phase.OVERLAPPING, aborting=aborting) if is_lost else transition
+            )
+        is_over = age >= common.seconds(world.spec.rollout.overlap)
+        return phases.enter(world, transition, names.Phase.SWITCHING, aborting=aborting) if is_over else transition
+
+    def _advance_switch(self, world: worlds.World, transition: phases.Transition) -> phases.Transition:
+        old, new = _find_sides(world, transition)
         if new is None or (new.replicas and not new.ready_pods):
             return phases.enter(world, transition, names.Phase.PREPARING)
-        is_verified = _has_followed(world, transition, new)
+        is_verified = self._is_written(world, transition) and _has_followed(world, transition, new, old)
         return phases.enter(world, transition, names.Phase.COMPLETE) if is_verified else transition
+
+    def _advance_switch_back(self, world: worlds.World, transition: phases.Transition) -> phases.Transition:
+        old, new = _find_sides(world, transition)
+        if _answers(new) and not _answers(old) and (old is None or old.replicas):
+            return phases.enter(world, transition, names.Phase.OVERLAPPING)
+        is_verified = self._is_written(world, transition) and _has_followed(world, transition, old, new)
+        return phases.enter(world, transition, names.Phase.ABORTED) if is_verified else transition
 
     def _is_written(self, world: worlds.World, transition: phases.Transition) -> bool:
         split = self.find_split(world, transition)
         return split is not None and self.router.is_written(world.metadata, split, world.traffic.objects)
 
-    def _has_overlap(self, world: worlds.World, transition: phases.Transition) -> bool:
-        old = world.revisions.get(transition.from_.name) if transition.from_ else None
-        return old is not None and bool(old.ready_pods) and common.seconds(world.spec.rollout.overlap) > 0
+
+def _find_sides(
+    world: worlds.World, transition: phases.Transition
+) -> tuple[worlds.Revision | None, worlds.Revision | None]:
+    """The old revision and the new one."""
+    old = world.revisions.get(transition.from_.name) if transition.from_ else None
+    return old, world.revisions.get(transition.to.name)
+
+
+def _answers(revision: worlds.Revision | None) -> bool:
+    return revision is not None and bool(revision.ready_pods)
+
+
+def _has_overlap(world: worlds.World, transition: phases.Transition) -> bool:
+    old, _ = _find_sides(world, transition)
+    return _answers(old) and common.seconds(world.spec.rollout.overlap) > 0
 
 
 def _has_third(world: worlds.World, transition: phases.Transition) -> bool:
     """Whether a third revision would answer while both receive traffic: the overlap selects all that may."""
     two = {ref.name for ref in (transition.to, transition.from_) if ref}
     others = (revision for name, revision in world.revisions.items() if name not in two)
-    return any(other.ready_pods for other in others if not other.is_shadow)
+    return any(_answers(other) for other in others if not other.is_shadow)
 
 
-def _has_followed(world: worlds.World, transition: phases.Transition, new: worlds.Revision) -> bool:
-    """Whether the Service's endpoints are the new pods; after a while some of these and none of the old ones do."""
-    endpoints = world.traffic.endpoints
-    old = world.revisions.get(transition.from_.name) if transition.from_ else None
-    has_moved = not endpoints.isdisjoint(new.ready_pods) and (old is None or endpoints.isdisjoint(old.ready_pods))
+def _has_followed(
+    world: worlds.World, transition: phases.Transition, goal: worlds.Revision | None, other: worlds.Revision | None
+) -> bool:
+    """Whether the Service's endpoints are the goal's pods; after a while some of these and none of the other's do."""
+    endpoints, expected = world.traffic.endpoints, goal.ready_pods if goal else frozenset()
+    has_moved = not endpoints.isdisjoint(expected) and (other is None or endpoints.isdisjoint(other.ready_pods))
     is_late = world.elapsed(transition.phase_at) >= VERIFY_SECONDS
-    return endpoints == new.ready_pods or (is_late and has_moved)
+    return endpoints == expected or (is_late and has_moved)

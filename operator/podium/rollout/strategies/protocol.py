@@ -20,6 +20,12 @@ class Strategy(Protocol):
     def may_begin(self, world: worlds.World, transition: phases.Transition) -> bool:
         """Whether traffic may begin to move to the new revision."""
 
+    def may_abort(self, world: worlds.World, transition: phases.Transition, desired: phases.Ref) -> bool:
+        """Whether a transition that moves traffic is to return it to `from`, now that this revision is desired."""
+
+    def abort(self, world: worlds.World, transition: phases.Transition) -> phases.Transition:
+        """The transition on its way back; as it is, as long as the way back has to wait."""
+
     def advance(self, world: worlds.World, transition: phases.Transition) -> phases.Transition:
         """The transition in the phase that what is observed allows: the same one, or the next, or an earlier one."""
 
