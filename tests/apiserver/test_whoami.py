@@ -9,7 +9,7 @@ from kubernetes.client import configuration as configurations
 from localcluster import context
 from podium.kube import session
 from podium.kube.registry import whoami
-from podium.mlflow_plugin import store as plugins
+from podium.mlflow_plugin import store as mlflow_store
 from podium.registry.model import entities
 from tests.support import cluster
 
@@ -53,7 +53,7 @@ def test_an_mlflow_client_that_writes_itself_is_recorded_by_its_name_in_the_clus
     target: context.Target, kubeconfig: pathlib.Path, namespace: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
-    plugin: Any = plugins.ConfigMapModelRegistryStore(f"configmap://{namespace}?context={target.context}")
+    plugin: Any = mlflow_store.ConfigMapModelRegistryStore(f"configmap://{namespace}?context={target.context}")
     plugin.create_registered_model("iris")
     plugin.create_model_version("iris", "s3://models/iris/1")
     plugin.set_registered_model_alias("iris", "champion", 1)

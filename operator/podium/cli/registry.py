@@ -73,10 +73,10 @@ def _show_report(work: options.Work, report: Report) -> None:
     if states:
         rows = [[finding.object_name, state, finding.problem, finding.repair] for finding, state in states]
         output.show_table(_TITLES, rows)
-    output.tell(_summarize(report))
+    output.tell(_summarize_report(report))
 
 
-def _summarize(report: Report) -> str:
+def _summarize_report(report: Report) -> str:
     if not report.found:
         return "every fault was repaired" if report.repaired else "no fault was found"
     faults = output.count(len(report.found), "fault")

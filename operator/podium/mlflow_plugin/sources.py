@@ -58,7 +58,7 @@ class Sources:
         if scheme == "models":
             return self._resolve_model(source)
         found, model_id = self._find_in_run(source) if scheme == "runs" else (source, None)
-        real = self._locate(found)
+        real = self._locate_artifact(found)
         return Resolved(real if real != source else None, model_id=model_id)
 
     def run_of_model(self, model_id: str) -> str | None:
@@ -70,7 +70,7 @@ class Sources:
         parsed = _parse_source(models._parse_model_uri, source)
         if parsed.model_id is not None:
             logged = self._build_client().get_logged_model(parsed.model_id)
-            return Resolved(self._locate(logged.artifact_location), logged.source_run_id, parsed.model_id)
+            return Resolved(self._locate_artifact(logged.artifact_location), logged.source_run_id, parsed.model_id)
         if parsed.version is None:
             raise errors.InvalidInput(f"source {source!r} names no version: write models:/<name>/<version>")
         origin = self._registry.versions.fresh(parsed.name, int(parsed.version))
@@ -91,7 +91,7 @@ class Sources:
     def _build_client(self) -> Any:
         return mlflow.MlflowClient(tracking_uri=self._tracking_uri)
 
-    def _locate(self, uri: str) -> str:
+    def _locate_artifact(self, uri: str) -> str:
         return real_location(uri, self._tracking_uri, self._destination)
 
 
