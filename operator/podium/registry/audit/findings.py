@@ -23,7 +23,7 @@ _PARTS = (
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Mend:
+class Correction:
     """What a repair writes beyond a sweep, and to which object."""
 
     what: Literal["labels", "claim", "alias", "stages"]
@@ -40,7 +40,7 @@ class Finding:
     problem: str
     repair: str
     needs_person: bool = False
-    mend: Mend | None = None
+    correction: Correction | None = None
 
 
 def find(records: Iterable[backend.Record], now_ms: int) -> list[Finding]:
@@ -129,9 +129,11 @@ def _report_unreadable(record: backend.Record, error: errors.CorruptRegistry, ex
         codec.decode(labelled, expected.get(names.REGISTRY_KIND_LABEL, ""))
     except errors.CorruptRegistry:
         return _report_to_person(
-            record.name, problem, f"mend it by hand (kubectl edit configmap {record.name}), or restore"
+            record.name, problem, f"correct it by hand (kubectl edit configmap {record.name}), or restore"
         )
-    return Finding(record.name, problem, "sets the labels again", mend=Mend("labels", record.name, labels=expected))
+    return Finding(
+        record.name, problem, "sets the labels again", correction=Correction("labels", record.name, labels=expected)
+    )
 
 
 def _check_head(contents: _Contents, head: entities.Head, now_ms: int) -> Iterator[Finding]:
@@ -139,11 +141,11 @@ def _check_head(contents: _Contents, head: entities.Head, now_ms: int) -> Iterat
         yield Finding(head.uid, f"{head.name!r} is deleted, but its objects are still there", "removes them")
         return
     if head.renaming is not None:
-        problem = f"a rename of {head.name!r} to {head.renaming!r} is under way, or died"
+        problem = f"a rename of {head.name!r} to {head.renaming!r} is running, or was interrupted"
         yield Finding(head.uid, problem, "ends it: the model keeps its name")
     if head.deleting:
         numbers = ", ".join(map(str, head.deleting))
-        yield Finding(head.uid, f"the deletion of version {numbers} is under way, or died", "finishes it")
+        yield Finding(head.uid, f"the deletion of version {numbers} is running, or was interrupted", "finishes it")
     claim_name = keys.claim_name(head.name)
     claim = contents.claims.get(claim_name)
     if claim_name in contents.broken or (claim and claim.uid == head.uid):
@@ -151,15 +153,19 @@ def _check_head(contents: _Contents, head: entities.Head, now_ms: int) -> Iterat
     rival = contents.heads.get(claim.uid) if claim else None
     if not head.writes:  # never seen by anybody
         if now_ms - head.created_ms >= removal.GRACE_MS:
-            yield Finding(head.uid, f"the creation of {head.name!r} died before it was decided", "removes what is left")
+            yield Finding(
+                head.uid, f"the creation of {head.name!r} was interrupted before it took effect", "removes what is left"
+            )
     elif rival and not rival.is_deleted and head.name in (rival.name, rival.renaming):
-        problem = f"a second model of the name {head.name!r}: the name belongs to {rival.uid}, and nobody sees this one"
+        problem = f"a second model named {head.name!r}: the name belongs to {rival.uid}, and nothing shows this one"
         yield _report_to_person(
             head.uid, problem, "give one of them another name, in its head's key name, and repair again"
         )
     elif claim is None or claim.uid not in contents.broken:
-        mend = Mend("claim", head.uid)
-        yield Finding(head.uid, f"the claim of the name {head.name!r} is missing", "claims the name again", mend=mend)
+        correction = Correction("claim", head.uid)
+        yield Finding(
+            head.uid, f"the claim of the name {head.name!r} is missing", "claims the name again", correction=correction
+        )
 
 
 def _check_history(contents: _Contents, head: entities.Head) -> Iterator[Finding]:
@@ -180,9 +186,9 @@ def _check_history(contents: _Contents, head: entities.Head) -> Iterator[Finding
         is_next = number == head.archives + 1  # the head will be trimmed by the next writer
         if number > head.archives and not (is_next and head.history[: len(archive.entries)] == archive.entries):
             name = keys.archive_name(head.uid, number)
-            problem = f"an archive that is no part of the history of {head.name!r}"
+            problem = f"an archive that does not belong to the history of {head.name!r}"
             yield _report_to_person(
-                name, problem, f"look what it holds, and delete it (kubectl delete configmap {name})"
+                name, problem, f"look at its content, and delete it (kubectl delete configmap {name})"
             )
 
 
@@ -191,18 +197,20 @@ def _check_versions(contents: _Contents, head: entities.Head, now_ms: int) -> It
     for number, version in versions.items():
         is_old = now_ms - max(version.created_ms, version.made_ms) >= removal.GRACE_MS
         if number > head.last_version and is_old:
-            problem = f"the creation of version {number} of {head.name!r} died before it was decided"
+            problem = f"the creation of version {number} of {head.name!r} was interrupted before it took effect"
             yield Finding(keys.version_name(head.uid, number), problem, "removes what is left")
     for alias, number in sorted(head.aliases.items()):
         found = versions.get(number)
         is_there = found and not found.deleted and number <= head.last_version and number not in head.deleting
         if not is_there and keys.version_name(head.uid, number) not in contents.broken:
-            problem = f"alias {alias!r} of {head.name!r} designates version {number}, which is not there"
-            mend = Mend("alias", head.uid, alias=alias)
-            yield Finding(head.uid, problem, "deletes the alias, unless a ModelAlias owns or gates it", mend=mend)
+            problem = f"alias {alias!r} of {head.name!r} designates version {number}, which does not exist"
+            correction = Correction("alias", head.uid, alias=alias)
+            yield Finding(
+                head.uid, problem, "deletes the alias, unless a ModelAlias owns or gates it", correction=correction
+            )
     if not head.uses_stages and any(version.stage != entities.NO_STAGE for version in versions.values()):
-        problem = f"versions of {head.name!r} are in stages, which its head does not know"
-        yield Finding(head.uid, problem, "writes it there", mend=Mend("stages", head.uid))
+        problem = f"versions of {head.name!r} are in stages, but its head says that none is"
+        yield Finding(head.uid, problem, "corrects the head", correction=Correction("stages", head.uid))
 
 
 def _check_claims(contents: _Contents) -> Iterator[Finding]:

@@ -25,27 +25,27 @@ def repair(records: backend.Backend, clock: Callable[[], int] = store.wall_clock
     registry = store.Registry(records, clock=clock)
     registry.sweep()
     for finding in check(records, clock()):
-        if finding.mend:
+        if finding.correction:
             with contextlib.suppress(errors.RegistryError, backend.Stale):  # it is found again
-                _apply_mend(registry, finding.mend)
+                _apply_correction(registry, finding.correction)
     registry.sweep()
     return check(records, clock())
 
 
-def _apply_mend(registry: store.Registry, mend: findings.Mend) -> None:
+def _apply_correction(registry: store.Registry, correction: findings.Correction) -> None:
     """Write one correction. Raises RegistryError, and Stale when the object has changed."""
-    match mend.what:
+    match correction.what:
         case "labels":
-            if record := registry.records.get(mend.object_name):
-                labels = {**record.labels, **mend.labels}
+            if record := registry.records.get(correction.object_name):
+                labels = {**record.labels, **correction.labels}
                 registry.records.replace(dataclasses.replace(record, labels=labels))
         case "claim":
-            name = registry.reader.fresh_model_of_uid(mend.object_name).entity.name
-            registry.claims.take(name, mend.object_name, registry.claims.inspect(name, mend.object_name))
+            name = registry.reader.fresh_model_of_uid(correction.object_name).entity.name
+            registry.claims.take(name, correction.object_name, registry.claims.inspect(name, correction.object_name))
         case "alias":
-            name = registry.reader.fresh_model_of_uid(mend.object_name).entity.name
-            registry.aliases.delete(name, mend.alias, REPAIRER)
+            name = registry.reader.fresh_model_of_uid(correction.object_name).entity.name
+            registry.aliases.delete(name, correction.alias, REPAIRER)
         case "stages":
             registry.writer.change_model_of_uid(
-                mend.object_name, lambda head: dataclasses.replace(head, uses_stages=True)
+                correction.object_name, lambda head: dataclasses.replace(head, uses_stages=True)
             )

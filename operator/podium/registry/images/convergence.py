@@ -1,7 +1,7 @@
-"""What a model is in full, and what has to be written to make another one equal to it: pure decisions.
+"""Convergence: what has to be written to make a model equal to an image of one. Pure decisions.
 
-A ModelImage is a registered model without anything that belongs to one registry alone (uid, what serves it, ids of
-writes). Mirror, restore and import bring images; `converger` reads and writes them.
+A ModelImage is a registered model in full, without what belongs to one registry alone (its uid, what serves it, ids of
+writes). The mirror, a restore and an import bring images; `images` reads and writes them.
 """
 
 import contextlib
@@ -40,7 +40,7 @@ class ModelImage:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Changes:
-    """What converging wrote, or would write."""
+    """What was written, or would be written."""
 
     is_new: bool = False
     versions_created: int = 0
@@ -49,7 +49,7 @@ class Changes:
     alias_moves: int = 0
     is_head_changed: bool = False
     kept: tuple[str, ...] = ()
-    """What could not be made equal because a ModelAlias holds it, a sentence each."""
+    """What was left different because a ModelAlias holds it, one sentence each."""
 
     def __bool__(self) -> bool:
         """Whether anything is written."""
@@ -58,9 +58,9 @@ class Changes:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Order:
-    """To become like this image, for whom and why; `mirror`: Head.mirror of the model.
+    """A model is to become equal to this image, for whom and why; `mirror`: Head.mirror of the model.
 
-    `evidence` is asked for each alias: it is recorded with a move, and with an entry of its own where gates came later.
+    `evidence` is called for each alias: its answer is recorded with a move, or by itself where gates came later.
     """
 
     image: ModelImage
@@ -80,7 +80,7 @@ class Plan:
 
 
 def check(image: ModelImage) -> None:
-    """Raises InvalidInput for an image that no registry can hold, or that contradicts itself."""
+    """Raises InvalidInput for an image that a registry cannot hold, or that contradicts itself."""
     validation.check_model_name(image.name)
     validation.check_text("The description", image.description)
     validation.check_tags(image.tags)
@@ -97,7 +97,7 @@ def check(image: ModelImage) -> None:
         validation.check_alias(alias)
         if number not in live:
             raise errors.InvalidInput(
-                f"alias {alias!r} of {image.name!r} designates version {number}, which is not there"
+                f"alias {alias!r} of {image.name!r} designates version {number}, which does not exist"
             )
     sequences = [entry.sequence for entry in image.history]
     if sequences and sequences != list(range(1, image.history_total + 1)):
@@ -108,7 +108,7 @@ def image_of(
     head: entities.Head, objects: Iterable[entities.Version], history: Iterable[entities.HistoryEntry]
 ) -> ModelImage:
     """The image of a model, of its head, its version objects and its whole history."""
-    versions = [_shown(head, version) for version in objects if version.number <= head.last_version]
+    versions = [_show_version(head, version) for version in objects if version.number <= head.last_version]
     return ModelImage(
         name=head.name,
         description=head.description,
@@ -123,7 +123,7 @@ def image_of(
     )
 
 
-def _shown(head: entities.Head, version: entities.Version) -> entities.Version:
+def _show_version(head: entities.Head, version: entities.Version) -> entities.Version:
     if version.number in head.deleting:
         version = transitions.redact(version, version.updated_ms)
     updated = version.updated_ms if version.deleted else max(version.updated_ms, head.renamed_ms)
@@ -133,9 +133,9 @@ def _shown(head: entities.Head, version: entities.Version) -> entities.Version:
 
 
 def check_possible(head: entities.Head, order: Order) -> None:
-    """Raises Mirrored or AlreadyExists for somebody else's model, Conflict when its numbers have gone further."""
+    """Raises Mirrored or AlreadyExists for a model of another owner, Conflict when it has later versions."""
     if head.mirror != order.mirror:
-        raise _not_ours(head, order)
+        raise _describe_owner(head, order)
     if order.reason == "restored" and head.last_version > order.image.last_version:
         raise errors.Conflict(
             f"{head.name!r} has got version {head.last_version} since the image was taken, whose last one is "
@@ -146,7 +146,7 @@ def check_possible(head: entities.Head, order: Order) -> None:
 def plan(head: entities.Head, objects: Mapping[int, entities.Version], order: Order, now_ms: int) -> Plan:
     """What to write to the model's version objects; `objects` are all that parse, by number, committed or not.
 
-    Raises Conflict when one that somebody else is just creating is in the way.
+    Raises Conflict when another writer is just creating one of these versions.
     """
     wanted = {version.number: version for version in order.image.versions}
     last = max(head.last_version, order.image.last_version)
@@ -170,17 +170,17 @@ def plan(head: entities.Head, objects: Mapping[int, entities.Version], order: Or
 
 
 def exact(want: entities.Version | None, found: entities.Version, now_ms: int) -> entities.Version:
-    """The object `found` with the content of `want`, or the tombstone of one that is not wanted.
+    """The object `found` with the content of `want`; its tombstone if `want` is None.
 
-    Decisions are only added to: those that were made here stay, and of the image's the later ones follow. A digest that
-    was recorded here stays while the image names none and the artifact is the same.
+    Decisions are only added: those that were made here stay, and later ones of the image follow. A digest that was
+    recorded here stays if the image has none and the artifact is the same.
     """
     if want is None:
         return transitions.redact(found, now_ms)
     return dataclasses.replace(
         want,
         model_uid=found.model_uid,
-        approvals=() if want.deleted else _decisions(want.approvals, found.approvals),
+        approvals=() if want.deleted else _merge_decisions(want.approvals, found.approvals),
         digest=want.digest or (found.digest if found.artifact_uri == want.artifact_uri else None),
         operation_id=found.operation_id,
         made_ms=found.made_ms,
@@ -189,7 +189,7 @@ def exact(want: entities.Version | None, found: entities.Version, now_ms: int) -
     )
 
 
-def _decisions(
+def _merge_decisions(
     wanted: tuple[entities.Approval, ...], found: tuple[entities.Approval, ...]
 ) -> tuple[entities.Approval, ...]:
     if wanted[: len(found)] == found:
@@ -292,7 +292,7 @@ def with_history(head: entities.Head, moves: tuple[entities.HistoryEntry, ...]) 
 
 
 def changes(plan: Plan, order: Order, before: entities.Head, after: entities.Head, *, is_new: bool) -> Changes:
-    """What these writes amount to."""
+    """What these writes change, counted."""
     return Changes(
         is_new=is_new,
         versions_created=len(plan.made),
@@ -307,10 +307,10 @@ def changes(plan: Plan, order: Order, before: entities.Head, after: entities.Hea
 def _check_abandoned(head: entities.Head, found: entities.Version, now_ms: int) -> None:
     """Raises Conflict unless an uncommitted object was left by an earlier run, or by a creation that died."""
     if not found.made_ms and now_ms - found.created_ms < removal.GRACE_MS:
-        raise errors.Conflict(f"somebody is creating version {found.number} of {head.name!r} now: try again")
+        raise errors.Conflict(f"version {found.number} of {head.name!r} is being created by someone else: try again")
 
 
-def _not_ours(head: entities.Head, order: Order) -> errors.RegistryError:
+def _describe_owner(head: entities.Head, order: Order) -> errors.RegistryError:
     if head.mirror:
         return errors.Mirrored(transitions.mirrored(head))
     return errors.AlreadyExists(

@@ -69,7 +69,7 @@ class Images:
     ) -> convergence.Changes:
         """Make the model equal to the image, creating it if it is not there; nothing is written where it is equal.
 
-        May be repeated after a crash. What a ModelAlias holds is kept, and told. `mirror`: address of the MLflow
+        May be repeated after a crash. What a ModelAlias holds is kept, and reported. `mirror`: address of the MLflow
         server whose mirror the model is; `evidence` for the moves of aliases; `is_dry`: only tell. Raises InvalidInput,
         TooLarge, Mirrored, AlreadyExists (a model of this registry's own has the mirrored one's name), Conflict (its
         versions went further).

@@ -1,6 +1,6 @@
-"""Exchange: images of models <-> JSON Lines that people can read and compare, for export and restore. Pure.
+"""JSON Lines: images of models <-> a text that people can read and compare, for export and restore. Pure.
 
-One object a line, in an order that only what changed disturbs:
+One object a line, in a stable order, so that two exports differ only where the registry does:
 
     {"record": "export", "format": "podium-registry/1", "exported": …}      first, the only line with the export's date
     {"record": "model", "model": NAME, …}                                   then of each model: itself,
@@ -112,7 +112,7 @@ class _Reader:
         if record == "model":
             return self._model(value)
         if self._image is None or value.get("model") != self._image.name:
-            raise ValueError(f"this {record} does not stand behind its model")
+            raise ValueError(f"this {record} does not follow its model")
         if record == "version":
             self._versions.append(_version(value))
         else:
@@ -138,7 +138,7 @@ class _Reader:
         for record in _COUNTED:
             if value.get(f"{record}s") != self._counts[record]:
                 told, found = value.get(f"{record}s"), self._counts[record]
-                raise ValueError(f"the end tells of {told} {record}s, and {found} are there: {_AGAIN}")
+                raise ValueError(f"the last line says {told} {record}s, but the file has {found}: {_AGAIN}")
         if value.get("sha256") != self._digest.hexdigest():
             raise ValueError(f"the checksum is not that of the lines, which were changed since: {_AGAIN}")
         self.is_ended = True

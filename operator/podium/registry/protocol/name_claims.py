@@ -9,11 +9,11 @@ name. So of the two one always fails: either the claim changed after it was read
 A rename is four writes, and a kill after any of them shows the model under one name:
 
     the head: `renaming`           nothing is decided yet
-    the new name's claim           counts for nothing while the head has the old name
+    the new name's claim           has no effect while the head has the old name
     the head: the new name         decides
-    the old name's claim removed   it counts for nothing since the head has the new name
+    the old name's claim removed   it has no effect since the head has the new name
 
-What a kill leaves stays until somebody who wants the name for another model carries the rename out, or a sweep ends it.
+What a kill leaves stays until a writer who wants the name for another model completes the rename, or a sweep ends it.
 """
 
 import contextlib
@@ -162,7 +162,7 @@ class NameClaims:
     def _take_new_name(self, name: str, head: entities.Head) -> entities.Head:
         """Claim the name for the model, and the head with it, which decides."""
         if head.name == name:
-            return head  # somebody else carried it out
+            return head  # another writer carried it out
         if head.renaming != name:
             raise Overtaken
         transitions.check_free_to_rename(head)

@@ -310,7 +310,7 @@ class Reader:
 
 
 def decode_all(records: Iterable[backend.Record], decode: Callable[[backend.Record], T]) -> Iterator[T]:
-    """The entities of those ConfigMaps that parse: a list is not to fail for one that somebody edited into nonsense."""
+    """The entities of those ConfigMaps that parse: one that a person has broken must not fail a whole list."""
     for record in records:
         try:
             yield decode(record)

@@ -227,7 +227,7 @@ def _plan_tentatively(change: _Change[T], shown: readers.Stored[T]) -> _Planned[
     """The same of an object that may be old, which is no reason to refuse anything."""
     try:
         return _plan(change, shown)
-    except (errors.Unavailable, errors.Forbidden):  # it would be so again, and be told twice as late
+    except (errors.Unavailable, errors.Forbidden):  # a second try would end the same, only later
         raise
     except errors.RegistryError:
         return None

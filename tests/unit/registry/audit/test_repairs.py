@@ -93,7 +93,7 @@ MENDED: dict[str, tuple[Callable[[Damaged], object], str, str]] = {
     "a version that was deleted by hand": (
         lambda d: d.remove(f"{d.uid}-1"),
         "{uid}",
-        "alias 'champion' of 'iris' designates version 1, which is not there",
+        "alias 'champion' of 'iris' designates version 1, which does not exist",
     ),
     "an alias on a tombstone": (
         lambda d: d.change(aliases={"champion": 1, "old": 2}),
@@ -106,8 +106,8 @@ MENDED: dict[str, tuple[Callable[[Damaged], object], str, str]] = {
         "versions of 'iris' are in stages",
     ),
     "a head that was deleted": (lambda d: d.remove(d.uid), "{uid}-1", "which is gone"),
-    "a rename that died": (lambda d: d.change(renaming="lily"), "{uid}", "a rename of 'iris' to 'lily' is under way"),
-    "a deletion that died": (lambda d: d.change(deleting=(3,)), "{uid}", "the deletion of version 3 is under way"),
+    "a rename that died": (lambda d: d.change(renaming="lily"), "{uid}", "a rename of 'iris' to 'lily' is running"),
+    "a deletion that died": (lambda d: d.change(deleting=(3,)), "{uid}", "the deletion of version 3 is running"),
     "a model's deletion that died": (lambda d: d.change(is_deleted=True), "{uid}", "'iris' is deleted"),
     "a version above the last": (lambda d: d.change(last_version=2), "{uid}-3", "the creation of version 3 of 'iris'"),
     "a claim of a former name": (former_claim, keys.claim_name("rose"), "called 'iris' now"),
@@ -142,7 +142,7 @@ def test_what_is_certain_is_found_and_mended(
 FOR_A_PERSON: dict[str, tuple[Callable[[Damaged], object], str, str]] = {
     "a head that does not parse": (lambda d: d.edit(d.uid, aliases="nonsense"), "{uid}", "aliases"),
     "a newer format": (lambda d: d.edit(f"{d.uid}-1", format="2"), "{uid}-1", "format"),
-    "two models of one name": (second_model, "iris-second", "a second model of the name 'iris'"),
+    "two models of one name": (second_model, "iris-second", "a second model named 'iris'"),
     "a gap in the history": (
         lambda d: d.change(history=()),
         "{uid}",
@@ -152,7 +152,7 @@ FOR_A_PERSON: dict[str, tuple[Callable[[Damaged], object], str, str]] = {
     "an archive of something else": (
         lambda d: d.records.create(codec.encode_archive(entities.Archive(d.uid, 1, (factories.entry(7),)))),
         "{uid}-archive-1",
-        "no part of the history",
+        "does not belong to the history",
     ),
 }
 
@@ -174,7 +174,7 @@ def test_what_is_a_guess_is_left_as_it_is_to_a_person(
 def test_an_alias_that_a_modelalias_pins_is_not_deleted_by_a_repair(damaged: Damaged) -> None:
     damaged.registry.serving.pin(damaged.uid, "champion", 1, entities.Pin("u1", "prod", "iris"))
     damaged.remove(f"{damaged.uid}-1")
-    assert [finding.mend for finding in damaged.repair()] == [finding.mend for finding in damaged.check()] != []
+    assert [finding.correction for finding in damaged.repair()] == [finding.correction for finding in damaged.check()] != []
 
 
 def test_a_repair_tells_in_the_history_who_deleted_an_alias(damaged: Damaged) -> None:

@@ -123,9 +123,9 @@ def edited(number: int, old: str, new: str) -> Callable[[list[bytes]], list[byte
     ("change", "sentence"),
     [
         pytest.param(without(1), r"line 1: this is no export of a registry", id="without its first line"),
-        pytest.param(without(2), r"line 2: this version does not stand behind its model", id="without its model"),
-        pytest.param(without(3), r"line 5: the end tells of 2 versions, and 1 are there", id="without a version"),
-        pytest.param(without(5), r"line 5: the end tells of 1 moves, and 0 are there", id="without a move"),
+        pytest.param(without(2), r"line 2: this version does not follow its model", id="without its model"),
+        pytest.param(without(3), r"line 5: the last line says 2 versions, but the file has 1", id="without a version"),
+        pytest.param(without(5), r"line 5: the last line says 1 moves, but the file has 0", id="without a move"),
         pytest.param(edited(3, "models/1", "other/1"), r"line 6: the checksum", id="a source that was edited"),
         pytest.param(edited(1, "registry/1", "registry/2"), r"line 1: format .* newer Podium", id="a newer format"),
         pytest.param(edited(3, '"version": 1', '"version": "1"'), r"line 3: version is not a whole", id="a text"),
