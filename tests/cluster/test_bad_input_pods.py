@@ -68,7 +68,7 @@ def test_an_image_that_is_missing_is_told_with_its_name_and_what_to_do(
         message = site.stalled("iris", names.IMAGE_PULL_FAILED)
         assert "container server: " in message
         assert MISSING_IMAGE in message
-        assert "Correct runtime.image, or let the pods pull it by podTemplate.imagePullSecrets" in message
+        assert "Correct runtime.image, or name a Secret for pulling it in podTemplate.imagePullSecrets" in message
         site.apply("iris", served.name)
         site.wait_answers("iris", 1)
 

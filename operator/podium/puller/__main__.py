@@ -8,7 +8,7 @@ import sys
 
 def main() -> int:
     """Pulls what the environment asks for; leaves the report where Kubernetes looks for it."""
-    # As the container's first process, the puller would otherwise not even notice that it is to end.
+    # The kernel gives the first process of a container no signal that it does not handle: SIGTERM would do nothing.
     signal.signal(signal.SIGTERM, lambda *_: os._exit(128 + signal.SIGTERM))
     from podium.puller import pull, report, settings, stores
 

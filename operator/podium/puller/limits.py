@@ -48,7 +48,7 @@ class Limits:
             raise self._build_timeout("")
 
     def retry(self, attempt: Callable[[], _Result]) -> _Result:
-        """The attempt's result. What can be tried again is, while retries and time last; else raises its error."""
+        """The attempt's result. A retryable error is tried again while retries and time last; any other is raised."""
         failures = 0
         while True:
             self.check()

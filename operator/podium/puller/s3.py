@@ -268,7 +268,7 @@ def describe_grant(source: plan.Source) -> str:
 
 
 def _build_changed(uri: str, how: str) -> errors.ArtifactChanged:
-    message = f"{uri} changed during the pull: {how}; a model version's artifact must never be written again"
+    message = f"{uri} changed during the pull: {how}; the artifact of a model version must never be overwritten"
     return errors.ArtifactChanged(Reason.OBJECT_CHANGED, message)
 
 

@@ -13,7 +13,7 @@ STARTED = time.monotonic()
 
 def main() -> int:
     """Exit code 0 after a graceful end, 1 with last words otherwise, 143 with last words if stopped while loading."""
-    # As the container's first process, the server would otherwise not notice a stop signal while it loads.
+    # The kernel gives the first process of a container no signal that it does not handle: SIGTERM would do nothing.
     signal.signal(signal.SIGTERM, _stop_loading)
     os.environ.update(settings.missing_defaults(os.environ))
     try:

@@ -1,4 +1,4 @@
-"""Compares what a model asks for with what the image holds. A mismatch is told, never refused: the model may work."""
+"""Compares what a model requires with what the image holds. A mismatch is a warning, no error: the model may work."""
 
 import importlib.metadata
 import pathlib

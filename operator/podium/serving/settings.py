@@ -25,7 +25,7 @@ class Settings:
     model_version: str
     workers: int
     drain_seconds: float
-    """How long the server goes on accepting after it was told to end, so that nobody meets a closed door."""
+    """How long the server goes on accepting after it was told to end: proxies still send requests for a while."""
     port: int
     max_request_bytes: int
     termination_log: pathlib.Path

@@ -18,7 +18,7 @@ _IMAGE_REASONS = frozenset(
     }
 )
 _CONFIG_REASONS = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
-_IMAGE_ADVICE = "Correct runtime.image, or let the pods pull it by podTemplate.imagePullSecrets"
+_IMAGE_ADVICE = "Correct runtime.image, or name a Secret for pulling it in podTemplate.imagePullSecrets"
 _CONFIG_ADVICE = "Create what is missing in this namespace, or correct what names it (storage, runtime.env)"
 _ENDED_PHASES = frozenset({"Failed", "Succeeded"})
 _STOPPED_CODES = frozenset({0, 137, 143})
@@ -53,7 +53,7 @@ class Pod:
     model_version: str
     ready: bool
     terminating: bool
-    """Is being deleted, or has ended for good (evicted, for instance): another pod takes its place."""
+    """It is being deleted, or has ended for good (evicted, for instance): another pod takes its place."""
     report: Report | None
     trouble: Trouble | None
     ready_since: str = ""

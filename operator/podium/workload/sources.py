@@ -84,7 +84,7 @@ def find_source(
     except errors.RegistryError as error:
         return describe_problem(error, registry)
     except ValueError as error:
-        return Problem(names.SOURCE_UNSUPPORTED, f"{error}, or write its place on S3 as spec.source")
+        return Problem(names.SOURCE_UNSUPPORTED, f"{error}, or write its location on S3 as spec.source")
 
 
 def _build_source(uri: str, model_uid: str = "", run_id: str = "") -> Source | Problem:

@@ -333,7 +333,8 @@ def _tell_wrong_artifact(view: _View) -> Verdict | None:
 
 def _tell_pulled(view: _View) -> Verdict | None:
     digest = view.world.digest
-    return Verdict(names.ARTIFACT_READY, True, names.PULLED, f"every pull must bring {digest}") if digest else None
+    message = f"the artifact has the digest {digest}, and every later pull must bring the same"
+    return Verdict(names.ARTIFACT_READY, True, names.PULLED, message) if digest else None
 
 
 def _tell_mounted(view: _View) -> Verdict | None:

@@ -128,7 +128,7 @@ def test_the_newest_word_of_the_puller_is_its_report(puller: Manifest, report: p
     assert pods.extract(a_pod(puller)).report == report
 
 
-IMAGE = "Correct runtime.image, or let the pods pull it by podTemplate.imagePullSecrets"
+IMAGE = "Correct runtime.image, or name a Secret for pulling it in podTemplate.imagePullSecrets"
 STOPPED = (
     "because /health did not answer in time: see its log, and raise probes.startup.failureThreshold if the model needs "
     "longer to load"

@@ -11,6 +11,7 @@ from podium.workload import intent, pods, sources, version
 from tests.unit.workload import factories
 
 NOT_FOUND = sources.Problem("VersionNotFound", "model 'iris' has no version 1; it has 2 and 3")
+PULLED = f"the artifact has the digest {factories.DIGEST}, and every later pull must bring the same"
 DENIED = pods.Report(reason="AccessDenied", message="s3://artifacts/iris/1: AccessDenied: grant s3:ListBucket")
 
 
@@ -75,7 +76,7 @@ def test_templates_of_past_intents_go_only_when_the_current_one_is_kept() -> Non
 def test_all_pods_ready_is_ready_and_nothing_else() -> None:
     outcome = version.decide(factories.serving())
     assert said(outcome, names.READY) == ("True", "PodsReady", "3 of 3 pods are ready")
-    assert said(outcome, names.ARTIFACT_READY) == ("True", "Pulled", f"every pull must bring {factories.DIGEST}")
+    assert said(outcome, names.ARTIFACT_READY) == ("True", "Pulled", PULLED)
     assert [c["type"] for c in factories.dump(outcome.status)["conditions"]] == ["Ready", "ArtifactReady"]
     assert factories.dump(outcome.status)["endpoint"] == "http://iris-v1.models.svc"
     assert factories.dump(outcome.status)["selector"] == "podium.dev/model-version-name=iris-v1"
@@ -215,7 +216,7 @@ def test_trouble_is_told_as_it_was_said_and_somebody_must_act(change: dict[str, 
         ),
         pytest.param(
             factories.a_pod(report=report()),
-            ("True", "Pulled", f"every pull must bring {factories.DIGEST}"),
+            ("True", "Pulled", PULLED),
             id="the pull succeeded",
         ),
         pytest.param(
