@@ -4,13 +4,16 @@ import typing
 
 from podium import names, settings
 from podium.engine import caches, lists, wakeups, watches, worlds
-from podium.kube import client, resources
+from podium.kube import client, reflector, resources
+from podium.manifest import Manifest
 from podium.registry import store
 from podium.registry.model import entities
 from podium.registry.storage import keys, memory
+from podium.workload import labels
 
 REGISTRY = "podium-system"
 KEY = ("models", "champion")
+API_VERSION = f"{names.GROUP}/{names.API_VERSION}"
 KINDS = (keys.CLAIM, keys.HEAD, keys.VERSION, keys.POLICY)
 
 
@@ -29,9 +32,8 @@ class Seen:
         self.keys: list[wakeups.WorkKey] = []
         self.caches = caches.build_caches(chosen)
         self.registries = self.caches.registries
-        self.observer = watches.Observer(
-            typing.cast(client.Client, api), chosen, self.caches, wakeups.Waker(self.caches, self.keys.append)
-        )
+        self.waker = wakeups.Waker(self.caches, self.keys.append)
+        self.observer = watches.Observer(typing.cast(client.Client, api), chosen, self.caches, self.waker)
         self.gatherer = worlds.Gatherer(self.caches, chosen)
         self.lister = lists.Lister(typing.cast(client.Client, api), chosen, self.observer)
         self.backend = memory.MemoryBackend() if records is None else records
@@ -48,12 +50,48 @@ class Seen:
         """A ModelAlias, or a later state of it; who is asked for first is older."""
         self._version += 1
         created = self._created.setdefault(uid, f"2026-01-01T00:00:{self._version:02d}Z")
-        metadata = {"name": name, "namespace": KEY[0], "uid": uid, "resourceVersion": str(self._version)}
+        metadata = {
+            "name": name,
+            "namespace": KEY[0],
+            "uid": uid,
+            "resourceVersion": str(self._version),
+            "generation": 1,
+        }
         return {
+            "apiVersion": API_VERSION,
             "kind": names.MODEL_ALIAS_KIND,
             "metadata": metadata | {"creationTimestamp": created},
             "spec": {"model": "iris", "alias": "champion"} | spec,
         }
+
+    def version(self, name: str = f"{KEY[1]}-v1-abc", owner: str = KEY[1], uid: str = "v1") -> Manifest:
+        """A ModelVersion that a ModelAlias owns, or nobody ("")."""
+        self._version += 1
+        metadata = {"name": name, "namespace": KEY[0], "uid": uid, "resourceVersion": str(self._version)}
+        metadata |= {"generation": 1, "labels": labels.of_children(owner)}
+        if owner:
+            metadata["ownerReferences"] = [build_reference(names.MODEL_ALIAS_KIND, owner)]
+        return {
+            "apiVersion": API_VERSION,
+            "kind": names.MODEL_VERSION_KIND,
+            "metadata": metadata,
+            "spec": {"model": "iris", "version": 1},
+        }
+
+    def child(
+        self, resource: resources.Resource, name: str = KEY[1], owner: tuple[str, str] | None = None, **more: typing.Any
+    ) -> Manifest:
+        """A child as its watch would show it; `owner`: kind and name."""
+        self._version += 1
+        metadata = {"name": name, "namespace": KEY[0], "uid": f"{name}-uid", "resourceVersion": str(self._version)}
+        if owner:
+            metadata["ownerReferences"] = [build_reference(*owner)]
+        return {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": metadata, "spec": {}} | more
+
+    def find_watch(self, resource: resources.Resource) -> reflector.Reflector[typing.Any]:
+        """The watch of a resource in all namespaces."""
+        [found] = [each for each in self.observer.reflectors if each.resource == resource and each.namespace is None]
+        return found
 
     def claim(self, uid: str) -> None:
         self.registry.serving.record(self.head.uid, entities.ServingClaim(uid, *KEY, versions=(1,)))
@@ -81,3 +119,8 @@ class Seen:
 
     def stale(self) -> list[str]:
         return [holder.uid for _, _, holder in self.registries.find_stale()]
+
+
+def build_reference(kind: str, name: str) -> dict[str, typing.Any]:
+    """To an object of Podium's that owns another, by the uid that objects of the two kinds have here."""
+    return {"apiVersion": API_VERSION, "kind": kind, "name": name, "uid": "one", "controller": True}

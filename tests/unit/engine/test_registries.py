@@ -5,7 +5,7 @@ import typing
 
 import pytest
 
-from podium import errors
+from podium import errors, names
 from podium.engine import execution, wakeups
 from podium.kube import client, events, resources
 from podium.registry.model import entities
@@ -272,3 +272,48 @@ async def test_a_cluster_that_gets_another_name_takes_over_what_its_modelaliases
     named.delete()
     await named.release_stale()
     assert named.holders() == set()
+
+
+@pytest.fixture
+def seen() -> Seen:
+    return Seen()
+
+
+def test_the_claim_of_a_modelalias_that_is_there_is_not_stale(seen: Seen) -> None:
+    seen.observer.observe(seen.alias("one"))
+    seen.claim("one")
+    seen.show_registry()
+    assert seen.stale() == []
+    assert not seen.registries.has_predecessor(KEY)
+
+
+def test_a_claim_that_is_seen_after_its_modelalias_has_gone_is_looked_at_again(seen: Seen) -> None:
+    seen.observer.observe(seen.alias("one"))
+    seen.observer.forget(seen.alias("one"))
+    seen.keys.clear()
+    seen.claim("one")
+    seen.show_registry()
+    assert (names.MODEL_ALIAS_KIND, *KEY) in seen.keys
+    assert seen.stale() == ["one"]
+
+
+def test_a_modelalias_that_was_created_again_before_its_deletion_was_seen_has_a_predecessor_until_its_claim_is_gone(
+    seen: Seen,
+) -> None:
+    seen.observer.observe(seen.alias("one"))
+    seen.claim("one")
+    seen.show_registry()
+    seen.observer.observe(seen.alias("two"))
+    assert seen.registries.has_predecessor(KEY)
+    assert seen.stale() == ["one"]
+    seen.registry.serving.release(seen.head.uid, "one")
+    seen.show_registry()
+    assert not seen.registries.has_predecessor(KEY)
+    assert seen.stale() == []
+
+
+def test_a_claim_in_a_namespace_that_is_not_watched_is_left_to_others() -> None:
+    seen = Seen(watched=("elsewhere",))
+    seen.claim("one")
+    seen.show_registry()
+    assert seen.stale() == []

@@ -1,57 +1,21 @@
-"""What the observer makes of what it sees: whose claims in the registry are stale, and which keys are looked at."""
+"""The watches: what they show is taken in and wakes somebody, and whether they work is told."""
 
+import asyncio
+import collections.abc
+import contextlib
 import typing
 
 import pytest
 
-from podium import names
-from podium.kube import resources
+from podium import errors, names
+from podium.kube import client, listwatch, reflector, resources
+from tests.support import virtualtime
 from tests.unit.engine.observing import KEY, Seen
 
 
 @pytest.fixture
 def seen() -> Seen:
     return Seen()
-
-
-def test_the_claim_of_a_modelalias_that_is_there_is_not_stale(seen: Seen) -> None:
-    seen.observer.observe(seen.alias("one"))
-    seen.claim("one")
-    seen.show_registry()
-    assert seen.stale() == []
-    assert not seen.registries.has_predecessor(KEY)
-
-
-def test_a_claim_that_is_seen_after_its_modelalias_has_gone_is_looked_at_again(seen: Seen) -> None:
-    seen.observer.observe(seen.alias("one"))
-    seen.observer.forget(seen.alias("one"))
-    seen.keys.clear()
-    seen.claim("one")
-    seen.show_registry()
-    assert (names.MODEL_ALIAS_KIND, *KEY) in seen.keys
-    assert seen.stale() == ["one"]
-
-
-def test_a_modelalias_that_was_created_again_before_its_deletion_was_seen_has_a_predecessor_until_its_claim_is_gone(
-    seen: Seen,
-) -> None:
-    seen.observer.observe(seen.alias("one"))
-    seen.claim("one")
-    seen.show_registry()
-    seen.observer.observe(seen.alias("two"))
-    assert seen.registries.has_predecessor(KEY)
-    assert seen.stale() == ["one"]
-    seen.registry.serving.release(seen.head.uid, "one")
-    seen.show_registry()
-    assert not seen.registries.has_predecessor(KEY)
-    assert seen.stale() == []
-
-
-def test_a_claim_in_a_namespace_that_is_not_watched_is_left_to_others() -> None:
-    seen = Seen(watched=("elsewhere",))
-    seen.claim("one")
-    seen.show_registry()
-    assert seen.stale() == []
 
 
 def test_what_is_there_is_known_by_kind_namespace_and_name(seen: Seen) -> None:
@@ -82,36 +46,102 @@ def test_an_endpoint_slice_of_a_service_that_no_modelalias_has_wakes_nobody(seen
     assert set(seen.keys) == {(names.MODEL_ALIAS_KIND, *KEY)}
 
 
-class Server:
-    """An API server with ModelAliases that no watch has shown."""
-
-    def __init__(self) -> None:
-        self.aliases: list[dict[str, typing.Any]] = []
-        self.gets = 0
-
-    async def list_metadata(self, resource: resources.Resource, namespace: str | None) -> list[dict[str, typing.Any]]:
-        assert namespace is None
-        return [{"metadata": each["metadata"]} for each in self.aliases if resource == resources.MODEL_ALIASES]
-
-    async def get(self, resource: resources.Resource, namespace: str, name: str) -> dict[str, typing.Any]:
-        self.gets += 1
-        return next(each for each in self.aliases if each["metadata"]["name"] == name)
+@pytest.mark.parametrize("watched", [(), ("models",), ("models", "other")], ids=["all", "one namespace", "two"])
+def test_an_answer_of_our_own_goes_to_the_watch_of_its_namespace(watched: tuple[str, ...]) -> None:
+    seen = Seen(watched)
+    live = seen.child(resources.SERVICES, owner=(names.MODEL_ALIAS_KIND, KEY[1]))
+    seen.observer.observe(live)
+    assert seen.caches.inventory.find_child(resources.SERVICES, KEY) is not None
+    assert seen.keys == [(names.MODEL_ALIAS_KIND, *KEY)]
+    holders = [each.namespace for each in seen.observer.reflectors if KEY in each.items()]
+    assert holders == [watched[0] if watched else None]
 
 
-async def test_what_the_watches_have_missed_is_found_by_a_list_and_nothing_else_is_read() -> None:
-    server = Server()
-    seen = Seen(api=server)
-    key = (names.MODEL_ALIAS_KIND, *KEY)
-    server.aliases = [seen.alias("one")]
-    for newer in (None, seen.alias("one"), seen.alias("two")):
-        server.aliases = [newer] if newer else server.aliases
-        seen.keys.clear()
-        await seen.lister.catch_up()
-        assert set(seen.keys) == {key}
-        assert seen.caches.kinds.get(names.MODEL_ALIAS_KIND, KEY) == server.aliases[0]
+def test_an_object_of_a_namespace_that_is_not_watched_is_nobodys_business() -> None:
+    seen = Seen(watched=("elsewhere",))
+    seen.observer.observe(seen.child(resources.SERVICES, owner=(names.MODEL_ALIAS_KIND, KEY[1])))
+    assert (seen.keys, seen.caches.inventory.find_child(resources.SERVICES, KEY)) == ([], None)
+
+
+def test_changes_of_a_registry_wake_nobody_before_everything_was_seen_once(seen: Seen) -> None:
+    seen.observer.observe(seen.alias("one"))
     seen.keys.clear()
-    await seen.lister.catch_up()
-    assert (seen.keys, server.gets) == ([], 3)
-    server.aliases.clear()
-    await seen.lister.catch_up()
-    assert seen.caches.kinds.keys(names.MODEL_ALIAS_KIND) == []
+    seen.show_registry()
+    assert seen.keys == []
+    seen.registry.models.set_tag("iris", "a", "b")
+    seen.is_synced()
+    seen.show_registry()
+    assert seen.keys == [(names.MODEL_ALIAS_KIND, *KEY)]
+
+
+class Cluster:
+    """An API server that has every kind of the operator's but one, and nothing of any."""
+
+    def __init__(self, absent: resources.Resource, until: float) -> None:
+        self.absent, self.until = absent, until
+
+    async def pages(
+        self, resource: resources.Resource, *_: typing.Any, **__: typing.Any
+    ) -> collections.abc.AsyncGenerator[listwatch.Page, None]:
+        if resource == self.absent and asyncio.get_running_loop().time() < self.until:
+            raise errors.KubeNotFound(404, "NotFound", "the server could not find the requested resource")
+        yield listwatch.Page([], "1", "")
+
+    async def watch(self, *_: typing.Any, timeout_seconds: int, **__: typing.Any) -> typing.Any:
+        for _ in range(timeout_seconds // 60):
+            await asyncio.sleep(60)
+            yield "BOOKMARK", {"metadata": {"resourceVersion": "1"}}
+
+
+ROUTES = resources.Resource("gateway.networking.k8s.io", "v1", "httproutes", "HTTPRoute", is_optional=True)
+WORD = "the server could not find the requested resource"
+
+
+@pytest.mark.parametrize(
+    ("absent", "is_synced", "failures"),
+    [(ROUTES, True, []), (resources.INGRESSES, False, [f"watch of ingresses in all namespaces: {WORD}"])],
+    ids=["optional", "required"],
+)
+def test_a_kind_that_is_absent_keeps_the_operator_from_leading_only_if_it_is_required(
+    absent: resources.Resource, is_synced: bool, failures: list[str]
+) -> None:
+    server = Cluster(absent, until=200)
+    with asyncio.Runner(loop_factory=virtualtime.VirtualLoop) as runner:
+        seen = Seen(api=server)
+        routes: reflector.Reflector[str] = reflector.Reflector(
+            typing.cast(client.Client, server), ROUTES, extract=str, on_change=lambda _: None
+        )
+        seen.observer.reflectors.append(routes)
+
+        async def run() -> list[tuple[bool, list[str]]]:
+            """How it stands after 100 seconds, and after 400."""
+            task, states = asyncio.create_task(seen.observer.run()), []
+            for _ in range(2):
+                await asyncio.sleep(100)
+                states.append((seen.observer.is_synced(), seen.observer.failures()))
+                await asyncio.sleep(300)
+            task.cancel()
+            await asyncio.wait({task})
+            return states
+
+        assert runner.run(run()) == [(is_synced, failures), (True, [])]
+        assert seen.observer.problems() == []
+
+
+def test_what_a_list_no_longer_shows_is_forgotten_and_wakes_its_owner() -> None:
+    owner = (names.MODEL_VERSION_KIND, "champion-v1-abc")
+    with asyncio.Runner(loop_factory=virtualtime.VirtualLoop) as runner:
+        seen = Seen(api=Cluster(ROUTES, until=0))
+        seen.find_watch(resources.CONTROLLER_REVISIONS).observe(
+            seen.child(resources.CONTROLLER_REVISIONS, "frozen", owner)
+        )
+        assert list(seen.caches.frozen.get((KEY[0], owner[1]))) == ["frozen"]
+        seen.keys.clear()
+
+        async def run() -> None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(seen.observer.run(), 1)
+
+        runner.run(run())
+    assert seen.keys == [(owner[0], KEY[0], owner[1])]
+    assert not seen.caches.frozen.get((KEY[0], owner[1]))
