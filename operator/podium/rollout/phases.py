@@ -29,10 +29,10 @@ def begin(world: worlds.World, to: Ref, from_: Ref | None) -> Transition:
     return Transition(id=identity, phase=names.Phase.PREPARING.value, to=to, from_=from_, started_at=now, phase_at=now)
 
 
-def enter(world: worlds.World, transition: Transition, phase: names.Phase, *, aborting: bool = False) -> Transition:
+def enter(world: worlds.World, transition: Transition, phase: str, *, aborting: bool = False) -> Transition:
     """The transition in this phase, from now on, on its way to `to`, or back."""
     now = conditions.timestamp(world.now)
-    return transition.model_copy(update={"phase": phase.value, "phase_at": now, "aborting": aborting or None})
+    return transition.model_copy(update={"phase": str(phase), "phase_at": now, "aborting": aborting or None})
 
 
 def is_open(transition: Transition | None) -> bool:

@@ -220,7 +220,7 @@ class Cluster:
     def add_shadow(self, version: int) -> Revision:
         """A revision that receives copies of requests, as whoever looks after shadows would make it."""
         name = f"champion-v{version}-shadow"
-        owner = labels.owner_reference(names.MODEL_ALIAS_KIND, self.metadata)
+        owner = labels.build_owner_reference(names.MODEL_ALIAS_KIND, self.metadata)
         borne = {names.TRAFFIC_LABEL: names.TRAFFIC_SHADOW, names.MODEL_ALIAS_NAME_LABEL: "champion"}
         borne[names.REGISTRY_UID_LABEL] = self.registered_uid or ""
         metadata = {"name": name, "namespace": "models", "labels": borne, "ownerReferences": [owner]}

@@ -1,0 +1,127 @@
+"""The order of a pass is its safety: what each step relies on is done before it."""
+
+import dataclasses
+
+import pytest
+
+from podium import errors, names
+from podium.rollout import actions, decision, worlds
+from tests.unit.rollout import simulator
+
+
+def kinds_of(plan: actions.Plan) -> list[str]:
+    """The actions of a plan by type, those that apply by what they apply."""
+    return [
+        action.manifest["kind"] if isinstance(action, actions.Apply) else type(action).__name__
+        for action in plan.actions
+    ]
+
+
+def a_plan_that_begins_a_switch(cluster: simulator.Cluster) -> actions.Plan:
+    cluster.designate(2)
+    cluster.pass_once()
+    cluster.pods_become_ready()
+    return decision.decide(cluster.world(), cluster.strategy)
+
+
+def test_traffic_moves_after_the_pods_the_claim_and_the_status_in_this_order(cluster: simulator.Cluster) -> None:
+    assert kinds_of(a_plan_that_begins_a_switch(cluster)) == [
+        names.MODEL_VERSION_KIND,
+        "RecordServing",
+        "WriteStatus",
+        "Service",
+    ]
+
+
+def test_a_claim_that_the_registry_refuses_leaves_the_status_where_it_was(cluster: simulator.Cluster) -> None:
+    a_plan_that_begins_a_switch(cluster)
+    cluster.registry["model-uid"].remove(2)
+    with pytest.raises(errors.NotFound):
+        cluster.pass_once()
+    assert cluster.status.rollout is not None
+    assert cluster.status.rollout.phase == "Preparing"
+    assert cluster.answering() == {1}
+
+
+def test_versions_are_released_and_pods_taken_away_only_after_the_traffic_has_moved(
+    cluster: simulator.Cluster,
+) -> None:
+    cluster.spec = simulator.spec(
+        template={"replicas": 2}, rollout={"previous": {"delay": "0s"}, "overlap": "0s", "revisionHistoryLimit": 0}
+    )
+    cluster.designate(2)
+    cluster.pass_once()
+    cluster.pods_become_ready()
+    cluster.pass_once()
+    cluster.endpoints_follow()
+    plan = decision.decide(cluster.world(), cluster.strategy)
+    assert kinds_of(plan) == [
+        names.MODEL_VERSION_KIND,
+        "WriteStatus",
+        "Service",
+        "RecordServing",
+        names.MODEL_VERSION_KIND,
+        "Announce",
+    ]
+    assert [action.manifest["spec"]["version"] for action in plan.actions if is_revision(action)] == [2, 1]
+
+
+def is_revision(action: actions.Action) -> bool:
+    return isinstance(action, actions.Apply) and action.manifest["kind"] == names.MODEL_VERSION_KIND
+
+
+def test_an_object_is_written_by_its_resource_version_only_where_that_moves_traffic(
+    cluster: simulator.Cluster,
+) -> None:
+    def carried() -> list[str]:
+        plan = decision.decide(cluster.world(), cluster.strategy)
+        return [
+            action.resource_version
+            for action in plan.actions
+            if isinstance(action, actions.Apply) and action.manifest["kind"] == "Service"
+        ]
+
+    assert carried() == [""]
+    cluster.designate(2)
+    cluster.pass_once()
+    cluster.pods_become_ready()
+    assert carried() == [cluster.objects["Service", "champion"].resource_version]
+
+
+def test_an_ingress_that_spec_has_no_more_is_pruned_and_the_service_stays(cluster: simulator.Cluster) -> None:
+    cluster.spec = simulator.spec(template={"replicas": 2}, ingress={"host": "iris.example.com"})
+    cluster.settle()
+    assert set(cluster.objects) == {("Service", "champion"), ("Ingress", "champion")}
+    cluster.spec = simulator.spec(template={"replicas": 2})
+    plan = cluster.pass_once()
+    assert [action for action in plan.actions if isinstance(action, actions.Prune)] == [
+        actions.Prune("Ingress", "champion")
+    ]
+    assert set(cluster.objects) == {("Service", "champion")}
+
+
+def test_an_ingress_stays_as_it_is_while_an_older_modelalias_has_its_host(cluster: simulator.Cluster) -> None:
+    cluster.spec = simulator.spec(template={"replicas": 2}, ingress={"host": "iris.example.com"})
+    cluster.settle()
+    cluster.conflict = worlds.Problem(names.HOST_CONFLICT, "models/older has it already")
+    plan = cluster.pass_once()
+    assert "Ingress" not in kinds_of(plan)
+    assert ("Ingress", "champion") in cluster.objects
+
+
+def test_a_refused_pass_says_so_and_moves_nothing(cluster: simulator.Cluster) -> None:
+    a_plan_that_begins_a_switch(cluster)
+    refused = worlds.Problem(names.NAME_TAKEN, "somebody else made it")
+    plan = decision.decide_refused(dataclasses.replace(cluster.world(), refused=refused))
+    assert kinds_of(plan) == ["WriteStatus", "Announce"]
+    [written] = [action.status for action in plan.actions if isinstance(action, actions.WriteStatus)]
+    assert written.rollout == cluster.status.rollout
+    assert ("Stalled", names.NAME_TAKEN) in {(each.type, each.reason) for each in written.conditions}
+
+
+def test_a_pass_is_looked_at_again_when_the_first_of_its_timers_ends(cluster: simulator.Cluster) -> None:
+    cluster.designate(2)
+    cluster.settle()
+    assert cluster.pass_once().again_after == 2
+    cluster.wait(2)
+    assert cluster.pass_once().again_after == 60
