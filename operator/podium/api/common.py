@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal
 import pydantic
 from pydantic import alias_generators
 
+from podium import names
+
 DURATION_PATTERN = r"^([0-9]{1,6}(\.[0-9]{1,6})?(ms|s|m|h))+$"
 _DURATION_PART = re.compile(r"([0-9.]+)(ms|s|m|h)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -236,12 +238,12 @@ class Ingress(Model):
     path: IngressPath = pydantic.Field(
         "/",
         description="Path under which the model answers. If it is not /, the ingress controller has to rewrite it, "
-        "because the model's server answers on /invocations: see annotations.",
+        f"because the model's server answers on {names.INVOCATIONS_PATH}: see annotations.",
     )
     path_type: Literal["Prefix", "Exact", "ImplementationSpecific"] = pydantic.Field(
         "Prefix",
         description="How the path is matched: Prefix, Exact (then path is the whole path of a request, such as "
-        "/invocations) or ImplementationSpecific.",
+        f"{names.INVOCATIONS_PATH}) or ImplementationSpecific.",
     )
     class_name: ObjectName | None = pydantic.Field(
         None, description="IngressClass. Default: the cluster's default class."

@@ -198,7 +198,7 @@ class Template(common.Model):
     )
     probes: Probes = pydantic.Field(
         default_factory=Probes,
-        description="Probes of the server, all on /health. What is left out keeps its default.",
+        description=f"Probes of the server, all on {names.HEALTH_PATH}. What is left out keeps its default.",
     )
     puller: Puller = pydantic.Field(default_factory=Puller, description="The init container that brings the artifact.")
     pod_template: PodTemplate = pydantic.Field(default_factory=PodTemplate, description="Further settings of the pods.")

@@ -1,5 +1,12 @@
-"""The CRDs, made from the pydantic models: pure values in, values out; `python -m podium.crdgen DIR` writes them.
+"""The CustomResourceDefinitions, made from the pydantic models of `podium.api`.
 
-A structural schema knows no $ref, no anyOf-null and no title, and prunes what it does not name; `schema.py`
-translates, `definitions.py` adds what concerns the kind (columns, short names, subresources).
+`make crds` (`python -m podium.crdgen ROOT`) writes them to crds/ and, as templates, into the chart; a test fails while
+what is committed differs from what the models give. No file is edited by hand.
+
+    schema        from pydantic's JSON schema to a structural one: no $ref, no anyOf with null, no title, and defaults
+                  told in the description, because `kubectl explain` shows no others
+    definitions   what concerns the kind: names, columns, subresources, the rule about metadata.name
+    __main__      the files: the CRDs, and the chart's copies that `helm uninstall` keeps
+
+All of it is pure but the writing: values in, values out.
 """

@@ -37,10 +37,13 @@ class Recorder:
         self._of = {"model": model, "version": version}
         none = prometheus_client.CollectorRegistry()
         self._requests = prometheus_client.Counter(
-            names.METRIC_REQUESTS, "Answers of /invocations, by HTTP status code.", (*labels, "code"), registry=none
+            names.METRIC_REQUESTS,
+            f"Answers of {names.INVOCATIONS_PATH}, by HTTP status code.",
+            (*labels, "code"),
+            registry=none,
         )
         self._errors = prometheus_client.Counter(
-            names.METRIC_ERRORS, "Answers of /invocations with status 500 or more.", labels, registry=none
+            names.METRIC_ERRORS, f"Answers of {names.INVOCATIONS_PATH} with status 500 or more.", labels, registry=none
         )
         self._seconds = prometheus_client.Histogram(
             names.METRIC_SECONDS,

@@ -33,17 +33,17 @@ class Settings:
 
 def from_environment(env: Mapping[str, str]) -> Settings:
     """Settings from the environment. Raises ValueError that names the variable and what to write."""
-    drain = _whole_number(env, names.ENV_DRAIN_SECONDS, names.DRAIN_SECONDS, 0)
+    drain = _read_whole_number(env, names.ENV_DRAIN_SECONDS, names.DRAIN_SECONDS, 0)
     if drain > names.GRACE_SECONDS - 10:
         raise ValueError(f"{names.ENV_DRAIN_SECONDS} is {drain}: write at most {names.GRACE_SECONDS - 10}")
     return Settings(
         model_dir=pathlib.Path(env.get(names.ENV_MODEL_DIR) or names.MODEL_DIR),
         model_name=env.get(names.ENV_MODEL_NAME, ""),
         model_version=env.get(names.ENV_MODEL_VERSION, ""),
-        workers=_whole_number(env, names.ENV_WORKERS, 2, 1),
+        workers=_read_whole_number(env, names.ENV_WORKERS, 2, 1),
         drain_seconds=drain,
-        port=_whole_number(env, names.ENV_PORT, names.SERVER_PORT, 1),
-        max_request_bytes=_whole_number(env, _ENV_MAX_REQUEST_BYTES, 100 * 1024 * 1024, 1),
+        port=_read_whole_number(env, names.ENV_PORT, names.SERVER_PORT, 1),
+        max_request_bytes=_read_whole_number(env, _ENV_MAX_REQUEST_BYTES, 100 * 1024 * 1024, 1),
         termination_log=termination_log(env),
     )
 
@@ -58,7 +58,7 @@ def missing_defaults(env: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in _DEFAULTS.items() if name not in env}
 
 
-def _whole_number(env: Mapping[str, str], name: str, default: int, least: int) -> int:
+def _read_whole_number(env: Mapping[str, str], name: str, default: int, least: int) -> int:
     text = env.get(name) or str(default)
     if not text.isdecimal() or int(text) < least:
         raise ValueError(f"{name} is {text!r}: write a whole number of {least} or more")

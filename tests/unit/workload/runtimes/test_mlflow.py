@@ -1,13 +1,8 @@
 """MLflow's runtime: what the operator says about the server is what the server does."""
 
 from podium import names
-from podium.workload.runtimes import choice, mlflow, protocol
+from podium.workload.runtimes import mlflow
 from tests.unit.workload import factories
-
-
-def test_every_spec_is_served_by_mlflow() -> None:
-    chosen: protocol.Runtime = choice.choose_runtime(factories.spec().runtime)
-    assert isinstance(chosen, mlflow.MLflow)
 
 
 def test_the_server_is_told_what_it_serves_and_runs_in_the_image_that_is_asked_for() -> None:
