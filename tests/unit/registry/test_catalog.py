@@ -1,18 +1,14 @@
 """What the operator is told about models, versions and aliases from what a watch has seen."""
 
 import dataclasses
-import threading
-from collections.abc import Mapping
-from concurrent import futures
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from podium import errors, names
-from podium.registry import catalog, store
+from podium.registry import catalog
 from podium.registry.model import entities
-from podium.registry.protocol import readers
 from podium.registry.storage import backend, codec, keys
 from tests.unit.registry import factories
 
@@ -238,33 +234,6 @@ def test_what_another_catalog_knows_is_taken_over_as_it_is() -> None:
     assert head is other.models()[0]
     assert [[version.number for _, version in each] for each in index.versions()] == [[2, 1]]
     assert [bool(index.fault(name)) for name in ("broken", UID, "?")] == [True, False, False]
-
-
-def test_of_many_who_wait_for_a_catalog_one_lists_and_the_others_find_it_caught_up() -> None:
-    records = factories.WatchedBackend()
-    store.Registry(records).models.create("iris")
-    lists: list[str] = []
-    together = threading.Barrier(8)
-    first = threading.local()
-
-    class Counting(factories.WatchedBackend):
-        def list(self, labels: Mapping[str, str]) -> list[backend.Record]:
-            lists.append(labels[names.REGISTRY_KIND_LABEL])
-            return records.list(labels)
-
-    class Late(readers.NoWatch):
-        def cached_all(self, *, briefly: bool = False) -> catalog.Catalog | None:
-            if not getattr(first, "was_asked", False):
-                first.was_asked = True
-                together.wait(10)
-                return None
-            return records.catalog if lists else None
-
-    registry = store.Registry(Counting(), watch=Late())
-    with futures.ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda _: [head.name for head in registry.models.list()], range(8)))
-    assert found == [["iris"]] * 8
-    assert lists == [keys.CLAIM, keys.HEAD]
 
 
 TAGS = st.dictionaries(st.sampled_from("abc"), st.sampled_from(["", "x", "y"]))

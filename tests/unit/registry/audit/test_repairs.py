@@ -5,57 +5,11 @@ from collections.abc import Callable
 
 import pytest
 
-from podium import names
-from podium.registry import store
-from podium.registry.audit import repairs
 from podium.registry.model import entities
 from podium.registry.storage import backend as backend_protocol
-from podium.registry.storage import codec, keys, memory, removal
+from podium.registry.storage import codec, keys
 from tests.unit.registry import factories
-
-NOW_MS = 1_000_000
-LATER_MS = NOW_MS + 2 * removal.GRACE_MS
-
-
-class Damaged:
-    """A registry with model `iris` of three versions, the second of which is deleted, and what is done to it."""
-
-    def __init__(self) -> None:
-        self.records = memory.MemoryBackend()
-        self.registry = store.Registry(self.records, clock=factories.Clock(NOW_MS))
-        self.uid = self.registry.models.create("iris").uid
-        for number in (1, 2, 3):
-            self.registry.versions.create("iris", source=f"s3://models/{number}")
-        self.registry.aliases.set("iris", "champion", 1, factories.JOE)
-        self.registry.versions.delete("iris", 2)
-        self.claim = keys.claim_name("iris")
-
-    def record(self, name: str) -> backend_protocol.Record:
-        found = self.records.get(name)
-        assert found is not None
-        return found
-
-    def remove(self, name: str) -> None:
-        self.records.delete(name, self.record(name).resource_version)
-
-    def edit(self, name: str, /, **data: str) -> None:
-        found = self.record(name)
-        self.records.replace(dataclasses.replace(found, data={**found.data, **data}))
-
-    def label(self, name: str, **labels: str) -> None:
-        found = self.record(name)
-        given = {{"kind": names.REGISTRY_KIND_LABEL, "uid": names.REGISTRY_UID_LABEL}[k]: v for k, v in labels.items()}
-        self.records.replace(dataclasses.replace(found, labels={**found.labels, **given}))
-
-    def change(self, **fields: object) -> None:
-        head: entities.Head = dataclasses.replace(codec.decode_head(self.record(self.uid)), **fields)
-        self.records.replace(dataclasses.replace(self.record(self.uid), data=codec.encode_head(head).data))
-
-    def check(self) -> list[repairs.Finding]:
-        return repairs.check(self.records, LATER_MS)
-
-    def repair(self) -> list[repairs.Finding]:
-        return repairs.repair(self.records, lambda: LATER_MS)
+from tests.unit.registry.audit.damage import Damaged
 
 
 @pytest.fixture
@@ -70,14 +24,6 @@ def former_claim(damaged: Damaged) -> None:
 def second_model(damaged: Damaged) -> None:
     head = dataclasses.replace(codec.decode_head(damaged.record(damaged.uid)), uid="iris-second", aliases={})
     damaged.records.create(codec.encode_head(head))
-
-
-def test_nothing_is_wrong_with_what_the_registry_wrote(damaged: Damaged) -> None:
-    damaged.registry.models.rename("iris", "lily")
-    damaged.registry.versions.transition_stage("lily", 1, "Production", archive_existing=True)
-    damaged.records.create(backend_protocol.Record("kube-root-ca.crt", {}, {"ca.crt": "…"}))
-    damaged.records.create(backend_protocol.Record("a-1", {}, {"not": "ours"}))
-    assert (damaged.check(), damaged.repair()) == ([], [])
 
 
 MENDED: dict[str, tuple[Callable[[Damaged], object], str, str]] = {
@@ -183,23 +129,3 @@ def test_a_repair_tells_in_the_history_who_deleted_an_alias(damaged: Damaged) ->
     damaged.repair()
     moves = damaged.registry.aliases.history("iris")
     assert [(move.to_version, move.actor.user) for move in moves] == [(1, "joe"), (None, "podium registry check")]
-
-
-def test_what_a_living_creation_may_need_is_not_found(damaged: Damaged) -> None:
-    damaged.records.create(codec.encode_head(entities.Head("rose-1", "rose", created_ms=NOW_MS)))
-    damaged.records.create(codec.encode_version(factories.version(model_uid=damaged.uid, number=4, created_ms=NOW_MS)))
-    assert repairs.check(damaged.records, NOW_MS + 1) == []
-    assert len(damaged.check()) == 2
-    assert damaged.repair() == []
-
-
-def test_archives_and_what_the_head_still_has_of_them_are_one_history(damaged: Damaged) -> None:
-    before = damaged.record(damaged.uid)
-    while not damaged.registry.models.fresh("iris").archives:
-        before = damaged.record(damaged.uid)
-        other = 4 - damaged.registry.models.fresh("iris").aliases["champion"]
-        damaged.registry.aliases.set("iris", "champion", other, factories.JOE, why=factories.LONG_WHY)
-    assert damaged.check() == []
-    trimmed = damaged.record(damaged.uid)
-    damaged.records.replace(dataclasses.replace(before, resource_version=trimmed.resource_version))
-    assert damaged.check() == []

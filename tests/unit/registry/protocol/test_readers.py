@@ -1,14 +1,17 @@
-"""A version and its model by one round trip: what was read earlier is a guess and never an answer."""
+"""Reads: a version and its model cost one round trip, and what was read earlier is a guess and never an answer."""
 
 import dataclasses
-from collections.abc import Callable, Iterable
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from concurrent import futures
 
 import pytest
 
-from podium import errors
-from podium.registry import store
+from podium import errors, names
+from podium.registry import catalog, store
 from podium.registry.model import entities
-from podium.registry.storage import backend
+from podium.registry.protocol import readers
+from podium.registry.storage import backend, keys
 from tests.unit.registry import factories
 
 
@@ -100,3 +103,30 @@ def test_a_number_that_was_never_committed_is_not_guessed(site: Site) -> None:
     site.writer.versions.create("iris", source="s3://m/4")
     assert reader.versions.fresh("iris", 4).number == 4
     assert asked == []
+
+
+def test_of_many_who_wait_for_a_catalog_one_lists_and_the_others_find_it_caught_up() -> None:
+    records = factories.WatchedBackend()
+    store.Registry(records).models.create("iris")
+    lists: list[str] = []
+    together = threading.Barrier(8)
+    first = threading.local()
+
+    class Counting(factories.WatchedBackend):
+        def list(self, labels: Mapping[str, str]) -> list[backend.Record]:
+            lists.append(labels[names.REGISTRY_KIND_LABEL])
+            return records.list(labels)
+
+    class Late(readers.NoWatch):
+        def cached_all(self, *, briefly: bool = False) -> catalog.Catalog | None:
+            if not getattr(first, "was_asked", False):
+                first.was_asked = True
+                together.wait(10)
+                return None
+            return records.catalog if lists else None
+
+    registry = store.Registry(Counting(), watch=Late())
+    with futures.ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: [head.name for head in registry.models.list()], range(8)))
+    assert found == [["iris"]] * 8
+    assert lists == [keys.CLAIM, keys.HEAD]

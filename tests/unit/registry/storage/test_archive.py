@@ -64,22 +64,3 @@ def test_a_missing_archive_is_named() -> None:
     backend.delete(name, record.resource_version)
     with pytest.raises(errors.CorruptRegistry, match="archive is missing"):
         archive.full_history(backend, head)
-
-
-def test_what_would_not_fit_is_refused_with_the_limit_and_what_to_do() -> None:
-    _, registry = moved(0)
-    registry.models.set_tag("iris", "one", "x" * 100_000)
-    registry.models.set_tag("iris", "two", "x" * 100_000)
-    with pytest.raises(errors.TooLarge, match=f"at most {limits.OBJECT_BYTES} .*tags 300.*shorten") as caught:
-        registry.models.set_tag("iris", "three", "x" * 100_000)
-    assert "log the text as an artifact" in str(caught.value)
-    assert sorted(registry.models.fresh("iris").tags) == ["one", "two"]
-
-
-def test_bytes_count_and_not_characters() -> None:
-    _, registry = moved(0)
-    with pytest.raises(errors.TooLarge):
-        registry.versions.set_tag("iris", 1, "a", "한" * 100_000)
-    with pytest.raises(errors.TooLarge):
-        registry.versions.create("iris", source="s3://x", description="한" * 100_000)
-    assert registry.models.fresh("iris").last_version == 2
