@@ -127,7 +127,7 @@ def answered(code: str, status: int, operation: str = "GetObject", **headers: st
             id="nobody listens",
         ),
         pytest.param(
-            botocore.exceptions.SSLError(endpoint_url="https://s3", error="self-signed"),
+            botocore.exceptions.SSLError(endpoint_url="https://s3", error=OSError("self-signed")),
             errors.SourceInvalid,
             names.PullReason.CERTIFICATE_INVALID,
             "storage.caBundle",

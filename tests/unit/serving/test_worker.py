@@ -19,7 +19,7 @@ async def refuse(_scope: application.Scope, _receive: application.Receive, send:
 
 def server(drain_seconds: float, parent: int | None = None) -> tuple[worker.DrainingServer, application.State]:
     state = application.State()
-    config = uvicorn.Config(refuse, log_config=None)  # type: ignore[arg-type]  # an application of the narrower type
+    config = uvicorn.Config(refuse, log_config=None)
     return worker.DrainingServer(config, state, drain_seconds, parent or os.getppid()), state
 
 

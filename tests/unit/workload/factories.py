@@ -63,7 +63,8 @@ def world(**fields: Any) -> version.World:
         "runtime": RUNTIME,
     }
     given |= fields
-    return version.World(**({"replicas": replicas.of_template(given["spec"])} | given))
+    given.setdefault("replicas", replicas.of_template(given["spec"]))
+    return version.World(**given)
 
 
 def serving(**fields: Any) -> version.World:

@@ -1,5 +1,7 @@
 """Where an artifact is, and what a user reads when that is not known."""
 
+from typing import Literal
+
 import pytest
 
 from podium import errors, names
@@ -47,7 +49,9 @@ def test_a_registry_that_is_not_served_is_told_with_the_setting_that_adds_it() -
         ("alias", "AliasNotFound", "Set it in MLflow (set_registered_model_alias)"),
     ],
 )
-def test_what_is_not_found_has_a_reason_and_advice_of_its_own(what: str, reason: str, advice: str) -> None:
+def test_what_is_not_found_has_a_reason_and_advice_of_its_own(
+    what: Literal["model", "version", "alias"], reason: str, advice: str
+) -> None:
     found = sources.describe_problem(errors.NotFound("no such thing", what=what), "models")
     assert found.reason == reason
     assert found.message.startswith("no such thing. ")
