@@ -67,7 +67,7 @@ class Seen:
     def version(self, name: str = f"{KEY[1]}-v1-abc", owner: str = KEY[1], uid: str = "v1") -> Manifest:
         """A ModelVersion that a ModelAlias owns, or nobody ("")."""
         self._version += 1
-        metadata = {"name": name, "namespace": KEY[0], "uid": uid, "resourceVersion": str(self._version)}
+        metadata: Manifest = {"name": name, "namespace": KEY[0], "uid": uid, "resourceVersion": str(self._version)}
         metadata |= {"generation": 1, "labels": labels.of_children(owner)}
         if owner:
             metadata["ownerReferences"] = [build_reference(names.MODEL_ALIAS_KIND, owner)]

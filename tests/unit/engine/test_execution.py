@@ -1,16 +1,20 @@
 """What the executor writes, and what it leaves alone."""
 
+import collections.abc
 import typing
 
 import pytest
 
-from podium import names
+from podium import errors, names
+from podium.api import model_alias, model_version
 from podium.engine import execution
-from podium.kube import client, events
+from podium.kube import client, events, resources
 from podium.manifest import Manifest
 from podium.registry.model import entities
 from podium.rollout import actions
+from podium.workload import labels, version
 from tests.unit.engine import observing
+from tests.unit.workload import factories
 
 KEY = ("models", "champion")
 
@@ -81,3 +85,268 @@ async def test_a_pin_is_recorded_with_what_its_gates_found(evidence: entities.Ev
     [entry] = seen.registry.aliases.history("iris")
     assert (entry.to_version, entry.reason, entry.evidence) == (2, "pinned", evidence or entities.Evidence())
     assert entry.actor == entities.Actor("ModelAlias models/champion", "operator", True)
+
+
+OURS = (names.MODEL_ALIAS_KIND, KEY[1])
+Call = tuple[str, ...]
+
+
+class Api:
+    """An API server that has `objects`, and tells what it was asked to write."""
+
+    def __init__(self) -> None:
+        self.objects: dict[tuple[str, str], Manifest] = {}
+        self.writes: list[Call] = []
+        self.refusal: errors.KubeError | None = None
+        self._version = 1_000
+
+    def have(self, obj: Manifest) -> None:
+        self.objects[obj["kind"], obj["metadata"]["name"]] = obj
+
+    async def get(self, resource: resources.Resource, namespace: str, name: str) -> Manifest:
+        assert namespace == KEY[0]
+        if found := self.objects.get((resource.kind, name)):
+            return found
+        raise errors.KubeNotFound(404, "NotFound", f"{name} is not there")
+
+    async def apply(self, manifest: Manifest, *, subresource: str = "", resource_version: str = "") -> Manifest:
+        kind, name = manifest["kind"], manifest["metadata"]["name"]
+        self.writes.append((f"apply {kind} {name} {subresource}".strip(), resource_version))
+        if self.refusal:
+            raise self.refusal
+        self._version += 1
+        known = self.objects.get((kind, name), {"metadata": {"uid": "new"}, "spec": {}})
+        metadata = known["metadata"] | manifest["metadata"] | {"resourceVersion": str(self._version)}
+        answer = known | manifest | {"metadata": metadata}
+        self.have(answer)
+        return answer
+
+    async def delete(self, resource: resources.Resource, namespace: str, name: str, *, uid: str = "") -> None:
+        self.writes.append((f"delete {resource.kind} {name}", uid))
+
+    async def create(self, manifest: Manifest) -> Manifest:
+        self.writes.append((f"create {manifest['kind']}", manifest["reason"]))
+        return manifest
+
+
+class Site:
+    """An executor with an API server and a registry, for a ModelAlias that is there."""
+
+    def __init__(self) -> None:
+        self.api, self.steps = Api(), list[str]()
+        self.leads_for = 1_000
+        """How many times more the Lease is held when somebody asks."""
+        self.seen = observing.Seen(api=self.api)
+        api = typing.cast(client.Client, self.api)
+        registries = {observing.REGISTRY: self.seen.registry}
+        recorder = events.Recorder(api)
+        self.executor = execution.Executor(
+            api, self.seen.observer, registries, recorder, self.is_leader, self.steps.append
+        )
+        self.seen.show_registry()
+        self.alias = self.seen.alias("one")
+        self.api.have(self.alias)
+        self.seen.observer.observe(self.alias)
+
+    def is_leader(self) -> bool:
+        self.leads_for -= 1
+        return self.leads_for >= 0
+
+    def build_service(self, owner: tuple[str, str] | None = OURS) -> Manifest:
+        """The ModelAlias's Service, as a watch would show it, or as a manifest."""
+        found = self.seen.child(resources.SERVICES, owner=owner)
+        found["metadata"]["labels"] = labels.of_children(KEY[1])
+        return found
+
+    async def carry_out(self, *chosen: actions.Action) -> list[Call]:
+        """Do these actions; what was written to the API server."""
+        world = self.seen.gatherer.gather_alias(KEY)
+        assert world is not None
+        await self.executor.carry_out(world, actions.Plan(chosen))
+        return self.api.writes
+
+
+@pytest.fixture
+def site() -> Site:
+    return Site()
+
+
+def build_status(phase: str = "") -> model_alias.ModelAliasStatus:
+    to = model_alias.RevisionReference(version=1, revision="abc", name="champion-v1-abc")
+    began = "2026-01-01T00:00:00Z"
+    rollout = model_alias.RolloutStatus(id="1", phase=phase, to=to, started_at=began, phase_at=began)
+    return model_alias.ModelAliasStatus(rollout=rollout if phase else None)
+
+
+ACTIONS: list[tuple[str, collections.abc.Callable[[Site], actions.Action], Call]] = [
+    ("Apply", lambda s: actions.Apply(s.build_service()), ("apply Service champion", "")),
+    ("Apply at a version", lambda s: actions.Apply(s.build_service(), "7"), ("apply Service champion", "7")),
+    ("Delete", lambda _: actions.Delete("champion-v1-abc", "v1"), ("delete ModelVersion champion-v1-abc", "v1")),
+    ("Prune", lambda _: actions.Prune("Ingress", "champion"), ("delete Ingress champion", "")),
+    ("WriteStatus", lambda _: actions.WriteStatus(build_status()), ("apply ModelAlias champion status", "1")),
+    ("Announce", lambda _: actions.Announce("Switched", "to 1"), ("create Event", "Switched")),
+]
+
+
+@pytest.mark.parametrize(("build", "call"), [each[1:] for each in ACTIONS], ids=[each[0] for each in ACTIONS])
+async def test_each_action_is_one_call(
+    site: Site, build: collections.abc.Callable[[Site], actions.Action], call: Call
+) -> None:
+    assert await site.carry_out(build(site)) == [call]
+
+
+@pytest.mark.parametrize("build", [each[1] for each in ACTIONS], ids=[each[0] for each in ACTIONS])
+async def test_without_the_lease_nothing_is_written(
+    site: Site, build: collections.abc.Callable[[Site], actions.Action]
+) -> None:
+    site.leads_for = 0
+    with pytest.raises(execution.NotLeading):
+        await site.carry_out(build(site))
+    assert site.api.writes == []
+
+
+async def test_who_loses_the_lease_in_the_middle_of_a_plan_writes_nothing_more(site: Site) -> None:
+    site.leads_for = 1
+    with pytest.raises(execution.NotLeading):
+        await site.carry_out(actions.Prune("Ingress", "champion"), actions.Delete("champion-v1-abc", "v1"))
+    assert site.api.writes == [("delete Ingress champion", "")]
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda s: s.carry_out(actions.RecordServing(s.seen.head.uid, (1,))),
+        lambda s: s.carry_out(actions.WriteAlias(s.seen.head.uid, 1)),
+        lambda s: s.carry_out(actions.ReleasePin(s.seen.head.uid)),
+        lambda s: s.executor.release_holder(observing.REGISTRY, s.seen.head.uid, entities.Pin("one", *KEY)),
+        lambda s: s.executor.write_policy(observing.REGISTRY, s.seen.head.uid),
+    ],
+    ids=["RecordServing", "WriteAlias", "ReleasePin", "a stale claim", "a policy"],
+)
+async def test_without_the_lease_no_registry_is_written(
+    site: Site, write: collections.abc.Callable[[Site], collections.abc.Awaitable[object]]
+) -> None:
+    before = site.seen.backend.list({})
+    site.leads_for = 0
+    with pytest.raises(execution.NotLeading):
+        await write(site)
+    assert site.seen.backend.list({}) == before
+
+
+async def test_the_registry_is_told_what_a_modelalias_serves_and_pins(site: Site) -> None:
+    uid = site.seen.head.uid
+    await site.carry_out(actions.RecordServing(uid, (1,)), actions.WriteAlias(uid, 1))
+    head = site.seen.registry.models.fresh("iris")
+    assert {claim.versions for claim in head.serving.values()} == {(1,)}
+    assert head.pins == {"champion": entities.Pin("one", *KEY)}
+    await site.carry_out(actions.ReleasePin(uid))
+    assert site.seen.registry.models.fresh("iris").pins == {}
+    assert site.api.writes == []
+
+
+async def test_every_action_is_a_step_that_is_told_before_and_after_it_with_the_phase_as_it_is_then(site: Site) -> None:
+    await site.carry_out(
+        actions.Prune("Ingress", "champion"),
+        actions.WriteStatus(build_status("Overlapping")),
+        actions.Announce("Switching", "from 1"),
+    )
+    steps = ["Prune:New", "WriteStatus:Overlapping", "Announce:Overlapping"]
+    assert site.steps == [f"{when}:{step}" for step in steps for when in ("before", "after")]
+
+
+async def test_the_first_failure_ends_the_pass(site: Site) -> None:
+    site.api.refusal = errors.KubeInvalid(422, "Invalid", "no such field")
+    with pytest.raises(errors.KubeInvalid):
+        await site.carry_out(actions.Apply(site.build_service()), actions.Prune("Ingress", "champion"))
+    assert site.api.writes == [("apply Service champion", "")]
+    assert site.steps == ["before:Apply:New"]
+
+
+async def test_what_is_as_it_was_applied_is_not_applied_again_until_it_drifts(site: Site) -> None:
+    service = site.build_service()
+    for _ in range(3):
+        await site.carry_out(actions.Apply(service))
+    assert len(site.api.writes) == 1
+    drifted = site.build_service() | {"spec": {"selector": {"another": "pod"}}}
+    drifted["metadata"] |= {"uid": "another", "resourceVersion": "2000"}
+    site.seen.find_watch(resources.SERVICES).observe(drifted)
+    await site.carry_out(actions.Apply(service))
+    assert len(site.api.writes) == 2
+
+
+@pytest.mark.parametrize("is_watched", [True, False], ids=["a watch shows it", "without our labels no watch shows it"])
+async def test_an_object_of_somebody_elses_is_never_taken_over(site: Site, is_watched: bool) -> None:
+    theirs = site.build_service((names.MODEL_ALIAS_KIND, "other"))
+    site.api.have(theirs)
+    if is_watched:
+        site.seen.find_watch(resources.SERVICES).observe(theirs)
+    with pytest.raises(errors.NameTaken, match="Service models/champion is needed, but it belongs to ModelA"):
+        await site.carry_out(actions.Apply(site.build_service()))
+    assert site.api.writes == []
+
+
+async def test_an_object_that_somebody_made_by_hand_is_never_taken_over(site: Site) -> None:
+    theirs = site.build_service(None)
+    theirs["metadata"]["labels"] = {}
+    site.api.have(theirs)
+    with pytest.raises(errors.NameTaken, match="somebody else made it"):
+        await site.carry_out(actions.Apply(site.build_service()))
+    assert site.api.writes == []
+
+
+@pytest.mark.parametrize("is_watched", [True, False])
+@pytest.mark.parametrize(
+    ("owner", "is_adopted"),
+    [({}, True), ({"deletionTimestamp": "2026-01-01T00:00:00Z"}, False), ({"uid": "a later one"}, False)],
+    ids=["its owner stays", "its owner is being deleted", "its owner is another object by now"],
+)
+async def test_an_orphan_is_adopted_unless_its_owner_goes(
+    site: Site, owner: dict[str, str], is_adopted: bool, is_watched: bool
+) -> None:
+    orphan = site.build_service(None)
+    site.api.have(orphan)
+    if is_watched:
+        site.seen.find_watch(resources.SERVICES).observe(orphan)
+    site.api.have(site.alias | {"metadata": site.alias["metadata"] | owner})
+    adopting = site.carry_out(actions.Apply(site.build_service()))
+    if is_adopted:
+        assert await adopting == [("apply Service champion", "")]
+        return
+    with pytest.raises(errors.KubeConflict, match="ModelAlias champion is being deleted"):
+        await adopting
+    assert site.api.writes == []
+
+
+async def test_a_modelversions_children_are_applied_in_order_then_pruned_and_then_told(site: Site) -> None:
+    version_of_alias = site.seen.version()
+    site.api.have(version_of_alias)
+    site.seen.observer.observe(version_of_alias)
+    world = factories.world(metadata=version_of_alias["metadata"])
+    kinds = (resources.CONFIG_MAPS, resources.SERVICES)
+    children = tuple(site.seen.child(each, "a", (names.MODEL_VERSION_KIND, "champion-v1-abc")) for each in kinds)
+    for each in children:
+        each["metadata"]["labels"] = labels.of_children("a")
+    status = model_version.ModelVersionStatus(image="server:2")
+    outcome = version.Outcome(children, status, unneeded=(("Ingress", "a"),))
+    await site.executor.carry_out_version(world, outcome)
+    assert [call for call, _ in site.api.writes] == [
+        "apply ConfigMap a",
+        "apply Service a",
+        "delete Ingress a",
+        "apply ModelVersion champion-v1-abc status",
+    ]
+    site.api.writes.clear()
+    site.leads_for = 0
+    with pytest.raises(execution.NotLeading):
+        await site.executor.carry_out_version(world, version.Outcome((), status, unneeded=(("Ingress", "a"),)))
+    assert site.api.writes == []
+
+
+async def test_a_claim_is_released_only_if_the_api_server_has_its_modelalias_no_more(site: Site) -> None:
+    site.seen.claim("one")
+    mine = entities.Pin("one", *KEY)
+    await site.executor.release_holder(observing.REGISTRY, site.seen.head.uid, mine)
+    assert set(site.seen.registry.models.fresh("iris").serving) == {"one"}
+    site.api.objects.clear()
+    await site.executor.release_holder(observing.REGISTRY, site.seen.head.uid, mine)
+    assert site.seen.registry.models.fresh("iris").serving == {}
