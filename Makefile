@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help venv lock demo demo-down cluster cluster-down images crds check unit test
+.PHONY: help venv lock demo demo-down cluster cluster-down images crds check unit test soak
 
 # Each process that imports MLflow without its bytecode compiles it anew, which takes three times as long as the rest.
 export PYTHONDONTWRITEBYTECODE :=
@@ -15,6 +15,9 @@ BIN := .venv/bin
 LOCKS := requirements/dev.lock requirements/build.lock
 # Processes that run tests at the same time; a test file stays in one of them, so that its fixtures are made once.
 WORKERS ?= 3
+# How long `make soak` tries mutants, and how many random sequences of calls it compares with MLflow's own stores.
+MINUTES ?= 20
+SEQUENCES ?= 1000
 PYTEST := $(BIN)/pytest --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder
 COMPILE = $(UV) pip compile --universal --generate-hashes --python-version 3.11 --quiet --custom-compile-command 'make lock'
 
@@ -35,6 +38,11 @@ test: venv ## run every tier of tests on a local cluster
 
 unit: venv ## run the tests that need no cluster; of what is random or exhaustive a sample (all of it: make test)
 	@$(PYTEST) --hypothesis-profile=sample tests/unit
+
+soak: venv ## run what is random ten times as long, then mutants of the core for MINUTES=20 (build/mutation/survivors.txt)
+	@$(PYTEST) --hypothesis-profile=soak tests/unit
+	@PODIUM_SEQUENCES=$(SEQUENCES) $(PYTEST) tests/contract/test_differential.py -k memory
+	@$(BIN)/python hack/mutation.py --minutes=$(MINUTES)
 
 check: venv ## format, lint, types, layers, generated files, Dockerfile, chart
 	$(BIN)/ruff format --check .

@@ -1,6 +1,7 @@
-"""How much of what is random or exhaustive is tried: all of it, or a sample where seconds count (`make unit`).
+"""How much of what is random or exhaustive is tried: all of it, a sample where seconds count (`make unit`), or more.
 
-The sample is asked for by pytest's option `--hypothesis-profile=sample`. It repeats less and asserts the same.
+Pytest's option `--hypothesis-profile=sample` asks for less, `--hypothesis-profile=soak` (`make soak`) for more. Both
+assert the same.
 """
 
 from collections.abc import Sequence
@@ -9,10 +10,12 @@ from typing import TypeVar
 from hypothesis import settings
 
 T = TypeVar("T")
-SAMPLE = "sample"
+SAMPLE, SOAK = "sample", "soak"
 _ONE_OF = 6
+_MORE = 10
 
 settings.register_profile(SAMPLE, max_examples=100 // _ONE_OF)
+settings.register_profile(SOAK, max_examples=100 * _MORE)
 
 
 def is_sample() -> bool:
@@ -22,7 +25,9 @@ def is_sample() -> bool:
 
 def examples(count: int) -> int:
     """How many examples of a test that tries so many when it tries all."""
-    return max(5, count // _ONE_OF) if is_sample() else count
+    if is_sample():
+        return max(5, count // _ONE_OF)
+    return count * _MORE if settings.get_current_profile_name() == SOAK else count
 
 
 def cases(every: Sequence[T]) -> Sequence[T]:
