@@ -66,7 +66,7 @@ def _record_decision(
     )
     if work.is_json:
         aliases = [_convert_to_json(prospect) for prospect in found]
-        decided = {"model": model, "version": number, **jsonlines.decision(approval)}
+        decided = {"model": model, "version": number, **jsonlines.encode_decision(approval)}
         output.show_json({**decided, "aliases": aliases})
         return
     output.tell(f"version {number} of {texts.shorten(model)!r} is {decision} by {output.describe_actor(actor)}")

@@ -64,8 +64,13 @@ def _get_time(event: entities.HistoryEntry | Decision) -> int:
 
 def _convert_to_json(model: str, event: entities.HistoryEntry | Decision) -> dict[str, Any]:
     if isinstance(event, Decision):
-        return {"record": "decision", "model": model, "version": event.version, **jsonlines.decision(event.approval)}
-    return jsonlines.move(model, event)
+        return {
+            "record": "decision",
+            "model": model,
+            "version": event.version,
+            **jsonlines.encode_decision(event.approval),
+        }
+    return jsonlines.encode_move(model, event)
 
 
 def _build_rows(event: entities.HistoryEntry | Decision) -> list[list[str]]:

@@ -116,7 +116,7 @@ def _read_images(
         image = read_image(opened, head)
         progress.step()
         if image is not None:
-            convergence.check(image)
+            convergence.check_image(image)
             counts += collections.Counter(
                 {"model": 1, "version": len(image.versions), "alias move": len(image.history)}
             )
@@ -190,7 +190,7 @@ def _write_source(source: registries.Source, path: pathlib.Path, only: Sequence[
         for name in chosen:
             with contextlib.suppress(errors.NotFound):  # deleted meanwhile
                 image = source.image(name)
-                convergence.check(image)
+                convergence.check_image(image)
                 yield image
             progress.step()
 

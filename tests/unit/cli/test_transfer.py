@@ -237,7 +237,7 @@ def test_a_restore_that_dies_at_any_write_is_finished_by_the_same_command(
         other.run("registry", "restore", str(file))
     other.records = whole
     for head in other.registry.models.list():  # what the next reader sees is legal
-        convergence.check(other.registry.images.fresh(head.name))
+        convergence.check_image(other.registry.images.fresh(head.name))
     done = actions(other.json("registry", "restore", str(file)))
     assert set(done.values()) <= {"create", "finish", "none"}
     assert body(other) == file.read_text().split("\n")[1:]

@@ -79,7 +79,7 @@ class Plan:
     gone: tuple[int, ...] = ()
 
 
-def check(image: ModelImage) -> None:
+def check_image(image: ModelImage) -> None:
     """Raises InvalidInput for an image that a registry cannot hold, or that contradicts itself."""
     validation.check_model_name(image.name)
     validation.check_text("The description", image.description)
@@ -104,7 +104,7 @@ def check(image: ModelImage) -> None:
         raise errors.InvalidInput(f"the history of {image.name!r} is not the moves 1 to {image.history_total}")
 
 
-def image_of(
+def make_image(
     head: entities.Head, objects: Iterable[entities.Version], history: Iterable[entities.HistoryEntry]
 ) -> ModelImage:
     """The image of a model, of its head, its version objects and its whole history."""
@@ -143,45 +143,45 @@ def check_possible(head: entities.Head, order: Order) -> None:
         )
 
 
-def plan(head: entities.Head, objects: Mapping[int, entities.Version], order: Order, now_ms: int) -> Plan:
+def plan_versions(head: entities.Head, objects: Mapping[int, entities.Version], order: Order, now_ms: int) -> Plan:
     """What to write to the model's version objects; `objects` are all that parse, by number, committed or not.
 
     Raises Conflict when another writer is just creating one of these versions.
     """
-    wanted = {version.number: version for version in order.image.versions}
+    in_image = {version.number: version for version in order.image.versions}
     last = max(head.last_version, order.image.last_version)
     changed, gone = [], []
     for number, found in sorted(objects.items()):
-        want = wanted.get(number)
+        image_version = in_image.get(number)
         is_committed = number <= head.last_version
-        if number > last or (found.deleted and want is None):
+        if number > last or (found.deleted and image_version is None):
             continue
-        if is_committed and not found.deleted and (want is None or want.deleted):
+        if is_committed and not found.deleted and (image_version is None or image_version.deleted):
             gone.append(number)
             continue
-        target = exact(want, found, now_ms)
+        target = make_version(image_version, found, now_ms)
         if target != found:
             if not is_committed:
                 _check_abandoned(head, found, now_ms)
             changed.append(target)
-    missing = [wanted[number] for number in sorted(wanted.keys() - objects.keys())]
+    missing = [in_image[number] for number in sorted(in_image.keys() - objects.keys())]
     made = [dataclasses.replace(version, model_uid=head.uid, made_ms=now_ms) for version in missing]
     return Plan(tuple(made), tuple(changed), tuple(gone))
 
 
-def exact(want: entities.Version | None, found: entities.Version, now_ms: int) -> entities.Version:
-    """The object `found` with the content of `want`; its tombstone if `want` is None.
+def make_version(image_version: entities.Version | None, found: entities.Version, now_ms: int) -> entities.Version:
+    """The object `found` with the content of `image_version`; its tombstone if `image_version` is None.
 
     Decisions are only added: those that were made here stay, and later ones of the image follow. A digest that was
     recorded here stays if the image has none and the artifact is the same.
     """
-    if want is None:
+    if image_version is None:
         return transitions.redact(found, now_ms)
     return dataclasses.replace(
-        want,
+        image_version,
         model_uid=found.model_uid,
-        approvals=() if want.deleted else _merge_decisions(want.approvals, found.approvals),
-        digest=want.digest or (found.digest if found.artifact_uri == want.artifact_uri else None),
+        approvals=() if image_version.deleted else _merge_decisions(image_version.approvals, found.approvals),
+        digest=image_version.digest or (found.digest if found.artifact_uri == image_version.artifact_uri else None),
         operation_id=found.operation_id,
         made_ms=found.made_ms,
         staging=found.staging,
@@ -190,14 +190,14 @@ def exact(want: entities.Version | None, found: entities.Version, now_ms: int) -
 
 
 def _merge_decisions(
-    wanted: tuple[entities.Approval, ...], found: tuple[entities.Approval, ...]
+    in_image: tuple[entities.Approval, ...], found: tuple[entities.Approval, ...]
 ) -> tuple[entities.Approval, ...]:
-    if wanted[: len(found)] == found:
-        return wanted
-    return (*found, *(each for each in wanted if each not in found and each.time_ms > found[-1].time_ms))
+    if in_image[: len(found)] == found:
+        return in_image
+    return (*found, *(each for each in in_image if each not in found and each.time_ms > found[-1].time_ms))
 
 
-def become(
+def make_head(
     head: entities.Head,
     order: Order,
     gone: Iterable[int],
@@ -212,7 +212,7 @@ def become(
     check_possible(head, order)
     image = order.image
     if moves:
-        after = dataclasses.replace(with_history(head, moves), aliases=dict(image.aliases))
+        after = dataclasses.replace(add_history(head, moves), aliases=dict(image.aliases))
     else:
         after = _move_aliases(head, order, now_ms)
     for number in sorted(set(gone) - set(head.deleting)):
@@ -264,7 +264,9 @@ def find_kept(after: entities.Head, order: Order, gone: Iterable[int]) -> tuple[
     return tuple(kept)
 
 
-def unknown_moves(known: Iterable[entities.HistoryEntry], image: ModelImage) -> list[tuple[entities.HistoryEntry, ...]]:
+def find_unknown_moves(
+    known: Iterable[entities.HistoryEntry], image: ModelImage
+) -> list[tuple[entities.HistoryEntry, ...]]:
     """What the image's history adds to the whole of a model's, in pieces for one write each.
 
     Nothing when the model has moves of its own.
@@ -284,14 +286,14 @@ def unknown_moves(known: Iterable[entities.HistoryEntry], image: ModelImage) -> 
     return pieces
 
 
-def with_history(head: entities.Head, moves: tuple[entities.HistoryEntry, ...]) -> entities.Head:
+def add_history(head: entities.Head, moves: tuple[entities.HistoryEntry, ...]) -> entities.Head:
     """The head with moves that were made elsewhere. Raises Conflict when they do not follow its own."""
     if moves[0].sequence != head.history_total + 1:
         raise errors.Conflict(f"the aliases of {head.name!r} were moved while its history was restored: try again")
     return dataclasses.replace(head, history=(*head.history, *moves), history_total=moves[-1].sequence)
 
 
-def changes(plan: Plan, order: Order, before: entities.Head, after: entities.Head, *, is_new: bool) -> Changes:
+def count_changes(plan: Plan, order: Order, before: entities.Head, after: entities.Head, *, is_new: bool) -> Changes:
     """What these writes change, counted."""
     return Changes(
         is_new=is_new,

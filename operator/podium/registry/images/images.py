@@ -52,9 +52,9 @@ class Images:
         while True:
             stored = self._reader.fresh_model(name)
             objects = self._reader.list_version_objects(stored.entity.uid)
-            history = archive.full_history(self._backend, stored.entity)
+            history = archive.read_history(self._backend, stored.entity)
             if self._reader.fresh_model(name).record.resource_version == stored.record.resource_version:
-                return convergence.image_of(stored.entity, objects.values(), history)
+                return convergence.make_image(stored.entity, objects.values(), history)
             patience.wait(f"registered model {name[:60]!r}")
 
     def converge(
@@ -77,7 +77,7 @@ class Images:
         validation.check_actor(actor)
         if not self._writer.may_change_mirrored:
             mirror_mark.check_creation(self._backend, image.name)
-        convergence.check(image)
+        convergence.check_image(image)
         order = convergence.Order(image, actor, reason, mirror, evidence)
         return self._preview(order) if is_dry else self._carry_out(order)
 
@@ -124,19 +124,19 @@ class Images:
         convergence.check_possible(head, order)
         if head.deleting:
             head = self._finish_deletions(head, order)  # whoever decided it may have died
-        plan = convergence.plan(head, self._reader.list_version_objects(head.uid), order, self._clock())
+        plan = convergence.plan_versions(head, self._reader.list_version_objects(head.uid), order, self._clock())
         pieces = self._find_unknown_moves(head, order)
         for version in plan.made:
             self._create_object(version)
         for version in plan.changed:
             self._rewrite_object(version, order)
         for piece in pieces[:-1]:
-            self._writer.change_model_of_uid(head.uid, functools.partial(convergence.with_history, moves=piece))
+            self._writer.change_model_of_uid(head.uid, functools.partial(convergence.add_history, moves=piece))
         decide = functools.partial(self._decide, order, plan, pieces[-1] if pieces else ())
         after = self._writer.change_model_of_uid(head.uid, decide)
         if after.deleting:
             self._finish_deletions(after, order)
-        return convergence.changes(plan, order, head, after, is_new=is_new)
+        return convergence.count_changes(plan, order, head, after, is_new=is_new)
 
     def _decide(
         self,
@@ -145,7 +145,7 @@ class Images:
         moves: tuple[entities.HistoryEntry, ...],
         head: entities.Head,
     ) -> entities.Head:
-        return convergence.become(head, order, plan.gone, moves, self._clock())
+        return convergence.make_head(head, order, plan.gone, moves, self._clock())
 
     def _find_model(self, name: str) -> entities.Head | None:
         with contextlib.suppress(errors.NotFound):
@@ -174,23 +174,23 @@ class Images:
         is_new: bool,
     ) -> convergence.Changes:
         now_ms, order = self._clock(), dataclasses.replace(order, evidence=None)
-        plan = convergence.plan(head, objects, order, now_ms)
+        plan = convergence.plan_versions(head, objects, order, now_ms)
         for version in (*plan.made, *plan.changed):
             limits.check(codec.encode_version(version), f"version {version.number} of {head.name[:60]!r}")
         after = head
         for piece in pieces[:-1]:
-            after = convergence.with_history(after, piece)
-        after = convergence.become(after, order, plan.gone, pieces[-1] if pieces else (), now_ms)
+            after = convergence.add_history(after, piece)
+        after = convergence.make_head(after, order, plan.gone, pieces[-1] if pieces else (), now_ms)
         if not pieces:
             limits.check(codec.encode_head(after), f"registered model {head.name[:60]!r}")
-        return convergence.changes(plan, order, head, after, is_new=is_new)
+        return convergence.count_changes(plan, order, head, after, is_new=is_new)
 
     def _find_unknown_moves(
         self, head: entities.Head, order: convergence.Order
     ) -> list[tuple[entities.HistoryEntry, ...]]:
         if order.reason == "mirrored":
             return []
-        return convergence.unknown_moves(archive.full_history(self._backend, head), order.image)
+        return convergence.find_unknown_moves(archive.read_history(self._backend, head), order.image)
 
     def _create_object(self, version: entities.Version) -> None:
         record = codec.encode_version(version)
@@ -203,9 +203,9 @@ class Images:
             raise _Moved from None
 
     def _rewrite_object(self, target: entities.Version, order: convergence.Order) -> None:
-        want = next((version for version in order.image.versions if version.number == target.number), None)
+        image_version = next((version for version in order.image.versions if version.number == target.number), None)
         try:
-            self._change_object(target.model_uid, target.number, want)
+            self._change_object(target.model_uid, target.number, image_version)
         except errors.NotFound:
             raise _Moved from None
 
@@ -217,11 +217,11 @@ class Images:
                 self._change_object(head.uid, number, tombstones.get(number))
         return self._writer.change_model_of_uid(head.uid, functools.partial(_end_deletions, head.deleting))
 
-    def _change_object(self, uid: str, number: int, want: entities.Version | None) -> None:
-        """Give a version's object the content of `want`, or make it a tombstone. Raises NotFound."""
+    def _change_object(self, uid: str, number: int, image_version: entities.Version | None) -> None:
+        """Give a version's object the content of `image_version`, or make it a tombstone. Raises NotFound."""
         self._writer.change_version_object(
             functools.partial(self._read_object, uid, number),
-            lambda found: convergence.exact(want, found, self._clock()),
+            lambda found: convergence.make_version(image_version, found, self._clock()),
         )
 
     def _read_object(self, uid: str, number: int) -> readers.Stored[entities.Version]:

@@ -52,16 +52,16 @@ _DEFAULT = entities.Version("", 0, "")
 
 def encode(images: Iterable[convergence.ModelImage], exported_ms: int) -> Iterator[str]:
     """The lines of an export, each with its end."""
-    yield _line({"record": "export", "format": FORMAT, "exported": texts.format_time(exported_ms)})
+    yield _encode_line({"record": "export", "format": FORMAT, "exported": texts.format_time(exported_ms)})
     digest, counts = hashlib.sha256(), collections.Counter[str]()
     for image in images:
-        for record in _records(image):
+        for record in _encode_image(image):
             counts[record["record"]] += 1
-            line = _line(record)
+            line = _encode_line(record)
             digest.update(line.encode())
             yield line
     totals = {f"{record}s": counts[record] for record in _COUNTED}
-    yield _line({"record": "end", **totals, "sha256": digest.hexdigest()})
+    yield _encode_line({"record": "end", **totals, "sha256": digest.hexdigest()})
 
 
 def decode(lines: Iterable[bytes]) -> Iterator[convergence.ModelImage]:
@@ -98,43 +98,43 @@ class _Reader:
         """Read one line; the image that it shows to be complete, if any."""
         if self.is_ended:
             raise ValueError("something follows the end")
-        value = _parsed(line)
+        value = _parse_line(line)
         record = value.get("record")
         if not self._is_begun:
-            self._begin(value)
+            self._read_first(value)
             return None
         if record == "end":
-            return self._end(value)
+            return self._read_last(value)
         if record not in _COUNTED:
             raise ValueError(f"record {str(record)[:40]!r} is none of {', '.join(_COUNTED)} and end")
         self._digest.update(line)
         self._counts[record] += 1
         if record == "model":
-            return self._model(value)
+            return self._start_model(value)
         if self._image is None or value.get("model") != self._image.name:
             raise ValueError(f"this {record} does not follow its model")
         if record == "version":
-            self._versions.append(_version(value))
+            self._versions.append(_parse_version(value))
         else:
-            self._history.append(parsers.entry(parsers.Fields(_exact(value))))
+            self._history.append(parsers.parse_entry(parsers.Fields(_parse_times(value))))
         return None
 
-    def _begin(self, value: dict[str, Any]) -> None:
+    def _read_first(self, value: dict[str, Any]) -> None:
         if value.get("record") != "export":
             raise ValueError('this is no export of a registry: its first line has no "record": "export"')
         if value.get("format") != FORMAT:
             raise ValueError(f"format {str(value.get('format'))[:40]!r} is not {FORMAT!r}: a newer Podium wrote it")
         self._is_begun = True
 
-    def _model(self, value: dict[str, Any]) -> convergence.ModelImage | None:
-        image = self._complete()
-        self._image = _model(value)
+    def _start_model(self, value: dict[str, Any]) -> convergence.ModelImage | None:
+        image = self._finish_model()
+        self._image = _parse_model(value)
         if self._image.name in self._names:
             raise ValueError(f"model {self._image.name[:60]!r} stands in the file twice")
         self._names.add(self._image.name)
         return image
 
-    def _end(self, value: dict[str, Any]) -> convergence.ModelImage | None:
+    def _read_last(self, value: dict[str, Any]) -> convergence.ModelImage | None:
         for record in _COUNTED:
             if value.get(f"{record}s") != self._counts[record]:
                 told, found = value.get(f"{record}s"), self._counts[record]
@@ -142,9 +142,9 @@ class _Reader:
         if value.get("sha256") != self._digest.hexdigest():
             raise ValueError(f"the checksum is not that of the lines, which were changed since: {_AGAIN}")
         self.is_ended = True
-        return self._complete()
+        return self._finish_model()
 
-    def _complete(self) -> convergence.ModelImage | None:
+    def _finish_model(self) -> convergence.ModelImage | None:
         if self._image is None:
             return None
         image = dataclasses.replace(
@@ -155,19 +155,19 @@ class _Reader:
         )
         self._versions, self._history = [], []
         try:
-            convergence.check(image)
+            convergence.check_image(image)
         except errors.InvalidInput as error:
             raise ValueError(str(error)) from error
         return image
 
 
-def _records(image: convergence.ModelImage) -> Iterator[dict[str, Any]]:
+def _encode_image(image: convergence.ModelImage) -> Iterator[dict[str, Any]]:
     yield {
         "record": "model",
         "model": image.name,
         **({} if image.description is None else {"description": image.description}),
-        **({"tags": _sorted(image.tags)} if image.tags else {}),
-        **({"aliases": _sorted(image.aliases)} if image.aliases else {}),
+        **({"tags": _sort_keys(image.tags)} if image.tags else {}),
+        **({"aliases": _sort_keys(image.aliases)} if image.aliases else {}),
         "lastVersion": image.last_version,
         "created": texts.format_time(image.created_ms),
         "updated": texts.format_time(image.updated_ms),
@@ -175,26 +175,26 @@ def _records(image: convergence.ModelImage) -> Iterator[dict[str, Any]]:
     for version in image.versions:
         yield {"record": "version", "model": image.name, **_version_to_json(version)}
     for entry in image.history:
-        yield move(image.name, entry)
+        yield encode_move(image.name, entry)
 
 
-def move(model_name: str, entry: entities.HistoryEntry) -> dict[str, Any]:
+def encode_move(model_name: str, entry: entities.HistoryEntry) -> dict[str, Any]:
     """One move of an alias, as a line of an export holds it."""
-    return {"record": "move", "model": model_name, **_readable(codec.entry_to_json(entry))}
+    return {"record": "move", "model": model_name, **_show_times(codec.entry_to_json(entry))}
 
 
-def decision(approval: entities.Approval) -> dict[str, Any]:
+def encode_decision(approval: entities.Approval) -> dict[str, Any]:
     """One decision, as a version's line holds it."""
-    return _readable(codec.approval_to_json(approval))
+    return _show_times(codec.approval_to_json(approval))
 
 
 def _version_to_json(version: entities.Version) -> dict[str, Any]:
     said = {
-        key: _sorted(value) if kind is dict else value
+        key: _sort_keys(value) if kind is dict else value
         for key, field, kind in _VERSION
         if (value := getattr(version, field)) != getattr(_DEFAULT, field)
     }
-    approvals = [decision(approval) for approval in version.approvals]
+    approvals = [encode_decision(approval) for approval in version.approvals]
     return {
         "version": version.number,
         **said,
@@ -204,12 +204,12 @@ def _version_to_json(version: entities.Version) -> dict[str, Any]:
     }
 
 
-def _model(value: dict[str, Any]) -> convergence.ModelImage:
-    fields = parsers.Fields(_exact(value))
+def _parse_model(value: dict[str, Any]) -> convergence.ModelImage:
+    fields = parsers.Fields(_parse_times(value))
     return convergence.ModelImage(
         name=fields.text("model"),
         description=fields.text("description") if "description" in value else None,
-        tags=_tags(value),
+        tags=_parse_tags(value),
         aliases=fields.counts("aliases"),
         created_ms=fields.number("createdMs"),
         updated_ms=fields.number("updatedMs"),
@@ -217,8 +217,8 @@ def _model(value: dict[str, Any]) -> convergence.ModelImage:
     )
 
 
-def _version(value: dict[str, Any]) -> entities.Version:
-    fields = parsers.Fields(_exact(value))
+def _parse_version(value: dict[str, Any]) -> entities.Version:
+    fields = parsers.Fields(_parse_times(value))
     given: dict[str, Any] = {}
     for key, field, kind in _VERSION:
         found = value.get(key, getattr(_DEFAULT, field))
@@ -228,41 +228,41 @@ def _version(value: dict[str, Any]) -> entities.Version:
     return entities.Version(
         model_uid="",
         number=fields.number("version"),
-        **{**given, "tags": _tags(value)},
+        **{**given, "tags": _parse_tags(value)},
         created_ms=fields.number("createdMs"),
         updated_ms=fields.number("updatedMs"),
         approvals=tuple(codec.approval_from_json(each) for each in fields.objects("approvals")),
     )
 
 
-def _tags(value: dict[str, Any]) -> dict[str, str | None]:
+def _parse_tags(value: dict[str, Any]) -> dict[str, str | None]:
     tags = value.get("tags", {})
     if not isinstance(tags, dict) or not all(text is None or isinstance(text, str) for text in tags.values()):
         raise ValueError("tags is not an object whose values are strings or null")
     return tags
 
 
-def _readable(value: dict[str, Any]) -> dict[str, Any]:
+def _show_times(value: dict[str, Any]) -> dict[str, Any]:
     """What the registry's ConfigMaps hold, with times that people read: timeMs becomes time."""
     return {
         key.removesuffix("Ms"): texts.format_time(part) if key.endswith("Ms") else part for key, part in value.items()
     }
 
 
-def _exact(value: dict[str, Any]) -> dict[str, Any]:
-    """The inverse of `_readable`, of a line and of the decisions in it."""
+def _parse_times(value: dict[str, Any]) -> dict[str, Any]:
+    """The inverse of `_show_times`, of a line and of the decisions in it."""
     exact = {key: part for key, part in value.items() if key not in _TIMES}
     exact |= {f"{key}Ms": texts.parse_time(value[key]) for key in _TIMES if key in value}
     if isinstance(decisions := exact.get("approvals"), list):
-        exact["approvals"] = [_exact(each) if isinstance(each, dict) else each for each in decisions]
+        exact["approvals"] = [_parse_times(each) if isinstance(each, dict) else each for each in decisions]
     return exact
 
 
-def _sorted(value: Mapping[str, Any]) -> dict[str, Any]:
+def _sort_keys(value: Mapping[str, Any]) -> dict[str, Any]:
     return dict(sorted(value.items()))
 
 
-def _line(record: Mapping[str, Any]) -> str:
+def _encode_line(record: Mapping[str, Any]) -> str:
     return _HIDDEN.sub(_escape, json.dumps(record, ensure_ascii=False)) + "\n"
 
 
@@ -270,7 +270,7 @@ def _escape(match: re.Match[str]) -> str:
     return f"\\u{ord(match[0]):04x}"
 
 
-def _parsed(line: bytes) -> dict[str, Any]:
+def _parse_line(line: bytes) -> dict[str, Any]:
     if not line.endswith(b"\n"):
         raise ValueError(f"the line is cut off, so the file is not whole: {_AGAIN}")
     text = line.decode()

@@ -28,7 +28,7 @@ class Aliases:
     def history(self, name: str) -> list[entities.HistoryEntry]:
         """Every move of the model's aliases, oldest first, archives included; fresh. Raises NotFound."""
         validation.check_model_name(name)
-        return archive.full_history(self._backend, self._reader.fresh_model(name).entity)
+        return archive.read_history(self._backend, self._reader.fresh_model(name).entity)
 
     def set(
         self,

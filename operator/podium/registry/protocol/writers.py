@@ -199,7 +199,7 @@ class Writer:
         return True
 
     def _encode_head(self, before: entities.Head, after: entities.Head) -> tuple[entities.Head, backend.Record]:
-        fitting, record = archive.fit(self._backend, before, after)
+        fitting, record = archive.fit_head(self._backend, before, after)
         limits.check(record, f"registered model {before.name[:60]!r}")
         return fitting, record
 

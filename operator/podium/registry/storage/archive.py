@@ -10,7 +10,9 @@ from podium.registry.model import entities, transitions
 from podium.registry.storage import backend, codec, keys, limits
 
 
-def fit(records: backend.Backend, before: entities.Head, after: entities.Head) -> tuple[entities.Head, backend.Record]:
+def fit_head(
+    records: backend.Backend, before: entities.Head, after: entities.Head
+) -> tuple[entities.Head, backend.Record]:
     """The head to write instead of `after`, with its older history archived if it had grown too large."""
     encoded = codec.encode_head(after)
     if limits.size(encoded) <= limits.HEAD_BYTES or not (segment := _find_oldest(before.history)):
@@ -19,7 +21,7 @@ def fit(records: backend.Backend, before: entities.Head, after: entities.Head) -
     return trimmed, codec.encode_head(trimmed)
 
 
-def full_history(records: backend.Backend, head: entities.Head) -> list[entities.HistoryEntry]:
+def read_history(records: backend.Backend, head: entities.Head) -> list[entities.HistoryEntry]:
     """Every move ever recorded, oldest first. Raises CorruptRegistry when an archive is missing or does not parse."""
     entries = {entry.sequence: entry for entry in head.history}
     for number in range(1, head.archives + 1):

@@ -25,8 +25,8 @@ WRITES = "writes"
 
 def encode_claim(claim: entities.Claim) -> backend.Record:
     """The ConfigMap of a claim."""
-    data = {"format": FORMAT, "name": _text(claim.name), "uid": claim.uid, WRITES: claim.write}
-    return backend.Record(keys.claim_name(claim.name), keys.labels(keys.CLAIM, claim.uid), _present(data))
+    data = {"format": FORMAT, "name": _encode_text(claim.name), "uid": claim.uid, WRITES: claim.write}
+    return backend.Record(keys.claim_name(claim.name), keys.labels(keys.CLAIM, claim.uid), _drop_empty(data))
 
 
 def decode_claim(record: backend.Record) -> entities.Claim:
@@ -44,9 +44,9 @@ def encode_head(head: entities.Head) -> backend.Record:
     """The ConfigMap of a head."""
     data = {
         "format": FORMAT,
-        "name": _text(head.name),
-        "description": _optional_text(head.description),
-        "tags": _tags(head.tags),
+        "name": _encode_text(head.name),
+        "description": _encode_optional_text(head.description),
+        "tags": _encode_tags(head.tags),
         "aliases": "".join(f"{alias}={number}\n" for alias, number in sorted(head.aliases.items())),
         "lastVersion": str(head.last_version),
         "createdMs": str(head.created_ms),
@@ -57,17 +57,17 @@ def encode_head(head: entities.Head) -> backend.Record:
         "historyTotal": str(head.history_total),
         "archives": str(head.archives),
         "deleting": " ".join(str(number) for number in head.deleting),
-        "deleted": _flag(head.is_deleted),
-        "renaming": _optional_text(head.renaming),
+        "deleted": _encode_flag(head.is_deleted),
+        "renaming": _encode_optional_text(head.renaming),
         "renamedMs": str(head.renamed_ms or ""),
-        "usesStages": _flag(head.uses_stages),
+        "usesStages": _encode_flag(head.uses_stages),
         "stagings": str(head.stagings or ""),
-        "mirror": _text(head.mirror) if head.mirror else "",
+        "mirror": _encode_text(head.mirror) if head.mirror else "",
         "policyDigest": head.policy,
         "operations": "".join(f"{operation}={number}\n" for operation, number in head.operations),
         WRITES: " ".join(head.writes),
     }
-    return backend.Record(head.uid, keys.labels(keys.HEAD, head.uid), _present(data))
+    return backend.Record(head.uid, keys.labels(keys.HEAD, head.uid), _drop_empty(data))
 
 
 def decode_head(record: backend.Record) -> entities.Head:
@@ -110,29 +110,29 @@ def encode_version(version: entities.Version) -> backend.Record:
     data = {
         "format": FORMAT,
         "number": str(version.number),
-        "source": _text(version.source),
-        "location": _optional_text(version.location),
-        "runId": _optional_text(version.run_id),
-        "runLink": _optional_text(version.run_link),
-        "description": _optional_text(version.description),
-        "tags": _tags(version.tags),
-        "stage": _text(version.stage),
+        "source": _encode_text(version.source),
+        "location": _encode_optional_text(version.location),
+        "runId": _encode_optional_text(version.run_id),
+        "runLink": _encode_optional_text(version.run_link),
+        "description": _encode_optional_text(version.description),
+        "tags": _encode_tags(version.tags),
+        "stage": _encode_text(version.stage),
         "staging": str(version.staging or ""),
-        "userId": _optional_text(version.user_id),
-        "status": _text(version.status),
-        "statusMessage": _optional_text(version.status_message),
-        "modelId": _optional_text(version.model_id),
+        "userId": _encode_optional_text(version.user_id),
+        "status": _encode_text(version.status),
+        "statusMessage": _encode_optional_text(version.status_message),
+        "modelId": _encode_optional_text(version.model_id),
         "createdMs": str(version.created_ms),
         "updatedMs": str(version.updated_ms),
-        "deleted": _flag(version.deleted),
+        "deleted": _encode_flag(version.deleted),
         "approvals": json_lines(approval_to_json(approval) for approval in version.approvals),
         "digest": version.digest or "",
-        "operationId": _text(version.operation_id) if version.operation_id else "",
+        "operationId": _encode_text(version.operation_id) if version.operation_id else "",
         "madeMs": str(version.made_ms or ""),
         WRITES: " ".join(version.writes),
     }
     name = keys.version_name(version.model_uid, version.number)
-    return backend.Record(name, keys.labels(keys.VERSION, version.model_uid), _present(data))
+    return backend.Record(name, keys.labels(keys.VERSION, version.model_uid), _drop_empty(data))
 
 
 def decode_version(record: backend.Record) -> entities.Version:
@@ -229,23 +229,23 @@ def open_record(record: backend.Record, kind: str) -> parsers.Parser:
     return parser
 
 
-def _present(data: Mapping[str, str]) -> dict[str, str]:
+def _drop_empty(data: Mapping[str, str]) -> dict[str, str]:
     return {key: value for key, value in data.items() if value}
 
 
-def _text(value: str) -> str:
+def _encode_text(value: str) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _flag(value: bool) -> str:
+def _encode_flag(value: bool) -> str:
     return "true" if value else ""
 
 
-def _optional_text(value: str | None) -> str:
-    return "" if value is None else _text(value)
+def _encode_optional_text(value: str | None) -> str:
+    return "" if value is None else _encode_text(value)
 
 
-def _tags(tags: entities.Tags) -> str:
+def _encode_tags(tags: entities.Tags) -> str:
     return json.dumps(dict(sorted(tags.items())), ensure_ascii=False, indent=0) if tags else ""
 
 
@@ -255,7 +255,7 @@ def json_lines(values: Iterable[dict[str, Any]]) -> str:
 
 
 def entry_to_json(entry: entities.HistoryEntry) -> dict[str, Any]:
-    """One line of history; parsers.entry is the inverse."""
+    """One line of history; parsers.parse_entry is the inverse."""
     return {
         "sequence": entry.sequence,
         "timeMs": entry.time_ms,
@@ -300,7 +300,7 @@ def _rule_to_json(rule: entities.Rule) -> dict[str, Any]:
 
 
 def _bound_to_json(gate: entities.MetricGate) -> dict[str, Any]:
-    """What a metric is held against, in the form of spec.gates; parsers.bound is the inverse."""
+    """What a metric is held against, in the form of spec.gates; parsers.parse_bound is the inverse."""
     if gate.not_worse_than is not None:
         than = {"alias": gate.not_worse_than, "tolerance": gate.tolerance, "better": gate.better}
         return {"notWorseThan": than}
@@ -378,7 +378,7 @@ def _gates_to_json(alias: str, owner: entities.Pin, gates: entities.Gates) -> di
 
 def _gates_from_json(fields: parsers.Fields) -> tuple[str, entities.Pin, entities.Gates]:
     approval: Any = fields.choice("approval", ("Automatic", "Manual"))
-    metrics = tuple(parsers.bound(each.text("name"), each) for each in fields.objects("metrics"))
+    metrics = tuple(parsers.parse_bound(each.text("name"), each) for each in fields.objects("metrics"))
     return fields.text("alias"), _owner_from_json(fields), entities.Gates(metrics, fields.texts("tags"), approval)
 
 

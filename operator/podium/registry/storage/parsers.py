@@ -145,7 +145,7 @@ class Parser:
         try:
             entries = tuple(_parse_line(line) for line in self._record.data.get(key, "").split("\n") if line)
         except (ValueError, RecursionError):
-            entries = self.objects(key, entry)  # which tells what is wrong, and where
+            entries = self.objects(key, parse_entry)  # which tells what is wrong, and where
         for before, after in itertools.pairwise(entries):
             if after.sequence != before.sequence + 1:
                 raise self.corrupt(key, f"sequence {after.sequence} follows {before.sequence}")
@@ -271,7 +271,7 @@ def _parse_line(line: str) -> entities.HistoryEntry:
     """
     if "\\u" in line or not isinstance(value := json.loads(line), dict):
         raise ValueError
-    found = entry(Fields(value))
+    found = parse_entry(Fields(value))
     LINES_READ[id(found)] = line + "\n", weakref.ref(found, functools.partial(_forget_line, id(found)))
     return found
 
@@ -280,7 +280,7 @@ def _forget_line(key: int, _: object) -> None:
     LINES_READ.pop(key, None)
 
 
-def entry(fields: Fields) -> entities.HistoryEntry:
+def parse_entry(fields: Fields) -> entities.HistoryEntry:
     """One line of history. Raises ValueError."""
     reason = fields.choice("reason", typing.get_args(entities.Reason))
     return entities.HistoryEntry(
@@ -292,33 +292,33 @@ def entry(fields: Fields) -> entities.HistoryEntry:
         actor=fields.actor(),
         reason=typing.cast(entities.Reason, reason),
         why=fields.optional_text("why"),
-        evidence=entities.Evidence(tuple(map(_gate, fields.objects("gates"))), fields.floats("metrics")),
+        evidence=entities.Evidence(tuple(map(_parse_gate, fields.objects("gates"))), fields.floats("metrics")),
     )
 
 
-def _gate(fields: Fields) -> entities.GateRecord:
+def _parse_gate(fields: Fields) -> entities.GateRecord:
     """What is recorded of one gate. An entry of an earlier Podium has neither rule nor outcome. Raises ValueError."""
     rule = fields.optional_object("rule")
     return entities.GateRecord(
         gate=fields.text("gate"),
         passed=fields.flag("passed"),
         value=fields.text("value"),
-        rule=_rule(rule) if rule else None,
+        rule=_parse_rule(rule) if rule else None,
         outcome=fields.optional_member("outcome", entities.Outcome),
         cause=fields.optional_member("cause", entities.Cause),
     )
 
 
-def _rule(fields: Fields) -> entities.Rule:
+def _parse_rule(fields: Fields) -> entities.Rule:
     if fields.has("metric"):
-        return bound(fields.text("metric"), fields)
+        return parse_bound(fields.text("metric"), fields)
     if fields.has("tag"):
         return entities.TagGate(fields.text("tag"), fields.text("value"))
     fields.choice("approval", ("Manual",))
     return entities.ApprovalGate()
 
 
-def bound(metric: str, fields: Fields) -> entities.MetricGate:
+def parse_bound(metric: str, fields: Fields) -> entities.MetricGate:
     """What this metric is held against. Raises ValueError."""
     low, high = fields.optional_float("min"), fields.optional_float("max")
     than = fields.optional_object("notWorseThan")

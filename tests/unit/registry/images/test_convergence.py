@@ -27,7 +27,7 @@ def head(**overrides: object) -> entities.Head:
 def test_what_a_modelalias_holds_stays_and_each_thing_kept_is_one_sentence() -> None:
     image = images.image(aliases={"champion": 3}, versions=(images.version(3),))
     held = head(pins={"champion": PIN}, serving={"u1": CLAIM}, mirror="")
-    after = convergence.become(held, order(image), gone=[1], moves=(), now_ms=NOW_MS)
+    after = convergence.make_head(held, order(image), gone=[1], moves=(), now_ms=NOW_MS)
     assert (after.aliases, after.deleting) == ({"champion": 1}, ())
     kept = convergence.find_kept(after, order(image), gone=[1])
     assert [("alias 'champion'" in kept[0]), ("version 1" in kept[1])] == [True, True]
@@ -36,21 +36,21 @@ def test_what_a_modelalias_holds_stays_and_each_thing_kept_is_one_sentence() -> 
 
 def test_nothing_is_kept_of_a_model_that_nobody_holds() -> None:
     image = images.image(aliases={"champion": 3}, versions=(images.version(3),))
-    after = convergence.become(head(), order(image), gone=[1], moves=(), now_ms=NOW_MS)
+    after = convergence.make_head(head(), order(image), gone=[1], moves=(), now_ms=NOW_MS)
     assert (after.aliases, after.deleting) == ({"champion": 3}, (1,))
     assert convergence.find_kept(after, order(image), gone=[1]) == ()
 
 
 def test_moves_of_a_model_of_its_own_are_not_replaced_by_an_images() -> None:
     image = dataclasses.replace(images.image(), history=(factories.entry(1), factories.entry(2)), history_total=2)
-    assert convergence.unknown_moves([factories.entry(1)], image) == [(factories.entry(2),)]
-    assert convergence.unknown_moves([factories.entry(1, why="another")], image) == []
+    assert convergence.find_unknown_moves([factories.entry(1)], image) == [(factories.entry(2),)]
+    assert convergence.find_unknown_moves([factories.entry(1, why="another")], image) == []
 
 
 def test_moves_that_do_not_follow_the_heads_own_are_a_conflict() -> None:
-    assert convergence.with_history(head(), (factories.entry(1),)).history_total == 1
+    assert convergence.add_history(head(), (factories.entry(1),)).history_total == 1
     with pytest.raises(errors.Conflict, match="try again"):
-        convergence.with_history(head(), (factories.entry(2),))
+        convergence.add_history(head(), (factories.entry(2),))
 
 
 @pytest.mark.parametrize(
@@ -69,5 +69,5 @@ def test_no_decision_is_taken_out(found: str, wanted: str, expected: str) -> Non
         return tuple(entities.Approval("approved", ord(each), factories.JOE, each) for each in letters)
 
     here, there = images.version(1, approvals=decided(found)), images.version(1, approvals=decided(wanted))
-    assert convergence.exact(there, here, 1).approvals == decided(expected)
-    assert convergence.exact(there, convergence.exact(there, here, 1), 2).approvals == decided(expected)
+    assert convergence.make_version(there, here, 1).approvals == decided(expected)
+    assert convergence.make_version(there, convergence.make_version(there, here, 1), 2).approvals == decided(expected)

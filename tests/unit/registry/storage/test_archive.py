@@ -63,4 +63,4 @@ def test_a_missing_archive_is_named() -> None:
     assert record
     backend.delete(name, record.resource_version)
     with pytest.raises(errors.CorruptRegistry, match="archive is missing"):
-        archive.full_history(backend, head)
+        archive.read_history(backend, head)
