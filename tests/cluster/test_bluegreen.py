@@ -276,6 +276,23 @@ def test_a_third_version_in_the_middle_of_a_switch_waits_for_its_end(endpoint: E
     assert endpoint.history() == [(None, one, "Switched"), (one, two, "Switched"), (two, three, "Switched")]
 
 
+def test_an_alias_that_is_moved_back_during_the_switch_has_its_traffic_again_and_loses_no_request(
+    endpoint: Endpoint,
+) -> None:
+    one, two = endpoint.model.add(), endpoint.model.add()
+    endpoint.serve(one, overlap="3s")
+    with endpoint.load() as load:
+        endpoint.model.set_alias("champion", two)
+        endpoint.wait_phase("Overlapping", two)
+        load.wait_for_version(str(two), 0, timeout=10)
+        endpoint.model.set_alias("champion", one)
+        endpoint.wait_phase("Aborted", two)
+        endpoint.namespace.wait_served("iris", one)
+        load.wait_for_answers(40)
+    assert load.result.failed == 0, load.result.describe_failures()
+    assert endpoint.history() == [(None, one, "Switched"), (one, two, "Aborted")]
+
+
 def test_an_alias_that_is_moved_back_before_the_switch_ends_the_rollout_without_touching_traffic(
     endpoint: Endpoint,
 ) -> None:
