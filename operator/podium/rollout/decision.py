@@ -87,7 +87,7 @@ def _find_receiving_versions(
 ) -> frozenset[int]:
     """Only those of the registered model that has the name now: of one that it replaced there is nothing to hold."""
     refs, uid = roles.find_receiving(world, progress, assigned), world.registry.registered_uid
-    return frozenset(ref.version for ref in refs if world.model_of(ref) == uid)
+    return frozenset(ref.version for ref in refs if world.find_model_uid(ref) == uid)
 
 
 def _write_status(

@@ -82,7 +82,7 @@ def _receives_traffic(world: worlds.World, desired: Desired) -> bool:
     moving = current if current and phases.is_moving(current) and not current.aborting else None
     for ref in (world.served, moving.to if moving else None):
         revision = world.revisions.get(ref.name) if ref else None
-        if ref is None or ref.version != desired.ref.version or world.model_of(ref) != desired.model_uid:
+        if ref is None or ref.version != desired.ref.version or world.find_model_uid(ref) != desired.model_uid:
             continue
         if ref == desired.ref or (revision and revision.manifest["spec"].get("source") == desired.source):
             return True

@@ -68,7 +68,7 @@ def find_previous_seconds(world: worlds.World, progress: transitions.Progress) -
         return left
     if phases.is_moving(current):
         return 0.0
-    return min(left, FORGOTTEN_SECONDS - world.elapsed(current.started_at))
+    return min(left, FORGOTTEN_SECONDS - world.count_seconds_since(current.started_at))
 
 
 def find_receiving(world: worlds.World, progress: transitions.Progress, roles: Roles) -> list[phases.Ref]:

@@ -92,7 +92,7 @@ def _is_overdue(world: worlds.World, transition: phases.Transition, strategy: pr
 
 def find_deadline_seconds(world: worlds.World, transition: phases.Transition) -> float:
     """Seconds that the new revision still has to become Ready; 0 or less: none."""
-    return common.seconds(world.spec.rollout.progress_deadline) - world.elapsed(transition.started_at)
+    return common.seconds(world.spec.rollout.progress_deadline) - world.count_seconds_since(transition.started_at)
 
 
 def find_wait(world: worlds.World, progress: Progress, strategy: protocol.Strategy) -> float | None:
@@ -134,7 +134,7 @@ def _record(
         transition=moved,
         served=moved.from_ if is_aborted else moved.to,
         previous=previous,
-        retire_at=conditions.timestamp(world.later(delay)) if previous else None,
+        retire_at=conditions.timestamp(world.find_time_in(delay)) if previous else None,
         failed=None,
         history=_add_entry(world, progress, moved, desired, outcome),
     )

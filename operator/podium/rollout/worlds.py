@@ -1,4 +1,8 @@
-"""What the decision about a ModelAlias looks at, gathered once."""
+"""What the decision about a ModelAlias looks at, gathered once.
+
+Four views make the World: what the user wrote (metadata, spec), what the last pass recorded (status), what the registry
+says (registry), and what is in the cluster (revisions, traffic). A rule takes the view that it needs.
+"""
 
 import collections.abc
 import dataclasses
@@ -23,13 +27,13 @@ class Designation:
     by: str = ""
     """Who moved the alias, as far as the registry knows."""
     why: str = ""
-    """The mover's own words, likewise."""
+    """Why, in the mover's own words, as far as the registry knows."""
     facts: gating.Facts | None = None
-    """What gates ask for; None where spec has no gates."""
+    """What gates need to be judged; None where spec has no gates."""
 
 
 Problem = sources.Problem
-"""Why nothing can be asked for, or why this ModelAlias may not act."""
+"""Why nothing is desired, or why this ModelAlias may not act: a documented reason, and a sentence."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,11 +45,11 @@ class Revision:
     ready_pods: frozenset[str] = frozenset()
     """Names of its pods that are Ready and not terminating."""
     steady_at: datetime.datetime | None = None
-    """When the last of them has been Ready long enough to be trusted with traffic; None: nothing is known of that."""
+    """When all of them have been Ready long enough to receive traffic; None: they have been."""
 
     @property
     def model_uid(self) -> str | None:
-        """The registered model that it is a version of; a model of the same name may be another one."""
+        """The uid of the registered model that it is a version of: a model of the same name may be another one."""
         uid: str | None = self.manifest["metadata"].get("labels", {}).get(names.REGISTRY_UID_LABEL)
         return uid
 
@@ -57,12 +61,12 @@ class Revision:
 
     @property
     def replicas(self) -> int:
-        """Pods asked for now."""
+        """How many pods it asks for now."""
         return replicas.count_asked(self.manifest["spec"])
 
     @property
     def is_ready(self) -> bool:
-        """Whether all pods that are asked for are Ready, said of the object's current generation."""
+        """Whether all pods that it asks for are Ready, according to a status of its current generation."""
         condition = conditions.find(self.manifest.get("status", {}), names.READY)
         generation = self.manifest["metadata"]["generation"]
         said = condition is not None and condition["status"] == "True" and condition["observedGeneration"] == generation
@@ -70,7 +74,7 @@ class Revision:
 
     @property
     def is_pulled(self) -> bool:
-        """Whether one of its pods has had the artifact."""
+        """Whether one of its pods has pulled the artifact."""
         return conditions.is_true(self.manifest.get("status", {}), names.ARTIFACT_READY)
 
     @property
@@ -126,7 +130,7 @@ class World:
     conflict: Problem | None
     """An older ModelAlias has the same host and path, or the same alias."""
     revisions: collections.abc.Mapping[str, Revision]
-    """By name: all that this ModelAlias owns, and those it left behind under its name."""
+    """By name: those that this ModelAlias owns, and those that an earlier one of its name left behind."""
     traffic: TrafficView
     now: datetime.datetime
     refused: Problem | None = None
@@ -140,7 +144,7 @@ class World:
         name = self.traffic.service.content.get(names.MODEL_VERSION_NAME_LABEL, "")
         return self.revisions[name].ref if name in self.revisions else None
 
-    def model_of(self, ref: model_alias.RevisionReference) -> str | None:
+    def find_model_uid(self, ref: model_alias.RevisionReference) -> str | None:
         """The registered model that a revision is a version of."""
         revision = self.revisions.get(ref.name)
         return revision.model_uid if revision and revision.model_uid else self.status.model_uid
@@ -154,10 +158,10 @@ class World:
         live = (self.revisions[each].replicas for each in (name, served) if each in self.revisions)
         return self.replicas.adjust(next(filter(None, live), 0))
 
-    def elapsed(self, since: str) -> float:
+    def count_seconds_since(self, since: str) -> float:
         """Seconds since a time of the status."""
         return (self.now - conditions.parse_time(since)).total_seconds()
 
-    def later(self, seconds: float) -> datetime.datetime:
+    def find_time_in(self, seconds: float) -> datetime.datetime:
         """The time in so many seconds."""
         return self.now + datetime.timedelta(seconds=seconds)

@@ -125,3 +125,18 @@ def test_a_pass_is_looked_at_again_when_the_first_of_its_timers_ends(cluster: si
     assert cluster.pass_once().again_after == 2
     cluster.wait(2)
     assert cluster.pass_once().again_after == 60
+
+
+def test_versions_are_claimed_before_they_receive_traffic_and_released_after(cluster: simulator.Cluster) -> None:
+    cluster.claims.clear()
+    cluster.designate(2)
+    cluster.settle()
+    cluster.wait(3)
+    assert cluster.claims == [(1, 2), (2,)]
+
+
+def test_nothing_is_done_when_nothing_has_changed(cluster: simulator.Cluster) -> None:
+    cluster.wait(120)
+    plan = cluster.pass_once()
+    assert [a for a in plan.actions if not isinstance(a, actions.Apply)] == []
+    assert plan.again_after is None

@@ -5,10 +5,7 @@ import datetime
 import pytest
 
 from podium import names
-from podium.api import model_alias
-from podium.rollout import actions, readiness, worlds
-from podium.workload import labels
-from podium.workload import pods as pods_of
+from podium.rollout import worlds
 from tests.unit.rollout import simulator
 
 
@@ -46,17 +43,6 @@ def test_a_moved_alias_switches_through_an_overlap_and_keeps_the_previous_versio
     ]
 
 
-def test_without_an_overlap_the_service_is_written_once() -> None:
-    cluster = simulator.Cluster(template={"replicas": 1}, rollout={"overlap": "0s"})
-    cluster.designate(1)
-    cluster.settle()
-    cluster.designate(2)
-    cluster.settle()
-    assert cluster.selected() == cluster.of_version(2).pods()
-    assert cluster.status.rollout is not None
-    assert cluster.status.rollout.phase == "Complete"
-
-
 def test_a_crash_looping_candidate_never_empties_the_selector(cluster: simulator.Cluster) -> None:
     cluster.designate(2)
     cluster.pass_once()
@@ -73,113 +59,6 @@ def test_a_crash_looping_candidate_never_empties_the_selector(cluster: simulator
     assert "no module named xgboost" in cluster.status.failed.message
     assert cluster.of_version(2).replicas == 0
     assert cluster.status.history[0].outcome == "Failed"
-
-
-def test_traffic_waits_until_the_new_pods_have_been_ready_for_a_moment(cluster: simulator.Cluster) -> None:
-    cluster.designate(2)
-    cluster.pass_once()
-    cluster.of_version(2).steady_at = cluster.now + datetime.timedelta(seconds=2)
-    cluster.settle()
-    assert cluster.selected() == cluster.of_version(1).pods()
-    assert cluster.pass_once().again_after == 2
-    said = next(c.message for c in cluster.status.conditions if c.type == "Ready")
-    assert said.startswith("2 of 2 pods of version 2 are ready; traffic moves when they have been so for 2 s")
-    cluster.wait(2)
-    assert len(cluster.selected()) == 4
-
-
-@pytest.mark.parametrize(
-    ("pulled", "words"),
-    [(True, "a server that answers /health with 200"), (False, "its artifact was not pulled yet")],
-    ids=["the server is not healthy", "the pull takes longer"],
-)
-def test_a_version_that_is_late_without_a_word_of_its_own_is_told_with_what_to_do(
-    cluster: simulator.Cluster, pulled: bool, words: str
-) -> None:
-    cluster.designate(2)
-    cluster.pass_once()
-    late = cluster.of_version(2)
-    late.pulled = pulled
-    cluster.now += datetime.timedelta(seconds=601)
-    cluster.pass_once()
-    assert cluster.condition("Stalled") == ("True", "ProgressDeadlineExceeded")
-    assert cluster.status.failed is not None
-    assert words in cluster.status.failed.message
-    assert "rollout.progressDeadline" in cluster.status.failed.message
-
-
-def test_a_time_that_only_a_wrong_clock_can_have_written_delays_nothing(cluster: simulator.Cluster) -> None:
-    cluster.designate(2)
-    cluster.pass_once()
-    cluster.of_version(2).steady_at = cluster.now + datetime.timedelta(hours=1)
-    cluster.settle()
-    assert len(cluster.selected()) == 4
-
-
-@pytest.mark.parametrize(
-    ("pods", "seconds"),
-    [
-        ([], None),
-        ([("10:00:00", 0), ("10:00:03", 0)], 5),
-        ([("10:00:00", 1), ("10:00:03", 0)], 10),
-        ([("", 0)], None),
-    ],
-    ids=["no pods", "the last one counts", "a pod that crashed has to show more", "a pod that is not Ready"],
-)
-def test_pods_are_trusted_some_time_after_they_became_ready(pods: list[tuple[str, int]], seconds: int | None) -> None:
-    made = [
-        pods_of.Pod(str(n), "m", True, False, None, None, ready_since=at and f"2026-11-24T{at}Z", restarts=restarts)
-        for n, (at, restarts) in enumerate(pods)
-    ]
-    expected = None if seconds is None else simulator.START + datetime.timedelta(seconds=seconds)
-    assert readiness.find_steady_time(made) == expected
-
-
-def test_new_pods_that_do_not_stay_ready_while_both_answer_lose_the_traffic_again(cluster: simulator.Cluster) -> None:
-    cluster.designate(2)
-    cluster.settle()
-    assert len(cluster.selected()) == 4
-    cluster.of_version(2).trouble = ("ContainerCrashed", "exit code 1")
-    cluster.settle()
-    assert cluster.selector == labels.revision_selector("champion", cluster.of_version(1).name)
-    assert cluster.status.rollout is not None
-    assert cluster.status.rollout.phase == "Preparing"
-    assert cluster.claimed_versions == {1}
-    cluster.wait(601)
-    assert cluster.status.failed is not None
-
-
-def test_a_failed_revision_is_tried_again_only_when_its_user_asks(cluster: simulator.Cluster) -> None:
-    test_a_crash_looping_candidate_never_empties_the_selector(cluster)
-    cluster.of_version(2).trouble = None
-    cluster.wait(3600)
-    assert cluster.of_version(2).replicas == 0
-    cluster.metadata["annotations"][names.RETRY_ANNOTATION] = "1"
-    cluster.settle()
-    cluster.wait(3)
-    assert cluster.status.served is not None
-    assert cluster.status.served.version == 2
-    assert cluster.status.failed is None
-
-
-def test_an_alias_moved_back_while_pods_are_made_ready_abandons_the_candidate(cluster: simulator.Cluster) -> None:
-    cluster.designate(2)
-    cluster.pass_once()
-    cluster.designate(1)
-    cluster.settle()
-    assert cluster.condition("Ready") == ("True", "Served")
-    assert cluster.of_version(2).replicas == 0
-    assert cluster.status.rollout is None
-
-
-def test_a_changed_template_is_a_rollout_of_the_same_version(cluster: simulator.Cluster) -> None:
-    before = cluster.of_version(1).name
-    cluster.spec = simulator.spec(template={"replicas": 2, "runtime": {"workers": 3}})
-    cluster.settle()
-    cluster.wait(3)
-    assert cluster.status.served is not None
-    assert cluster.status.served.name != before
-    assert cluster.status.history[0].reason == "TemplateChanged"
 
 
 def test_another_number_of_replicas_scales_what_is_served_and_is_no_rollout(cluster: simulator.Cluster) -> None:
@@ -255,30 +134,6 @@ def test_a_paused_alias_begins_no_rollout_but_keeps_what_is_served(cluster: simu
     assert cluster.status.served.version == 2
 
 
-def test_versions_are_claimed_before_they_receive_traffic_and_released_after(cluster: simulator.Cluster) -> None:
-    cluster.claims.clear()
-    cluster.designate(2)
-    cluster.settle()
-    cluster.wait(3)
-    assert cluster.claims == [(1, 2), (2,)]
-
-
-def test_nothing_is_done_when_nothing_has_changed(cluster: simulator.Cluster) -> None:
-    cluster.wait(120)
-    plan = cluster.pass_once()
-    assert [a for a in plan.actions if not isinstance(a, actions.Apply)] == []
-    assert plan.again_after is None
-
-
-def test_an_event_announces_each_turn_once(cluster: simulator.Cluster) -> None:
-    cluster.said.clear()
-    cluster.designate(2)
-    cluster.settle()
-    cluster.wait(3)
-    cluster.wait(61)
-    assert [said.reason for said in cluster.said] == ["RolloutStarted", "TrafficSwitched"]
-
-
 @pytest.mark.parametrize("crash_after", range(12))
 def test_a_crash_between_any_two_actions_of_any_pass_loses_nothing(crash_after: int) -> None:
     cluster = simulator.Cluster(template={"replicas": 2})
@@ -295,8 +150,3 @@ def test_a_crash_between_any_two_actions_of_any_pass_loses_nothing(crash_after: 
     assert cluster.status.served.version == 2
     assert [entry.version for entry in cluster.status.history] == [2, 1]
     assert len({entry.id for entry in cluster.status.history}) == 2
-
-
-def test_the_status_survives_a_round_trip_through_the_api_server(cluster: simulator.Cluster) -> None:
-    dumped = cluster.status.model_dump(by_alias=True, exclude_none=True)
-    assert model_alias.ModelAliasStatus.model_validate(dumped) == cluster.status

@@ -90,7 +90,7 @@ class BlueGreen:
         """Seconds until the overlap is over, or until a switch counts as done."""
         if transition.phase == names.Phase.OVERLAPPING:
             overlap = common.seconds(world.spec.rollout.overlap)
-            return max(0.0, overlap - world.elapsed(transition.phase_at)) or REWRITE_SECONDS
+            return max(0.0, overlap - world.count_seconds_since(transition.phase_at)) or REWRITE_SECONDS
         return VERIFY_SECONDS if transition.phase == names.Phase.SWITCHING else None
 
     def _advance_preparation(self, world: worlds.World, transition: phases.Transition) -> phases.Transition:
@@ -116,7 +116,7 @@ class BlueGreen:
 
     def _end_overlap(self, world: worlds.World, transition: phases.Transition) -> phases.Transition:
         """The overlap is counted from when the objects were written; one that was not written begins anew."""
-        age, aborting = world.elapsed(transition.phase_at), bool(transition.aborting)
+        age, aborting = world.count_seconds_since(transition.phase_at), bool(transition.aborting)
         if not self._is_written(world, transition):
             is_lost = age > REWRITE_SECONDS
             return (
@@ -174,5 +174,5 @@ def _has_followed(
     """Whether the Service's endpoints are the goal's pods; after a while some of these and none of the other's do."""
     endpoints, expected = world.traffic.endpoints, goal.ready_pods if goal else frozenset()
     has_moved = not endpoints.isdisjoint(expected) and (other is None or endpoints.isdisjoint(other.ready_pods))
-    is_late = world.elapsed(transition.phase_at) >= VERIFY_SECONDS
+    is_late = world.count_seconds_since(transition.phase_at) >= VERIFY_SECONDS
     return endpoints == expected or (is_late and has_moved)

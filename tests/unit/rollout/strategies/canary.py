@@ -38,7 +38,7 @@ class Canary:
             return transition
         if transition.phase == GIVING_BACK:
             return phases.enter(world, transition, names.Phase.ABORTED)
-        if world.elapsed(transition.phase_at) < PAUSE_SECONDS and transition.from_:
+        if world.count_seconds_since(transition.phase_at) < PAUSE_SECONDS and transition.from_:
             return transition
         done = self.steps.index(_read_weight(transition)) + 1
         is_last = done == len(self.steps)
@@ -59,7 +59,7 @@ class Canary:
 
     def find_wait(self, world: worlds.World, transition: phases.Transition) -> float | None:
         """Seconds until this weight was there for long enough."""
-        return max(0.0, PAUSE_SECONDS - world.elapsed(transition.phase_at)) or None
+        return max(0.0, PAUSE_SECONDS - world.count_seconds_since(transition.phase_at)) or None
 
     def _is_written(self, world: worlds.World, transition: phases.Transition) -> bool:
         split = self.find_split(world, transition)
