@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from podium import errors, texts
+from podium import errors
 from podium.registry import store
 from podium.registry.images import convergence, jsonlines
 from podium.registry.model import entities
@@ -146,14 +146,3 @@ def test_a_file_that_is_not_as_it_was_written_is_refused_with_the_line(
 ) -> None:
     with pytest.raises(errors.InvalidInput, match=sentence):
         list(jsonlines.decode(change(exported(MOVED))))
-
-
-@given(st.integers(0, 10**18))
-def test_every_time_comes_back_to_the_millisecond(time_ms: int) -> None:
-    assert texts.parse_time(texts.format_time(time_ms)) == time_ms
-
-
-def test_times_are_read_by_people() -> None:
-    assert texts.format_time(0) == "1970-01-01T00:00:00.000Z"
-    assert texts.format_time(253_402_300_799_999) == "9999-12-31T23:59:59.999Z"
-    assert texts.format_time(253_402_300_800_000) == 253_402_300_800_000
