@@ -31,6 +31,6 @@ def parse_time(value: object) -> int:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     if not isinstance(value, str) or not (match := _TIME.fullmatch(value)):
-        raise ValueError(f"{str(value)[:40]!r} is no time such as 2026-11-24T09:30:00.123Z")
+        raise ValueError(f"{quote(str(value), 40)} is no time such as 2026-11-24T09:30:00.123Z")
     moment = datetime.datetime.fromisoformat(match[1]).replace(tzinfo=datetime.UTC)
     return int(moment.timestamp()) * 1000 + int(match[2])

@@ -1,7 +1,7 @@
 """Registry: the registered models of one namespace, for the MLflow plugin, the operator and the CLI.
 
-Every change is one compare-and-swap; where an operation takes more writes, one of them decides and the others may be
-done by whoever comes next:
+Every change is one compare-and-swap. Where an operation takes more writes, one of them decides; a kill after any write
+leaves a legal state, and whoever comes next may do the writes that are left:
 
     create a model      head, then the claim (decides; a claim whose head is gone or deleted is taken over)
     create a version    the version's object, then the head's lastVersion (decides)
@@ -9,7 +9,7 @@ done by whoever comes next:
     change a stage      the head; the version; the others that are to be archived (each by itself)
     delete a version    the head: aliases dropped, `deleting` (decides); the tombstone; the head without `deleting`
     delete a model      the head: deleted (decides); claims, versions, archives, head removed
-    write an image      see images
+    write an image      the versions, then the head (decides), then the tombstones (see images)
 """
 
 import time
@@ -33,6 +33,8 @@ class Registry:
     aliases     which version a name stands for: move, delete, and the history of all moves
     serving     what ModelAlias objects hold: claims, pins, and the gates that they demand
     images      whole models, for mirror, export and import
+
+    What the parts share (`records`, `reader`, `writer`, `claims`) is here for repairs, which write what no user may.
     """
 
     def __init__(
@@ -44,7 +46,7 @@ class Registry:
         mirrors: bool = False,
         watch: readers.Watch | None = None,
     ) -> None:
-        """With `mirrors`, models that an MLflow server is the truth about are written to: for the mirror alone."""
+        """With `mirrors`, models that mirror an MLflow server may be written to: for the mirror alone."""
         self.records, self._clock = records, clock
         self.reader = readers.Reader(records, watch)
         self.writer = writers.Writer(records, self.reader, deadline_seconds, may_change_mirrored=mirrors)
@@ -56,7 +58,7 @@ class Registry:
         self.images = images.Images(records, self.reader, self.writer, self.models, clock)
 
     def sweep(self) -> list[str]:
-        """Finish what died half-way, in this process or another; names of what was removed. For now and then."""
+        """Finish what died half-way, in this process or another; names of what was removed. Run it now and then."""
         removed = leftovers.sweep(self.records, self.claims, self._clock())
         for head in self.reader.list_models():
             removed += [keys.version_name(head.uid, number) for number in self.versions.finish_deletions(head)]

@@ -20,6 +20,7 @@ from podium.registry.images import convergence
 from podium.registry.model import entities, transitions, validation
 from podium.registry.protocol import models, readers, writers
 from podium.registry.storage import archive, backend, codec, limits, mirror_mark
+from podium.texts import quote
 
 
 class _Moved(Exception):
@@ -37,13 +38,8 @@ class Images:
         all_models: models.Models,
         clock: Callable[[], int],
     ) -> None:
-        self._backend, self._reader, self._writer, self._models, self._clock = (
-            records,
-            reader,
-            writer,
-            all_models,
-            clock,
-        )
+        self._backend, self._reader, self._writer = records, reader, writer
+        self._models, self._clock = all_models, clock
 
     def fresh(self, name: str) -> convergence.ModelImage:
         """The model in full, as it is at one moment. Raises NotFound, and Conflict when it keeps changing."""
@@ -55,7 +51,7 @@ class Images:
             history = archive.read_history(self._backend, stored.entity)
             if self._reader.fresh_model(name).record.resource_version == stored.record.resource_version:
                 return convergence.make_image(stored.entity, objects.values(), history)
-            patience.wait(f"registered model {name[:60]!r}")
+            patience.wait(f"registered model {quote(name)}")
 
     def converge(
         self,
@@ -117,7 +113,7 @@ class Images:
                 continue
             with contextlib.suppress(_Moved):
                 return self._write(head, order, is_new)
-            patience.wait(f"registered model {name[:60]!r}")
+            patience.wait(f"registered model {quote(name)}")
 
     def _write(self, head: entities.Head, order: convergence.Order, is_new: bool) -> convergence.Changes:
         """The writes to a model that is there, in the order above. Raises _Moved."""
@@ -176,13 +172,13 @@ class Images:
         now_ms, order = self._clock(), dataclasses.replace(order, evidence=None)
         plan = convergence.plan_versions(head, objects, order, now_ms)
         for version in (*plan.made, *plan.changed):
-            limits.check(codec.encode_version(version), f"version {version.number} of {head.name[:60]!r}")
+            limits.check(codec.encode_version(version), f"version {version.number} of {quote(head.name)}")
         after = head
         for piece in pieces[:-1]:
             after = convergence.add_history(after, piece)
         after = convergence.make_head(after, order, plan.gone, pieces[-1] if pieces else (), now_ms)
         if not pieces:
-            limits.check(codec.encode_head(after), f"registered model {head.name[:60]!r}")
+            limits.check(codec.encode_head(after), f"registered model {quote(head.name)}")
         return convergence.count_changes(plan, order, head, after, is_new=is_new)
 
     def _find_unknown_moves(

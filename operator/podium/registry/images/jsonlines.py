@@ -24,6 +24,7 @@ from podium import errors, texts
 from podium.registry.images import convergence
 from podium.registry.model import entities
 from podium.registry.storage import codec, parsers
+from podium.texts import quote
 
 FORMAT = "podium-registry/1"
 _AGAIN = "export it again, or fetch the file again"
@@ -106,7 +107,7 @@ class _Reader:
         if record == "end":
             return self._read_last(value)
         if record not in _COUNTED:
-            raise ValueError(f"record {str(record)[:40]!r} is none of {', '.join(_COUNTED)} and end")
+            raise ValueError(f"record {quote(str(record), 40)} is none of {', '.join(_COUNTED)} and end")
         self._digest.update(line)
         self._counts[record] += 1
         if record == "model":
@@ -123,14 +124,14 @@ class _Reader:
         if value.get("record") != "export":
             raise ValueError('this is no export of a registry: its first line has no "record": "export"')
         if value.get("format") != FORMAT:
-            raise ValueError(f"format {str(value.get('format'))[:40]!r} is not {FORMAT!r}: a newer Podium wrote it")
+            raise ValueError(f"format {quote(str(value.get('format')), 40)} is not {FORMAT!r}: a newer Podium wrote it")
         self._is_begun = True
 
     def _start_model(self, value: dict[str, Any]) -> convergence.ModelImage | None:
         image = self._finish_model()
         self._image = _parse_model(value)
         if self._image.name in self._names:
-            raise ValueError(f"model {self._image.name[:60]!r} stands in the file twice")
+            raise ValueError(f"model {quote(self._image.name)} stands in the file twice")
         self._names.add(self._image.name)
         return image
 

@@ -15,6 +15,7 @@ from podium import errors, names
 from podium.registry.model import entities, transitions
 from podium.registry.protocol import readers, writers
 from podium.registry.storage import backend, codec, limits, removal
+from podium.texts import quote
 
 _CROWD = 8
 """From so many versions on that are being created at once, wait before the next try."""
@@ -105,7 +106,7 @@ class Creation:
                 version, model_uid=head.entity.uid, number=tried, created_ms=now_ms, updated_ms=now_ms
             )
             record = codec.encode_version(candidate)
-            limits.check(record, f"version {tried} of {name[:60]!r}")
+            limits.check(record, f"version {tried} of {quote(name)}")
             try:
                 return _Placed(candidate, head, self._backend.create(record))
             except errors.AlreadyExists:
@@ -117,7 +118,7 @@ class Creation:
                 if is_unknown and (adopted := self._adopt(candidate)):
                     return _Placed(adopted, head)
             if tried > last + _CROWD:
-                patience.wait(f"registered model {name[:60]!r}")
+                patience.wait(f"registered model {quote(name)}")
 
     def _adopt(self, candidate: entities.Version) -> entities.Version | None:
         """The object in the candidate's place, if the same operation made it.

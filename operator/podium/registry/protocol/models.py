@@ -15,6 +15,7 @@ from podium import errors
 from podium.registry.model import entities, transitions, validation
 from podium.registry.protocol import name_claims, readers, writers
 from podium.registry.storage import backend, codec, keys, limits, mirror_mark, removal
+from podium.texts import quote
 
 Heads = list[entities.Head]
 
@@ -65,7 +66,7 @@ class Models:
         uid = keys.make_uid(name, secrets.token_hex(16))
         head = entities.Head(uid, name, description, dict(tags), created_ms=now_ms, updated_ms=now_ms, mirror=mirror)
         record = codec.encode_head(head)
-        limits.check(record, f"registered model {name[:60]!r}")
+        limits.check(record, f"registered model {quote(name)}")
         found = self._claims.inspect(name)
         written = self._backend.create(record)
         try:

@@ -27,6 +27,7 @@ from podium import errors
 from podium.registry.model import entities, transitions
 from podium.registry.protocol import readers, writers
 from podium.registry.storage import backend, codec, keys, removal
+from podium.texts import quote
 
 Found: TypeAlias = tuple[readers.Stored[entities.Claim] | None, entities.Head | None]
 """A name's claim as it was read, and the deleted head that it points to."""
@@ -76,7 +77,7 @@ class NameClaims:
                     labels = {**claim.record.labels, **record.labels}
                     self._backend.replace(dataclasses.replace(claim.record, labels=labels, data=record.data))
                 return rival
-            patience.wait(f"the claim of {name[:60]!r}")
+            patience.wait(f"the claim of {quote(name)}")
             claim, rival = self.inspect(name, uid)
             if claim and claim.entity == taken:
                 return rival  # the answer to the write was lost
@@ -102,7 +103,7 @@ class NameClaims:
         while True:
             with contextlib.suppress(Overtaken):
                 return self._try_rename(name, new_name)
-            patience.wait(f"the name of {name[:60]!r}")
+            patience.wait(f"the name of {quote(name)}")
 
     def end_rename(self, uid: str, name: str) -> bool:
         """End a rename to this name without effect, if it is under way; whether it left a claim, which is removed."""

@@ -16,6 +16,7 @@ from podium.process import backoff
 from podium.registry.model import entities, transitions
 from podium.registry.protocol import readers
 from podium.registry.storage import archive, backend, codec, limits
+from podium.texts import quote
 
 T = TypeVar("T", entities.Head, entities.Version)
 HeadStep: TypeAlias = Callable[[entities.Head], entities.Head]
@@ -200,7 +201,7 @@ class Writer:
 
     def _encode_head(self, before: entities.Head, after: entities.Head) -> tuple[entities.Head, backend.Record]:
         fitting, record = archive.fit_head(self._backend, before, after)
-        limits.check(record, f"registered model {before.name[:60]!r}")
+        limits.check(record, f"registered model {quote(before.name)}")
         return fitting, record
 
 

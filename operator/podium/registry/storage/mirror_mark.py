@@ -7,6 +7,7 @@ import contextlib
 
 from podium import errors, names
 from podium.registry.storage import backend
+from podium.texts import quote
 
 NAME = "podium-mirror"
 ADDRESS = "address"
@@ -28,7 +29,7 @@ def check_creation(records: backend.Backend, model_name: str) -> None:
     """Raises Mirrored where new models come from an MLflow server."""
     if found := address(records):
         raise errors.Mirrored(
-            f"this registry is a mirror of the MLflow server {found}: create {model_name[:60]!r} there, and it "
+            f"this registry is a mirror of the MLflow server {found}: create {quote(model_name)} there, and it "
             "appears here"
         )
 
