@@ -35,8 +35,8 @@ class Mirror:
         self.hinted.append(name)
         return self.leads
 
-    def count(self, result: str) -> float | None:
-        return self.counted.registry.get_sample_value("podium_mirror_webhooks_total", {"result": result})
+    def count(self, result: str) -> float:
+        return self.counted.registry.get_sample_value("podium_mirror_webhooks_total", {"result": result}) or 0
 
     @contextlib.asynccontextmanager
     async def serving(self, port: int) -> collections.abc.AsyncIterator[aiohttp.ClientSession]:
