@@ -35,7 +35,8 @@ class Folder:
     is_silent: bool = False
     """Whether every answer ends before its first byte."""
     states_checksums: bool = True
-    wrong_checksums: bool = False
+    wrong_checksums: frozenset[str] = frozenset()
+    """Keys of the objects about which it states something wrong."""
     opened: list[str] = dataclasses.field(default_factory=list)
     """URIs of the sources that it was opened for."""
     reads: list[tuple[str, int, int]] = dataclasses.field(default_factory=list)
@@ -46,10 +47,10 @@ class Folder:
         self.opened.append(source.uri)
         return _Store(self, source)
 
-    def checksum(self, content: bytes) -> digest.Checksum | None:
+    def checksum(self, key: str, content: bytes) -> digest.Checksum | None:
         if not self.states_checksums:
             return None
-        return digest.Checksum("sha256", hashlib.sha256(b"other" if self.wrong_checksums else content).digest())
+        return digest.Checksum("sha256", hashlib.sha256(b"other" if key in self.wrong_checksums else content).digest())
 
 
 class _Store:
@@ -66,11 +67,11 @@ class _Store:
         content = self._content(stored)
         is_whole = offset == 0 and length == stored.size
         cut = 0 if self._folder.is_silent else self._folder.cuts.pop((stored.key, offset), None)
-        checksum = self._folder.checksum(content) if is_whole else None
+        checksum = self._folder.checksum(stored.key, content) if is_whole else None
         yield Answer(is_whole, checksum, content[offset : offset + length][:cut])
 
     def find_checksum(self, stored: plan.StoredObject) -> digest.Checksum | None:
-        return self._folder.checksum(self._content(stored))
+        return self._folder.checksum(stored.key, self._content(stored))
 
     def _content(self, stored: plan.StoredObject) -> bytes:
         content = (self._folder.root / stored.key).read_bytes()

@@ -40,10 +40,11 @@ def test_answers_that_always_end_early_are_told_as_truncated(
     assert caught.value.reason == names.PullReason.OBJECT_TRUNCATED
 
 
+@pytest.mark.parametrize("key", ["iris/3/MLmodel", "iris/3/weights"], ids=["in one answer", "in several answers"])
 def test_bytes_that_do_not_match_the_stores_checksum_are_refused(
-    store: folder.Folder, chosen: settings.Settings, staging: pathlib.Path
+    store: folder.Folder, chosen: settings.Settings, staging: pathlib.Path, key: str
 ) -> None:
-    store.wrong_checksums = True
+    store.wrong_checksums = frozenset({key})
     with pytest.raises(errors.ArtifactChanged, match="do not match the sha256 checksum") as caught:
         run(store, chosen, staging)
     assert caught.value.reason == names.PullReason.CHECKSUM_MISMATCH

@@ -55,6 +55,14 @@ def test_what_shapes_the_pods_changes_the_intent(fields: dict[str, Any]) -> None
     assert intent.hash_intent(factories.spec(**fields), factories.URI) != before
 
 
+def test_the_order_in_which_a_map_is_written_changes_no_hash() -> None:
+    one, other = (
+        {"podTemplate": {"labels": dict(pairs)}} for pairs in ([("a", "1"), ("b", "2")], [("b", "2"), ("a", "1")])
+    )
+    hashes = {intent.hash_intent(factories.spec(**each), factories.URI) for each in (one, other)}
+    assert len(hashes) == 1
+
+
 def test_another_source_is_another_intent() -> None:
     assert intent.hash_intent(factories.spec(), "s3://a/b") != intent.hash_intent(factories.spec(), "s3://a/c")
 

@@ -77,6 +77,7 @@ def test_a_range_is_not_ready_while_pods_of_before_a_change_are_left_or_too_few_
     assert ready_of(version.decide(scaled_by_somebody(7, readyReplicas=1)))[0] == "False"
 
 
-def test_the_first_deployment_of_a_range_has_the_lower_bound() -> None:
-    outcome = version.decide(factories.world(replicas=RANGE))
-    assert outcome.children[1]["spec"]["replicas"] == 2
+@pytest.mark.parametrize("least", [0, 2])
+def test_the_first_deployment_of_a_range_has_the_lower_bound(least: int) -> None:
+    outcome = version.decide(factories.world(replicas=replicas.Range(least, 10)))
+    assert outcome.children[1]["spec"]["replicas"] == least

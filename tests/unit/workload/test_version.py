@@ -89,6 +89,13 @@ def test_a_second_look_at_the_same_things_says_the_same() -> None:
     assert version.decide(again).status == status
 
 
+def unobserved() -> dict[str, Any]:
+    """A Deployment whose counts are there and whose status says of no generation."""
+    made = factories.deployment(factories.spec())
+    del made["status"]["observedGeneration"]
+    return made
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -99,6 +106,7 @@ def test_a_second_look_at_the_same_things_says_the_same() -> None:
         ),
         pytest.param({"deployment": factories.deployment(factories.spec(), replicas=4)}, id="a surplus pod is left"),
         pytest.param({"deployment": factories.deployment(factories.spec(), observedGeneration=0)}, id="not seen yet"),
+        pytest.param({"deployment": unobserved()}, id="nobody has looked at the Deployment yet"),
         pytest.param(
             {"deployment": factories.deployment(factories.spec(replicas=1))}, id="another number is asked for"
         ),

@@ -26,6 +26,7 @@ def test_the_puller_fills_the_volume_that_the_server_may_only_read() -> None:
     assert parts.mount == {"name": "model", "mountPath": names.MODEL_DIR, "readOnly": True}
     mounts = {mount["name"]: mount for mount in puller(parts)["volumeMounts"]}
     assert mounts["model"] == {"name": "model", "mountPath": names.MODEL_DIR}
+    assert mounts["digest"] == {"name": "digest", "mountPath": "/etc/podium/digest", "readOnly": True}
 
 
 def test_what_a_store_needs_is_added_to_the_puller() -> None:

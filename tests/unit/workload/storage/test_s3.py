@@ -47,6 +47,7 @@ def test_the_puller_is_told_what_to_bring_and_from_where() -> None:
     }
     assert puller(template)["envFrom"] == [{"secretRef": {"name": "s3"}}]
     assert {"name": "ca", "configMap": {"name": "ca"}} in template["spec"]["volumes"]
+    assert {"name": "ca", "mountPath": "/etc/podium/ca", "readOnly": True} in puller(template)["volumeMounts"]
 
 
 def test_credentials_are_the_pullers_alone() -> None:
