@@ -97,6 +97,10 @@ def test_no_listing_makes_a_plan_that_writes_outside_of_the_directory(paths: lis
         assert str(root / file.path) == f"{root}/{file.path}"
 
 
+def test_a_block_has_the_size_that_digests_were_always_made_with() -> None:
+    assert plan.BLOCK == 16_777_216
+
+
 @hypothesis.given(st.integers(0, 5 * plan.BLOCK))
 def test_blocks_cover_a_file_once_and_in_order(size: int) -> None:
     end = 0
