@@ -73,6 +73,8 @@ async def run(
         await finish()
         stop.set()
         await asyncio.wait({watching}, timeout=STOP_SECONDS)
+        if watching.done() and (error := watching.exception()):
+            _log.warning("Kopf ended with an error: %r", error)
     finally:
         telling.cancel()
     raise signals.Stopped

@@ -1,5 +1,7 @@
-"""How the operator's process begins and ends where there is no cluster to work with."""
+"""How the operator's process begins and ends."""
 
+import asyncio
+import collections.abc
 import json
 import os
 import pathlib
@@ -7,10 +9,16 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
+from typing import Any
 
 import pytest
+from aiohttp import web
+
+from podium import names
+from tests.support import httpserver
 
 REQUIRED = {
     "POD_NAMESPACE": "podium-system",
@@ -31,10 +39,14 @@ def start(kubeconfig: pathlib.Path, **env: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
 
 
+def find_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
 def test_an_operator_that_still_waits_says_for_what_and_stops_when_it_is_told_to(tmp_path: pathlib.Path) -> None:
     (tmp_path / "config").write_text(NOBODY_ANSWERS)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = find_port()
     operator = start(tmp_path / "config", PODIUM_HTTP_PORT=str(port))
     assert operator.stderr is not None
     said = json.loads(operator.stderr.readline())
@@ -63,3 +75,112 @@ def test_an_operator_that_cannot_begin_says_why(
     assert operator.returncode == code
     assert sentence in said
     assert "Traceback" not in said
+
+
+GROUP = f"/apis/{names.GROUP}/{names.API_VERSION}"
+ALIAS = {
+    "apiVersion": f"{names.GROUP}/{names.API_VERSION}",
+    "kind": names.MODEL_ALIAS_KIND,
+    "metadata": {"namespace": "shop", "name": "iris", "uid": "one", "resourceVersion": "7", "generation": 1},
+    "spec": {"model": "iris", "alias": "champion"},
+}
+
+
+def build_group(name: str, version: str) -> dict[str, Any]:
+    served = {"groupVersion": f"{name}/{version}", "version": version}
+    return {"name": name, "versions": [served], "preferredVersion": served}
+
+
+def build_resources(**kinds: str) -> dict[str, Any]:
+    verbs = ["list", "watch", "get", "patch"]
+    found = [{"name": k, "singularName": "", "kind": v, "namespaced": True, "verbs": verbs} for k, v in kinds.items()]
+    return {"kind": "APIResourceList", "resources": found}
+
+
+CRDS = "apiextensions.k8s.io"
+DISCOVERED = {
+    "/api": {"versions": ["v1"]},
+    "/apis": {"groups": [build_group(names.GROUP, names.API_VERSION), build_group(CRDS, "v1")]},
+    "/api/v1": build_resources(namespaces="Namespace", events="Event"),
+    f"/apis/{CRDS}/v1": build_resources(customresourcedefinitions="CustomResourceDefinition"),
+    GROUP: build_resources(modelversions="ModelVersion", modelaliases="ModelAlias"),
+}
+"""What Kopf asks for before it watches."""
+
+
+class Cluster:
+    """An API server with Podium's kinds and a Lease, until `show_alias` lets a watch show a ModelAlias."""
+
+    def __init__(self) -> None:
+        self.server = httpserver.Server(self.answer)
+        self.lease: dict[str, Any] | None = None
+        self.statuses: list[dict[str, Any]] = []
+        self.show_alias = asyncio.Event()
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        if "/leases" in request.path:
+            return await self.answer_lease(request)
+        if request.path.endswith("/status"):
+            self.statuses.append(written := json.loads(await request.read()))
+            return web.json_response(ALIAS | {"metadata": ALIAS["metadata"] | {"resourceVersion": "9"}} | written)
+        if found := DISCOVERED.get(request.path):
+            return web.json_response(found)
+        if "watch" in request.query:
+            return await self.answer_watch(request)
+        return web.json_response({"metadata": {"resourceVersion": "5"}, "items": []})
+
+    async def answer_watch(self, request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        if request.path.endswith(names.MODEL_ALIAS_PLURAL):
+            await self.show_alias.wait()
+            await response.write(json.dumps({"type": "ADDED", "object": ALIAS}).encode() + b"\n")
+        return await httpserver.hang(request)
+
+    async def answer_lease(self, request: web.Request) -> web.StreamResponse:
+        if request.method in ("POST", "PUT"):
+            self.lease = json.loads(await request.read())
+            self.lease["metadata"]["resourceVersion"] = str(len(self.server.seen))
+        if self.lease is None:
+            return web.json_response({"kind": "Status", "code": 404, "message": "no Lease"}, status=404)
+        return web.json_response(self.lease)
+
+    def has_caught_up(self) -> bool:
+        """Whether whoever leads has looked for what the watches might have missed."""
+        return any(
+            names.MODEL_ALIAS_PLURAL in path and "PartialObjectMetadata" in headers.get("accept", "")
+            for _, path, headers, _ in self.server.asked
+        )
+
+
+def await_true(probe: collections.abc.Callable[[], object], what: str) -> None:
+    end = time.monotonic() + 30
+    while not probe():
+        assert time.monotonic() < end, f"{what} did not happen"
+        time.sleep(0.05)
+
+
+def test_an_operator_leads_judges_what_kopf_shows_and_gives_the_lease_back_when_told_to_stop(
+    tmp_path: pathlib.Path,
+) -> None:
+    cluster = Cluster()
+    with cluster.server.running() as server:
+        (tmp_path / "config").write_text(NOBODY_ANSWERS.replace("http://127.0.0.1:1", server.url))
+        operator = start(tmp_path / "config", PODIUM_HTTP_PORT=str(find_port()))
+        try:
+            await_true(cluster.has_caught_up, "leading")
+            assert cluster.lease is not None
+            assert cluster.lease["spec"]["holderIdentity"] == "operator-0"
+            server.call(cluster.show_alias.set)
+            await_true(lambda: cluster.statuses, "a status")
+            reasons = {each["type"]: each["reason"] for each in cluster.statuses[0]["status"]["conditions"]}
+            assert reasons[names.STALLED] == names.MODEL_NOT_FOUND
+            operator.send_signal(signal.SIGTERM)
+            _, said = operator.communicate(timeout=20)
+        finally:
+            operator.kill()
+    assert operator.returncode == 0, said
+    assert cluster.lease["spec"]["holderIdentity"] == ""
+    messages = [json.loads(line)["message"] for line in said.splitlines()]
+    assert messages[-1] == "stopped as told"
+    assert "leading as operator-0" in messages
