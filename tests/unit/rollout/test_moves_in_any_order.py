@@ -15,6 +15,8 @@ from tests.unit.rollout import simulator
 
 VERSIONS = st.integers(1, 3)
 PODS = 2
+READY = st.tuples(*[st.integers(0, PODS)] * 3)
+"""How many pods of versions 1, 2 and 3 are Ready."""
 
 
 class Moved(stateful.RuleBasedStateMachine):
@@ -38,7 +40,7 @@ class Moved(stateful.RuleBasedStateMachine):
         self.cluster.designate(version)
         self.alias = version
 
-    @stateful.rule(ready=st.tuples(*[st.integers(0, PODS)] * 3))
+    @stateful.rule(ready=READY)
     def pods_come_and_go(self, ready: tuple[int, ...]) -> None:
         for revision in self.cluster.revisions.values():
             revision.ready = ready[revision.version - 1]
@@ -61,12 +63,22 @@ class Moved(stateful.RuleBasedStateMachine):
         self.cluster.pass_once(dies_after)
         assert not before or self.cluster.selected(), "ready pods are replaced by none"
 
-    @stateful.rule(moves=st.lists(VERSIONS, min_size=1, max_size=3))
-    def the_alias_moves_while_the_operator_works(self, moves: list[int]) -> None:
-        for version in moves:
-            self.the_alias_moves(version)
-            self.all_pods_become_ready()
+    @stateful.rule(to=VERSIONS, seconds=st.sampled_from([0, 2.5]), back_to=st.none() | VERSIONS)
+    def a_switch_begins_and_is_turned_back(self, to: int, seconds: float, back_to: int | None) -> None:
+        self.the_alias_moves(to)
+        self.the_operator_looks(None)
+        self.all_pods_become_ready()
+        self.the_operator_looks(None)
+        self.time_passes(seconds)
+        self.the_operator_looks(None)
+        if back_to:
+            self.the_alias_moves(back_to)
             self.the_operator_looks(None)
+
+    @stateful.rule(ready=READY, dies_after=st.sampled_from([None, None, 2]))
+    def the_operator_looks_when_pods_have_come_or_gone(self, ready: tuple[int, ...], dies_after: int | None) -> None:
+        self.pods_come_and_go(ready)
+        self.the_operator_looks(dies_after)
 
     @stateful.invariant()
     def no_more_than_two_answer(self) -> None:
