@@ -6,6 +6,7 @@ import datetime
 from typing import Any
 
 from podium import names
+from podium.api import common
 
 ABNORMAL = frozenset({names.RECONCILING, names.STALLED})
 _MESSAGE_LIMIT = 4096
@@ -63,6 +64,17 @@ def merge(
             }
         )
     return out
+
+
+def update(
+    existing: collections.abc.Iterable[common.Condition],
+    verdicts: collections.abc.Iterable[Verdict],
+    generation: int,
+    now: datetime.datetime,
+) -> list[common.Condition]:
+    """What `merge` gives, for the conditions of a parsed status."""
+    before = (condition.model_dump(by_alias=True, exclude_none=True) for condition in existing)
+    return [common.Condition.model_validate(merged) for merged in merge(before, verdicts, generation, now)]
 
 
 def find(status: dict[str, Any], condition_type: str) -> dict[str, Any] | None:

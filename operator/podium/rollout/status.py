@@ -9,7 +9,7 @@ decides.
 import collections.abc
 
 from podium import names
-from podium.api import common, conditions, model_alias
+from podium.api import conditions, model_alias
 from podium.gates import wording
 from podium.rollout import phases, readiness, revisions, transitions, worlds
 from podium.workload import children
@@ -35,11 +35,9 @@ def build_status(
         _judge_reconciling(ready, trouble),
         _judge_stalled(trouble),
     ]
-    before = [c.model_dump(by_alias=True, exclude_none=True) for c in world.status.conditions]
     generation = world.metadata["generation"]
-    merged = conditions.merge(before, verdicts, generation, world.now)
     return model_alias.ModelAliasStatus(
-        conditions=[common.Condition.model_validate(c) for c in merged],
+        conditions=conditions.update(world.status.conditions, verdicts, generation, world.now),
         observed_generation=generation,
         model_uid=desired.model_uid if isinstance(desired, revisions.Desired) else world.status.model_uid,
         served=progress.served,

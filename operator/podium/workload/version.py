@@ -289,10 +289,8 @@ def _build_status(world: World, source: Source | Problem, image: str | None) -> 
         Verdict(names.STALLED, trouble is not None, *((trouble.reason, trouble.message) if trouble else ("", ""))),
     ]
     generation = world.metadata["generation"]
-    before = [condition.model_dump(by_alias=True, exclude_none=True) for condition in world.status.conditions]
-    merged = conditions.merge(before, verdicts, generation, world.now)
     return model_version.ModelVersionStatus(
-        conditions=[common.Condition.model_validate(condition) for condition in merged],
+        conditions=conditions.update(world.status.conditions, verdicts, generation, world.now),
         observed_generation=generation,
         model_uid=world.status.model_uid or (known and known.model_uid) or None,
         run_id=world.status.run_id or (known and known.run_id) or None,

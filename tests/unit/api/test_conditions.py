@@ -92,3 +92,12 @@ def test_a_condition_is_found_by_its_type() -> None:
     assert not conditions.is_true(status, "Serving")
     assert conditions.find(status, "Stalled") is None
     assert conditions.find({}, "Ready") is None
+
+
+def test_parsed_conditions_are_updated_as_stored_ones_are_merged() -> None:
+    stored = conditions.merge([], [READY, verdict("Serving", None)], 1, NOW)
+    parsed = conditions.update([], [READY, verdict("Serving", None)], 1, NOW)
+    assert [condition.model_dump(by_alias=True) for condition in parsed] == stored
+    later = [verdict(names.READY, False)]
+    again = conditions.update(parsed, later, 2, LATER)
+    assert [condition.model_dump(by_alias=True) for condition in again] == conditions.merge(stored, later, 2, LATER)
