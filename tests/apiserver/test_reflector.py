@@ -207,6 +207,7 @@ async def test_an_error_500_in_a_watch_loses_nothing(world: World) -> None:
         await world.write(a="2", b="1")
         await stream.say("ERROR", apiproxy.status(500, "InternalError", "etcdserver: leader changed"))
         await world.until_seen(a="2", b="1")
+        assert world.values() == {"a": "2", "b": "1"}
 
 
 async def test_what_changes_while_the_connection_is_cut_is_seen_without_a_new_list(world: World) -> None:
@@ -265,6 +266,7 @@ async def test_an_object_of_a_mebibyte_is_seen(world: World) -> None:
         value = "ü" * 500_000
         await world.write(a=value)
         await world.until_seen(a=value)
+        assert world.values() == {"a": value}
 
 
 async def test_an_odd_object_does_not_hide_the_others(world: World) -> None:
@@ -277,6 +279,7 @@ async def test_an_odd_object_does_not_hide_the_others(world: World) -> None:
         await world.until_seen(a="1", b="1", odd="1")
         await world.direct.apply(odd | {"data": {}})
         await world.until_seen(a="1", b="1")
+        assert world.values() == {"a": "1", "b": "1"}
 
 
 async def test_an_own_write_wins_over_a_late_event(world: World) -> None:

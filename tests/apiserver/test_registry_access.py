@@ -317,6 +317,7 @@ def test_a_registrys_namespace_can_be_deleted(target: context.Target, api: clust
     api.delete("Namespace", "", name)
     try:
         cluster.wait_for("the namespace to go", lambda: api.get("Namespace", "", name) is None, 60)
+        assert api.get("Namespace", "", name) is None
     finally:
         kubectl(target, "delete", "-f", "-", text=text)
 

@@ -164,11 +164,13 @@ def test_an_alias_that_is_deleted_and_created_at_once_serves_again_and_claims_on
     endpoint.apply()
     again = endpoint.namespace.wait_served("iris", 2)
     support.wait_answers(endpoint.url, endpoint.host, 2)
-    support.wait_for(
-        "one claim",
-        lambda: set(registry.models.fresh(endpoint.model.name).serving) == {again["metadata"]["uid"]},
-        timeout=10,
-    )
+    own = {again["metadata"]["uid"]}
+
+    def claimants() -> set[str]:
+        return set(registry.models.fresh(endpoint.model.name).serving)
+
+    support.wait_for("its claim, and no other", lambda: claimants() == own, timeout=10)
+    assert claimants() == own
 
 
 def test_deleting_a_namespace_with_a_modelalias_and_a_modelversion_never_hangs(
@@ -187,6 +189,7 @@ def test_deleting_a_namespace_with_a_modelalias_and_a_modelversion_never_hangs(
     support.wait_for(
         "the claim to be released", lambda: not registry.models.fresh(endpoint.model.name).serving, timeout=10
     )
+    assert namespace.api.get("Namespace", "", namespace.name) is None
 
 
 def test_a_modelversion_on_its_own_answers_scales_and_gives_up_its_ingress(

@@ -280,7 +280,8 @@ def test_bytes_that_were_changed_on_the_way_are_noticed(
     with httpserver.Proxy(endpoint).running() as proxy:
         proxy.rule(httpserver.is_any, proxy.rewrite(b"pickle", b"PICKLE"))
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", proxy.url)
-        refused(chosen, names.PullReason.CHECKSUM_MISMATCH)
+        error = refused(chosen, names.PullReason.CHECKSUM_MISMATCH)
+    assert "s3://models/iris/3/data/model.pkl" in str(error)
 
 
 def test_a_listing_with_a_key_that_leaves_the_directory_is_refused(

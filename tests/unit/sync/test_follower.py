@@ -136,7 +136,8 @@ async def test_a_hint_is_read_before_the_rest_of_a_long_pass() -> None:
         await until(reached.is_set)
         loop.hint("x")
         go.set()
-        await until(lambda: readings.read == ["all", "a", "hint x", "b", "c"])
+        await until(lambda: "c" in readings.read)
+    assert readings.read == ["all", "a", "hint x", "b", "c"]
 
 
 async def test_a_hint_of_a_model_that_is_gone_leads_to_a_whole_pass() -> None:
@@ -145,7 +146,8 @@ async def test_a_hint_of_a_model_that_is_gone_leads_to_a_whole_pass() -> None:
     async with running(readings) as (loop, _, _):
         await until(lambda: readings.read == ["all", "a", "b", "c"])
         loop.hint("x")
-        await until(lambda: readings.read == ["all", "a", "b", "c", "hint x", "all", "a", "b", "c"])
+        await until(lambda: readings.read.count("c") == 2)
+    assert readings.read == ["all", "a", "b", "c", "hint x", "all", "a", "b", "c"]
 
 
 @pytest.mark.parametrize(
