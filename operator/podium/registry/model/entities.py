@@ -113,7 +113,7 @@ class Evidence:
     metrics: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
 
-@dataclasses.dataclass(frozen=True, slots=True, weakref_slot=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class HistoryEntry:
     """One move of one alias. `sequence` counts a model's moves from 1, without gaps. None means no version."""
 
@@ -127,6 +127,15 @@ class HistoryEntry:
     why: str = ""
     """The mover's own words, if any."""
     evidence: Evidence = Evidence()
+    recorded: dataclasses.InitVar[str] = ""
+    record: str = dataclasses.field(default="", init=False, compare=False, repr=False)
+    """The text that it was read from, "" for one that was not read. History is never rewritten: an entry is stored as
+    this text again, with whatever a newer Podium put into it. An entry that is changed is another one, without it."""
+
+    def __post_init__(self, recorded: str) -> None:
+        """`recorded`: the text that the entry is read from."""
+        if recorded:
+            object.__setattr__(self, "record", recorded)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

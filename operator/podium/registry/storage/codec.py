@@ -212,13 +212,8 @@ def decode(record: backend.Record, kind: str) -> Entity:
 
 
 def encode_history(entries: Iterable[entities.HistoryEntry]) -> str:
-    """One JSON object a line, oldest first.
-
-    An entry that was read is written as the line that it was read from: history is never rewritten, whatever a newer
-    Podium put into it stays, and a swap of the head does not encode all of it anew.
-    """
-    read = parsers.LINES_READ
-    return "".join([read[id(each)][0] if id(each) in read else json_lines([entry_to_json(each)]) for each in entries])
+    """One JSON object a line, oldest first; an entry that was read stays as it is recorded."""
+    return "".join([f"{each.record}\n" if each.record else json_lines([entry_to_json(each)]) for each in entries])
 
 
 def open_record(record: backend.Record, kind: str) -> parsers.Parser:

@@ -10,7 +10,6 @@ import json
 import math
 import re
 import typing
-import weakref
 from collections.abc import Callable, Collection
 from typing import Any, TypeVar
 
@@ -25,8 +24,6 @@ _NUMBER = re.compile(r"[0-9]{1,18}")
 _PAIR = re.compile(r"([\w\-]+)=([0-9]{1,18})")
 _ENTRIES_KEPT = 8192
 """So many lines of history are parsed only once."""
-LINES_READ: dict[int, tuple[str, weakref.ref[entities.HistoryEntry]]] = {}
-"""The line that an entry was read from, by the entry's id(), and what removes it when nobody has the entry any more."""
 
 
 class Parser:
@@ -271,17 +268,11 @@ def _parse_line(line: str) -> entities.HistoryEntry:
     """
     if "\\u" in line or not isinstance(value := json.loads(line), dict):
         raise ValueError
-    found = parse_entry(Fields(value))
-    LINES_READ[id(found)] = line + "\n", weakref.ref(found, functools.partial(_forget_line, id(found)))
-    return found
+    return parse_entry(Fields(value), line)
 
 
-def _forget_line(key: int, _: object) -> None:
-    LINES_READ.pop(key, None)
-
-
-def parse_entry(fields: Fields) -> entities.HistoryEntry:
-    """One line of history. Raises ValueError."""
+def parse_entry(fields: Fields, recorded: str = "") -> entities.HistoryEntry:
+    """A move, of its fields; `recorded` is its line of the history, if it is read from there. Raises ValueError."""
     reason = fields.choice("reason", typing.get_args(entities.Reason))
     return entities.HistoryEntry(
         sequence=fields.number("sequence"),
@@ -293,6 +284,7 @@ def parse_entry(fields: Fields) -> entities.HistoryEntry:
         reason=typing.cast(entities.Reason, reason),
         why=fields.optional_text("why"),
         evidence=entities.Evidence(tuple(map(_parse_gate, fields.objects("gates"))), fields.floats("metrics")),
+        recorded=recorded,
     )
 
 
