@@ -43,7 +43,7 @@ def main() -> int:
     try:
         asyncio.run(run(chosen))
     except errors.PodiumError as error:
-        _log.error("the operator cannot begin: %s", error)
+        _log.error("the operator cannot start: %s", error)
         return 1
     except BaseExceptionGroup as group:
         return signals.log_end("the operator", group, _log)

@@ -259,7 +259,7 @@ class PullReason(enum.StrEnum):
     """The secret key does not belong to the access key."""
     WRONG_REGION = "WrongRegion"
     ENDPOINT_INVALID = "EndpointInvalid"
-    """The endpoint is no URL, or what answers there does not speak S3."""
+    """The endpoint is no URL, or the server there does not speak S3."""
     ENDPOINT_UNREACHABLE = "EndpointUnreachable"
     CERTIFICATE_INVALID = "CertificateInvalid"
     SERVICE_UNAVAILABLE = "ServiceUnavailable"

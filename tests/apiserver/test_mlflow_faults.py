@@ -167,7 +167,7 @@ LASTING = {
     "silent": Lasting(lambda _: httpserver.hang, "did not [a-z]+ a ConfigMap .*timed out"),
     "the answer to a write is lost": Lasting(
         lambda proxy: httpserver.only(faults.is_write, proxy.lose),
-        "the write may have been taken",
+        "the write may have taken effect",
         is_of_writes=True,
     ),
 }

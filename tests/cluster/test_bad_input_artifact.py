@@ -137,7 +137,7 @@ def test_an_endpoint_that_does_not_speak_s3_is_told(
     endpoint = cluster.environment["PODIUM_INGRESS_FOR_PODS"]
     site.apply("iris", served.name, template={"storage": storage(endpoint=endpoint), "puller": HASTY})
     message = site.stalled("iris", "EndpointInvalid")
-    assert "what answers there does not speak S3; correct storage.endpoint" in message
+    assert "the server there does not speak S3; correct storage.endpoint" in message
 
 
 def test_a_secret_that_is_missing_is_named_and_the_pod_starts_as_soon_as_it_is_there(

@@ -87,7 +87,7 @@ def test_a_model_alias_and_a_model_version_of_one_name_do_not_fight_over_its_obj
         ("x" * 3001, "3001 characters; a registry takes at most 3000"),
         ("a/b", "Names cannot contain '/' or ':'"),
         ("..", "names must not resolve to others as paths do"),
-        ("half \ud800", "holds a lone surrogate, which is no character of UTF-8"),
+        ("half \ud800", "contains a lone surrogate, which UTF-8 cannot encode"),
     ],
     ids=["more than 3,000 characters", "a slash", "a path", "half a character"],
 )

@@ -85,7 +85,7 @@ def test_a_version_that_is_never_healthy_fails_after_its_deadline_and_is_tried_a
         site.namespace.api.patch("ModelAlias", site.namespace.name, "iris", short)
         message = site.stalled("iris", "ProgressDeadlineExceeded")
         assert message.startswith("version 2 was not Ready within 6s: ")
-        assert "which takes a server that answers /health with 200: see its log" in message
+        assert "the server must answer /health with 200: see its log" in message
         assert f"the annotation {names.RETRY_ANNOTATION} changes" in message
         assert_not_switched(site)
         site.namespace.wait("ModelVersion", candidate, "is scaled to 0", is_without_pods)

@@ -57,7 +57,7 @@ def test_a_pinned_version_that_does_not_exist_is_told_and_served_as_soon_as_it_d
     with site.undisturbed("iris", 1):
         site.apply("iris", served.name, version=2)
         message = site.stalled("iris", names.VERSION_NOT_FOUND)
-        assert f"version 2 of '{served.name}' does not exist; the nearest that are there: 1" in message
+        assert f"version 2 of '{served.name}' does not exist; the nearest ones: 1" in message
     served.add()
     site.wait_answers("iris", 2)
     assert served.registry.aliases.fresh(served.name, "champion").number == 2
@@ -101,7 +101,7 @@ def test_a_served_version_deleted_behind_the_registrys_back_keeps_its_traffic_an
         else:
             byhand.delete(configmaps.api, configmaps.name, name)
         message = site.stalled("iris", names.VERSION_NOT_FOUND)
-        assert f"version 1 of '{served.name}' was deleted; the nearest that are there: {two}" in message
+        assert f"version 1 of '{served.name}' was deleted; the nearest ones: {two}" in message
         assert support.conditions(site.namespace.get("ModelAlias", "iris"))["Serving"]["status"] == "True"
     served.set_alias("champion", two)
     site.wait_answers("iris", two)

@@ -249,7 +249,7 @@ def test_a_model_that_cannot_be_mirrored_stops_no_other(client: mlflow.MlflowCli
 
     bench.source.fault = fault
     bench.mirror.follow_all()
-    assert "was made in this registry and is no mirror" in bench.mirror.problems["own"]
+    assert "was created in this registry and does not mirror" in bench.mirror.problems["own"]
     assert bench.mirror.problems["forbidden"] == "403"
     assert bench.registry.models.fresh("zebra").mirror == ADDRESS
     assert own.models.fresh("own").mirror == ""

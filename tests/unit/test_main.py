@@ -64,7 +64,7 @@ def test_an_operator_that_still_waits_says_for_what_and_stops_when_it_is_told_to
     ("env", "code", "sentence"),
     [
         pytest.param({"PODIUM_WORKERS": "0"}, 2, "PODIUM_WORKERS is '0'", id="settings that cannot be used"),
-        pytest.param({}, 1, "the operator cannot begin: no cluster to connect to", id="no cluster"),
+        pytest.param({}, 1, "the operator cannot start: no cluster to connect to", id="no cluster"),
     ],
 )
 def test_an_operator_that_cannot_begin_says_why(

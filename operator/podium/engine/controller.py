@@ -48,9 +48,9 @@ class Controller:
             try:
                 await self._reconciler.tidy()
             except errors.PodiumError as error:
-                _log.warning("cannot tidy up, to be tried again: %s", error)
+                _log.warning("cannot clean up, and will try again: %s", error)
             except Exception:  # noqa: BLE001 -- what is odd in one registry must not end the work on all objects
-                _log.exception("a fault of the operator's own while it tidied up; to be tried again")
+                _log.exception("internal error while cleaning up; will try again")
             await asyncio.sleep(every)
 
     async def _reconcile_key(self, key: wakeups.WorkKey) -> bool:
@@ -63,13 +63,13 @@ class Controller:
                     self._queue.add_after(key, again_after)
                     result = "requeue_after"
             except (errors.KubeConflict, execution.NotLeading) as error:
-                _log.debug("to be looked at again: %s", error)
+                _log.debug("will be looked at again: %s", error)
                 result = "requeue"
             except errors.PodiumError as error:
-                _log.warning("failed, to be tried again: %s", error)
+                _log.warning("failed, and will be tried again: %s", error)
                 result = "error"
             except Exception:  # noqa: BLE001 -- one object must not end the work on all others
-                _log.exception("a fault of the operator's own; to be tried again")
+                _log.exception("internal error; will try again")
                 result = "error"
             self._metrics.reconciled(key[0], result, time.monotonic() - began)
         return result in ("requeue", "error")

@@ -112,7 +112,7 @@ class Executor:
         policy = self._seen.registries.compute_due_policy(registry, model_uid)
         if policy is not None:
             await asyncio.to_thread(self._registries[registry].serving.put_policy, policy)
-            _log.info("registry %s: the policy of %s is written", registry, model_uid)
+            _log.info("registry %s: wrote the policy of %s", registry, model_uid)
 
     async def _confirm_holder(self, holder: entities.Holder) -> bool:
         """Whether the API server has the ModelAlias object, which the watches do not show; if so it is taken in."""
@@ -135,10 +135,10 @@ class Executor:
             try:
                 removed = await asyncio.to_thread(registry.sweep)
             except errors.RegistryError as error:
-                _log.warning("registry %s: cannot be swept, to be tried again: %s", namespace, error)
+                _log.warning("registry %s: cannot be cleaned up, and will be tried again: %s", namespace, error)
                 continue
             if removed:
-                _log.info("registry %s: removed %s, left behind by writes that died", namespace, ", ".join(removed))
+                _log.info("registry %s: removed %s, left over from interrupted writes", namespace, ", ".join(removed))
 
     async def _carry_out_action(self, world: worlds.World, action: actions.Action) -> None:
         self._assert_leading()

@@ -28,12 +28,12 @@ class Telemetry:
         self.leading(False)
         self._requests = prometheus_client.Counter(
             "rest_client_requests_total",
-            "Answers of the API server; code <error> is no answer",
+            "Answers of the API server; code <error> means no answer",
             ["code", "method", "resource"],
             registry=self.registry,
         )
         self._lag = prometheus_client.Gauge(
-            "podium_event_loop_lag_seconds", "How late the event loop last was", registry=self.registry
+            "podium_event_loop_lag_seconds", "Delay of the event loop when it was last measured", registry=self.registry
         )
         prometheus_client.Info("podium_build", "This operator", registry=self.registry).info(
             {"version": importlib.metadata.version("podium")}
@@ -69,10 +69,14 @@ class Telemetry:
             "workqueue_retries_total", "Keys put back after a failure", name, registry=on
         ).labels(QUEUE)
         self._waited = prometheus_client.Histogram(
-            "workqueue_queue_duration_seconds", "Wait of keys for a worker", name, buckets=_SECONDS, registry=on
+            "workqueue_queue_duration_seconds",
+            "Time that a key waited for a worker",
+            name,
+            buckets=_SECONDS,
+            registry=on,
         ).labels(QUEUE)
         self._worked = prometheus_client.Histogram(
-            "workqueue_work_duration_seconds", "Work of workers on keys", name, buckets=_SECONDS, registry=on
+            "workqueue_work_duration_seconds", "Time that a worker spent on a key", name, buckets=_SECONDS, registry=on
         ).labels(QUEUE)
 
     def reconciled(self, controller: str, result: str, seconds: float) -> None:

@@ -119,10 +119,10 @@ def remedy(model: str, version: int, result: outcomes.GateResult) -> str:
             return f"Ask an approver to run: podium approve {_quote_for_shell(model)} {version} --why TEXT"
         case entities.TagGate(key=key, value=value):
             call = f"client.set_model_version_tag({model!r}, '{version}', {key!r}, {value!r})"
-            return f"When it is true of this version: {call}"
+            return f"If it is true of this version: {call}"
         case entities.MetricGate(name=name):
             call = f"client.log_metric(RUN_ID, {name!r}, VALUE)"
-            return f"Choose a version that meets it; a value that is missing or wrong is logged anew: {call}"
+            return f"Choose a version that meets it; if the value is missing or wrong, log it again: {call}"
     typing.assert_never(result.rule)
 
 

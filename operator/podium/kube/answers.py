@@ -32,7 +32,7 @@ def build_refusal(code: int, body: bytes, retry_after: str = "") -> errors.KubeE
         status = None
     if not isinstance(status, dict) or "message" not in status:
         text = body.decode("utf-8", "replace").strip()[:_TEXT_LIMIT]
-        status = {"message": text or f"the API server answered {code} without a word"}
+        status = {"message": text or f"the API server answered {code} with an empty body"}
     return build_error({**status, "code": code}, retry_after)
 
 

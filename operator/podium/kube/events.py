@@ -44,7 +44,7 @@ class Recorder:
         try:
             await self._write(event, count)
         except errors.KubeError as error:
-            _log.warning("Event %s about %s %s is not written: %s", reason, regarding["kind"], name, error)
+            _log.warning("Event %s about %s %s could not be written: %s", reason, regarding["kind"], name, error)
             return
         self._remember(name, time.monotonic(), 0)
 

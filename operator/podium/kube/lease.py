@@ -96,9 +96,9 @@ class Lease:
                 current = await self._api.get(resources.LEASES, self._namespace, self._name)
                 if _find_holder(current) == self._identity:
                     await self._api.replace(self._build_manifest(current, holder=""))
-            _log.info("the Lease %s is given back", self._name)
+            _log.info("the Lease %s is released", self._name)
         except errors.KubeError as error:
-            _log.warning("the Lease %s could not be given back: %s", self._name, error)
+            _log.warning("the Lease %s could not be released: %s", self._name, error)
 
     async def _attempt(self, what: collections.abc.Callable[[], collections.abc.Awaitable[bool]], limit: float) -> bool:
         """One try of at most `limit` seconds; whether the Lease is ours now. Raises LeaseLost."""

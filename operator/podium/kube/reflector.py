@@ -97,7 +97,7 @@ class Reflector(Generic[T]):
         An API server that does not answer makes no watch stuck, because it is tried again and again.
         """
         seconds = self._cursor.measure_standstill()
-        return f"{self}: nothing heard or tried for {seconds:.0f} s" if seconds > limit else None
+        return f"{self}: no answer and no attempt for {seconds:.0f} s" if seconds > limit else None
 
     def __str__(self) -> str:
         return f"watch of {self.resource.plural} in {self.namespace or 'all namespaces'}"
@@ -120,9 +120,9 @@ class Reflector(Generic[T]):
     def _take_failure(self, error: errors.KubeError) -> None:
         self._cursor.fail(error)
         if isinstance(error, errors.KubeGone):
-            _log.info("%s begins anew: %s", self, error)
+            _log.info("%s starts again: %s", self, error)
         else:
-            _log.warning("%s failed, to be tried again: %s", self, error)
+            _log.warning("%s failed, and is tried again: %s", self, error)
 
     async def _take_not_found(self, error: errors.KubeNotFound) -> None:
         """The cluster does not have the resource: wait for it if it is optional, else it is a failure as any other."""

@@ -45,7 +45,7 @@ def log_end(what: str, group: BaseExceptionGroup[BaseException], log: logging.Lo
     for error in _flatten(expected):
         log.error("%s ends: %s", what, error)
     if faults is not None:
-        log.error("%s ends by a fault of its own", what, exc_info=faults)
+        log.error("%s ends after an internal error", what, exc_info=faults)
     return 1
 
 

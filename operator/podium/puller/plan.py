@@ -84,7 +84,7 @@ def parse_source(uri: str, schemes: Iterable[str]) -> Source:
         raise _build_refusal(f"{uri!r} cannot be pulled: only {' or '.join(offered.values())} is offered")
     form = offered[parts.scheme]
     if parts.query or parts.fragment or "@" in parts.netloc:
-        raise _build_refusal(f"{uri!r} has more than bucket and prefix: write {form}")
+        raise _build_refusal(f"{uri!r} has more parts than bucket and prefix: write {form}")
     prefix = parts.path.strip("/")
     if not parts.netloc or not prefix:
         raise _build_refusal(f"{uri!r} names no prefix: write {form}, since a whole bucket is never one model")

@@ -84,7 +84,7 @@ _FAULTS: tuple[
         botocore.parsers.ResponseParserError,
         errors.SourceInvalid,
         Reason.ENDPOINT_INVALID,
-        "what answers there does not speak S3; correct storage.endpoint",
+        "the server there does not speak S3; correct storage.endpoint",
     ),
     (
         (botocore.exceptions.EndpointConnectionError, botocore.exceptions.ConnectTimeoutError),
@@ -256,7 +256,7 @@ def _find_misdirection(error: botocore.exceptions.ClientError, code: str, status
 
 def _advise_direction(error: botocore.exceptions.ClientError, reason: names.PullReason) -> str:
     if reason == Reason.ENDPOINT_INVALID:
-        return "what answers there does not speak S3; correct storage.endpoint"
+        return "the server there does not speak S3; correct storage.endpoint"
     region = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("x-amz-bucket-region")
     return f"set storage.region to {region or 'the bucket’s'}"
 

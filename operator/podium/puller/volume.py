@@ -47,7 +47,10 @@ class Volume:
             self.staging.mkdir(parents=True)
             free = shutil.disk_usage(self._root).free
         if needed > free:
-            message = f"the artifact has {needed} bytes, the volume {free} free: give the node or the volume more"
+            message = (
+                f"the artifact has {needed} bytes, but the volume has {free} free: make the volume larger, or free "
+                "space on the node"
+            )
             raise errors.NoRoom(names.PullReason.TOO_LARGE_FOR_DISK, message)
 
     def place(self, source: str, success: report.Success) -> None:
@@ -85,7 +88,7 @@ def translate_errors() -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in _FULL:
-            message = f"the volume is full: {error}: give the node or the volume more"
+            message = f"the volume is full: {error}: make the volume larger, or free space on the node"
             raise errors.NoRoom(names.PullReason.TOO_LARGE_FOR_DISK, message) from error
         raise errors.NoRoom(names.PullReason.DISK_FAILED, f"the model's volume cannot be written: {error}") from error
 

@@ -279,7 +279,7 @@ class Catalog:
         below = self._find_first(head, range(min(number - 1, head.last_version), 0, -1))
         above = self._find_first(head, range(max(number + 1, 1), head.last_version + 1))
         found = [str(neighbour) for neighbour in (below, above) if neighbour]
-        return f"; the nearest that are there: {', '.join(found)}" if found else "; it has no version"
+        return f"; the nearest ones: {', '.join(found)}" if found else "; it has no version"
 
     def _find_first(self, head: entities.Head, numbers: Iterable[int]) -> int | None:
         for number in numbers:
@@ -310,4 +310,4 @@ def _describe_nearest(name: str, known: Iterable[str]) -> str:
     if close:
         return f"; the nearest: {', '.join(quote(by_key[key]) for key in close)}"
     some = sorted(by_key.values())[:_NEAREST]
-    return f"; there are: {', '.join(map(quote, some))}" if some else "; there is none at all"
+    return f"; it has: {', '.join(map(quote, some))}" if some else "; it has none"

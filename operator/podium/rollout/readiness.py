@@ -61,6 +61,6 @@ def describe(world: worlds.World, ref: model_alias.RevisionReference) -> str:
     ready = len(revision.ready_pods) if revision else 0
     message = f"{ready} of {world.count_pods_for(ref.name)} pods of version {ref.version} are ready"
     if revision and find_unsteady_seconds(world, revision):
-        message += f"; traffic moves when they have been so for {STEADY_SECONDS:g} s, or for "
-        message += f"{STEADY_AFTER_RESTART_SECONDS:g} s after a server was started again"
+        message += f"; traffic moves after they were ready for {STEADY_SECONDS:g} s, or for "
+        message += f"{STEADY_AFTER_RESTART_SECONDS:g} s after a restart of a server"
     return message

@@ -66,14 +66,14 @@ def _judge_gates(world: worlds.World, desired: Desired, gates: gates_api.Gates, 
 
 def _describe_barred(world: worlds.World, desired: Desired, verdict: gating.Verdict) -> str:
     if verdict.only_awaits_approval:
-        others = ", and meets its other gates" if len(verdict.results) > 1 else ""
+        others = "; it meets its other gates" if len(verdict.results) > 1 else ""
         remedy = wording.remedy(world.spec.model, desired.ref.version, verdict.failed[0])
-        return f"version {desired.ref.version} awaits approval, without traffic{others}. {remedy}"
+        return f"version {desired.ref.version} awaits approval, and gets no traffic until then{others}. {remedy}"
     of_all = wording.count_failed(verdict.results)
     told = wording.failures(verdict.results, world.spec.model, desired.ref.version, world.spec.alias)
-    release = "; the pin keeps others from moving it: remove spec.version meanwhile"
+    release = "; nobody else can move the alias while it is pinned: remove spec.version first"
     is_held = world.registry.is_pin_known and verdict.lacks_records
-    return f"version {desired.ref.version} receives no traffic, it fails {of_all}. {told}{release if is_held else ''}"
+    return f"version {desired.ref.version} gets no traffic: it fails {of_all}. {told}{release if is_held else ''}"
 
 
 def _receives_traffic(world: worlds.World, desired: Desired) -> bool:

@@ -127,7 +127,7 @@ def _say_barred(_world: worlds.World, desired: revisions.Desired, _progress: tra
 def _say_paused(world: worlds.World, desired: revisions.Desired, progress: transitions.Progress) -> Verdict | None:
     if not world.spec.paused or _is_settled(desired, progress):
         return None
-    message = f"version {desired.ref.version} is asked for, but spec.paused is true"
+    message = f"version {desired.ref.version} is desired, but spec.paused is true"
     return Verdict(names.READY, False, names.PAUSED, message)
 
 
@@ -172,7 +172,7 @@ def _judge_gates(world: worlds.World, desired: revisions.DesiredOrProblem) -> li
     if world.spec.gates is None:
         return []
     if isinstance(desired, worlds.Problem) or desired.verdict is None:
-        message = "no version is asked for that could be judged, see condition Ready"
+        message = "there is no desired version to judge: see condition Ready"
         return [Verdict(names.GATES_PASSED, None, names.NOTHING_TO_JUDGE, message)]
     number = desired.ref.version
     if desired.verdict.passed:

@@ -162,11 +162,11 @@ def _record_failure(
 
 def _describe_lateness(world: worlds.World, revision: worlds.Revision | None) -> str:
     if revision is None or not revision.is_pulled:
-        return "its artifact was not pulled yet: give it more time by rollout.progressDeadline"
+        return "its artifact was not pulled yet: allow more time with rollout.progressDeadline"
     return (
-        "its pods did not all become and stay Ready, which takes a server that answers "
+        "not all of its pods became and stayed Ready: the server must answer "
         f"{world.runtime.paths.readiness} with 200: see its log "
-        "(kubectl logs) at the next try, or give it more time by rollout.progressDeadline"
+        "(kubectl logs) during the next try, or allow more time with rollout.progressDeadline"
     )
 
 

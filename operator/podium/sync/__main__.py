@@ -29,7 +29,7 @@ def main() -> int:
     try:
         asyncio.run(run(chosen))
     except errors.PodiumError as error:
-        _log.error("the mirror cannot begin: %s", error)
+        _log.error("the mirror cannot start: %s", error)
         return 1
     except BaseExceptionGroup as group:
         return signals.log_end("the mirror", group, _log)

@@ -316,7 +316,7 @@ def _describe_artifact(world: World, source: Source | None) -> model_version.Art
 
 def _judge_ready(view: _View, is_complete: bool, trouble: Problem | None) -> Verdict:
     if is_complete and view.world.replicas_asked == 0:
-        return Verdict(names.READY, True, names.SCALED_TO_ZERO, "no pods are asked for")
+        return Verdict(names.READY, True, names.SCALED_TO_ZERO, "no pods are requested")
     if is_complete:
         return Verdict(names.READY, True, names.PODS_READY, view.sentence)
     if trouble:
@@ -342,7 +342,7 @@ def _tell_mounted(view: _View) -> Verdict | None:
         is_mounted = said is not None and said.reason == names.MOUNTED
     else:
         is_mounted = not view.source.delivery.is_pulled
-    message = "the artifact is mounted, so that nothing is pulled and no digest is known"
+    message = "the artifact is mounted: nothing is pulled, and its digest is not known"
     return Verdict(names.ARTIFACT_READY, True, names.MOUNTED, message) if is_mounted else None
 
 

@@ -136,7 +136,7 @@ def test_a_model_that_is_there_and_differs_stops_all_until_it_may_be_overwritten
 def test_a_model_with_newer_versions_is_refused_even_so(iris: Memory, file: pathlib.Path) -> None:
     iris.registry.versions.create("iris", source="s3://models/iris/3")
     result = iris.run("registry", "restore", str(file), "--overwrite", code=1)
-    assert "'iris' has got version 3 since the image was taken" in result.stdout
+    assert "'iris' has got version 3 since the export" in result.stdout
     assert iris.registry.models.fresh("iris").last_version == 3
 
 

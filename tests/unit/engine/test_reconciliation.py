@@ -104,7 +104,7 @@ async def test_a_child_that_is_refused_after_the_status_was_written_is_told_with
     [
         (errors.KubeForbidden(403, "Forbidden", "cannot create ingresses"), "Forbidden"),
         (errors.Forbidden("cannot update configmaps"), "Forbidden"),
-        (errors.InvalidInput("the API server does not take the ConfigMap"), "Refused"),
+        (errors.InvalidInput("the API server refuses the ConfigMap"), "Refused"),
         (errors.InUse("ModelAlias a/b owns it"), names.ALIAS_OWNED_ELSEWHERE),
         (errors.CorruptRegistry("iris-x", "aliases", "is nonsense"), names.REGISTRY_CORRUPT),
         (errors.NameTaken("Service models/champion is needed, but somebody else made it"), names.NAME_TAKEN),

@@ -131,9 +131,9 @@ def test_each_gate_that_fails_is_named_with_what_was_found_and_what_to_do() -> N
     assert told.splitlines() == [
         "version 3 of 'iris classifier' may not have alias 'champion': it fails 3 of 4 gates (ModelAlias models/iris, "
         "spec.gates); the alias was not moved.",
-        "- accuracy >= 0.9: found 0.87. Choose a version that meets it; a value that is missing or wrong is logged "
-        "anew: client.log_metric(RUN_ID, 'accuracy', VALUE)",
-        "- tag approval_status = approved: found missing. When it is true of this version: "
+        "- accuracy >= 0.9: found 0.87. Choose a version that meets it; if the value is missing or wrong, log it "
+        "again: client.log_metric(RUN_ID, 'accuracy', VALUE)",
+        "- tag approval_status = approved: found missing. If it is true of this version: "
         "client.set_model_version_tag('iris classifier', '3', 'approval_status', 'approved')",
         "- approval Manual: found rejected by joe: too slow. Ask an approver to run: podium approve 'iris classifier' "
         "3 --why TEXT",

@@ -41,7 +41,7 @@ def test_each_status_is_its_error(code: int, expected: type[errors.KubeError]) -
     ("body", "sentence"),
     [
         pytest.param(b"<html>502 Bad Gateway</html>", "<html>502 Bad Gateway</html>", id="a page of a proxy"),
-        pytest.param(b"", "the API server answered 502 without a word", id="nothing"),
+        pytest.param(b"", "the API server answered 502 with an empty body", id="nothing"),
         pytest.param(b"\xff\xfe", "\ufffd\ufffd", id="no text"),
         pytest.param(b"[1]", "[1]", id="JSON of another kind"),
     ],

@@ -70,7 +70,7 @@ LOST, FAULT = errors.LeaseLost("the Lease was taken"), KeyError("x")
         ([signals.Stopped()], 0, ["stopped as told"]),
         ([signals.Stopped(), LOST], 1, ["it ends: the Lease was taken"]),
         ([ExceptionGroup("inner", [LOST])], 1, ["it ends: the Lease was taken"]),
-        ([FAULT, LOST], 1, ["it ends: the Lease was taken", "it ends by a fault of its own"]),
+        ([FAULT, LOST], 1, ["it ends: the Lease was taken", "it ends after an internal error"]),
     ],
     ids=["told to", "told to while the Lease was lost", "a part of a part", "a fault beside an error"],
 )

@@ -29,8 +29,8 @@ def test_a_uri_names_bucket_and_prefix() -> None:
         pytest.param("s3:///iris", "names no prefix", id="no bucket"),
         pytest.param("https://models/iris", "only s3://bucket/prefix", id="another scheme"),
         pytest.param("models/iris", "only s3://bucket/prefix", id="no scheme"),
-        pytest.param("s3://key@models/iris", "more than bucket and prefix", id="credentials in it"),
-        pytest.param("s3://models/iris?versionId=1", "more than bucket and prefix", id="a query"),
+        pytest.param("s3://key@models/iris", "more parts than bucket and prefix", id="credentials in it"),
+        pytest.param("s3://models/iris?versionId=1", "more parts than bucket and prefix", id="a query"),
     ],
 )
 def test_a_uri_that_cannot_be_pulled_is_refused_with_what_to_write(uri: str, said: str) -> None:

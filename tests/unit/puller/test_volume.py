@@ -54,7 +54,7 @@ def test_a_broken_memory_counts_as_none(tmp_path: pathlib.Path, content: str) ->
 
 
 def test_an_artifact_that_the_volume_cannot_hold_is_refused_before_a_byte_moves(tmp_path: pathlib.Path) -> None:
-    with pytest.raises(errors.NoRoom, match="bytes, the volume") as caught:
+    with pytest.raises(errors.NoRoom, match="bytes, but the volume") as caught:
         volume.Volume(tmp_path).prepare(1 << 60)
     assert caught.value.reason == names.PullReason.TOO_LARGE_FOR_DISK
 

@@ -82,7 +82,7 @@ def test_the_nearest_models_are_named() -> None:
         index.get_model("irsi")
     with pytest.raises(errors.NotFound, match="the nearest: 'Fraud'"):
         index.get_model("fraud")
-    with pytest.raises(errors.NotFound, match="; there are: 'Fraud', 'iris'"):
+    with pytest.raises(errors.NotFound, match="; it has: 'Fraud', 'iris'"):
         index.get_model("zzzzzzzz")
 
 
@@ -96,10 +96,10 @@ def test_names_of_3000_characters_make_short_sentences() -> None:
 @pytest.mark.parametrize(
     ("number", "text"),
     [
-        (4, "version 4 of 'iris' does not exist; the nearest that are there: 3"),
-        (0, "version 0 of 'iris' does not exist; the nearest that are there: 1"),
-        (2, "version 2 of 'iris' was deleted; the nearest that are there: 1, 3"),
-        (10**8, "does not exist; the nearest that are there: 3"),
+        (4, "version 4 of 'iris' does not exist; the nearest ones: 3"),
+        (0, "version 0 of 'iris' does not exist; the nearest ones: 1"),
+        (2, "version 2 of 'iris' was deleted; the nearest ones: 1, 3"),
+        (10**8, "does not exist; the nearest ones: 3"),
     ],
     ids=["above the last", "below the first", "deleted", "far above"],
 )
@@ -121,7 +121,7 @@ def test_a_version_above_the_last_is_not_there_yet() -> None:
 
 def test_a_version_whose_deletion_is_decided_is_gone() -> None:
     index = filled(factories.head(deleting=(2,)))
-    with pytest.raises(errors.NotFound, match="was deleted; the nearest that are there: 1, 3"):
+    with pytest.raises(errors.NotFound, match="was deleted; the nearest ones: 1, 3"):
         index.version(index.get_model("iris"), 2)
 
 
@@ -131,7 +131,7 @@ def test_the_nearest_aliases_are_named() -> None:
         errors.NotFound, match="no alias 'champoin' in registered model 'iris'; the nearest: 'champion'"
     ):
         filled(head).designated(head, "champoin")
-    with pytest.raises(errors.NotFound, match="there is none at all"):
+    with pytest.raises(errors.NotFound, match="it has none"):
         filled(head).designated(factories.head(aliases={}), "champion")
 
 

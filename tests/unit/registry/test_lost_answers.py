@@ -113,7 +113,7 @@ def test_a_creation_for_which_a_quota_is_contended_is_made_again() -> None:
 def test_a_quota_that_stays_contended_is_no_name_that_is_taken() -> None:
     with pytest.raises(errors.Unavailable, match=r"did not create .* on resourcequotas") as caught:
         opened(FakeSession(*[QUOTA] * 50), deadline_seconds=0.2).create(RECORD)
-    assert "may have been taken" not in str(caught.value)
+    assert "may have taken effect" not in str(caught.value)
 
 
 def test_a_creation_without_an_answer_whose_name_was_taken_by_another_fails() -> None:
@@ -201,7 +201,7 @@ def test_the_servers_wish_to_wait_is_followed() -> None:
 
 def test_a_deadline_ends_the_tries_and_says_what_is_in_doubt() -> None:
     configs = opened(FakeSession(*[LOST] * 50), deadline_seconds=0.2)
-    with pytest.raises(errors.Unavailable, match=r"did not create .*'models' within 0.2 .*read before trying again"):
+    with pytest.raises(errors.Unavailable, match=r"did not create .*'models' within 0.2 .*read before you try again"):
         configs.create(RECORD)
 
 
@@ -330,7 +330,7 @@ def test_a_lost_answer_that_too_many_writes_followed_is_admitted() -> None:
             other.models.set_tag("iris", "follower", str(count))
 
     session.failures = [None, None, (LOST, follow)]
-    with pytest.raises(errors.Unavailable, match="read before trying again"):
+    with pytest.raises(errors.Unavailable, match="read before you try again"):
         registry.aliases.set("iris", "champion", 2, JOE)
     assert len(registry.aliases.history("iris")) == 2
 

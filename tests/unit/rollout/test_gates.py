@@ -69,8 +69,8 @@ def test_a_version_that_does_not_pass_gets_no_pods_and_no_traffic_and_the_served
     assert cluster.condition(names.RECONCILING) is None
     assert cluster.condition(names.SERVING) == ("True", "EndpointsReady")
     said = message(cluster, names.GATES_PASSED)
-    assert said.startswith(f"version 2 receives no traffic, it fails 3 of 3 gates. (1) {ACCURATE}: found 0.8. ")
-    assert f"(2) {STAGED}: found missing. When it is true of this version: client.set_model_version_tag" in said
+    assert said.startswith(f"version 2 gets no traffic: it fails 3 of 3 gates. (1) {ACCURATE}: found 0.8. ")
+    assert f"(2) {STAGED}: found missing. If it is true of this version: client.set_model_version_tag" in said
     assert f"(3) {APPROVED}: found not approved yet. " in said
     assert "podium approve iris 2 --why TEXT" in said
 
@@ -122,7 +122,8 @@ def test_a_version_that_only_awaits_approval_is_neither_stalled_nor_reconciling_
     assert cluster.condition(names.RECONCILING) is None
     assert [(each.reason, each.warning) for each in cluster.said] == [(names.AWAITING_APPROVAL, False)]
     assert message(cluster, names.READY) == (
-        "version 2 awaits approval, without traffic, and meets its other gates. Ask an approver to run: podium approve "
+        "version 2 awaits approval, and gets no traffic until then; it meets its other gates. Ask an approver to "
+        "run: podium approve "
         "iris 2 --why TEXT"
     )
     assert cluster.pass_once().again_after is None
@@ -253,9 +254,9 @@ def test_a_pin_that_lacks_metrics_says_how_to_have_them_recorded() -> None:
     assert isinstance(desired, revisions.Desired)
     assert desired.barred is not None
     assert desired.barred.message == (
-        f"version 2 receives no traffic, it fails 1 of 1 gate. (1) {ACCURATE}: found not recorded, because the alias "
-        "was never moved to this version in MLflow. First move 'champion' to version 2 in MLflow, or remove this gate; "
-        "the pin keeps others from moving it: remove spec.version meanwhile"
+        f"version 2 gets no traffic: it fails 1 of 1 gate. (1) {ACCURATE}: found not recorded, because the alias "
+        "was never moved to this version in MLflow. First move 'champion' to version 2 in MLflow, or remove this "
+        "gate; nobody else can move the alias while it is pinned: remove spec.version first"
     )
 
 

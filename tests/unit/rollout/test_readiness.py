@@ -17,7 +17,7 @@ def test_traffic_waits_until_the_new_pods_have_been_ready_for_a_moment(cluster: 
     assert cluster.selected() == cluster.of_version(1).pods()
     assert cluster.pass_once().again_after == 2
     said = next(c.message for c in cluster.status.conditions if c.type == "Ready")
-    assert said.startswith("2 of 2 pods of version 2 are ready; traffic moves when they have been so for 2 s")
+    assert said.startswith("2 of 2 pods of version 2 are ready; traffic moves after they were ready for 2 s")
     cluster.wait(2)
     assert len(cluster.selected()) == 4
 

@@ -39,4 +39,4 @@ def test_a_version_that_is_never_ready_is_told_with_the_path_that_has_to_answer(
     cluster.now += datetime.timedelta(seconds=2)
     cluster.pass_once()
     assert cluster.status.failed is not None
-    assert "a server that answers /ready with 200" in cluster.status.failed.message
+    assert "the server must answer /ready with 200" in cluster.status.failed.message

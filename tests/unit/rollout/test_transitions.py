@@ -11,7 +11,7 @@ from tests.unit.rollout import simulator
 
 @pytest.mark.parametrize(
     ("pulled", "words"),
-    [(True, "a server that answers /health with 200"), (False, "its artifact was not pulled yet")],
+    [(True, "the server must answer /health with 200"), (False, "its artifact was not pulled yet")],
     ids=["the server is not healthy", "the pull takes longer"],
 )
 def test_a_version_that_is_late_without_a_word_of_its_own_is_told_with_what_to_do(

@@ -126,7 +126,7 @@ def test_ready_waits_for_what_is_asked_for_now(change: dict[str, Any]) -> None:
 
 def test_scaled_to_zero_is_ready_and_says_so() -> None:
     outcome = version.decide(factories.serving(spec=factories.spec(replicas=0)))
-    assert said(outcome, names.READY) == ("True", "ScaledToZero", "no pods are asked for")
+    assert said(outcome, names.READY) == ("True", "ScaledToZero", "no pods are requested")
 
 
 def condition(kind: str, status: str, reason: str, message: str) -> dict[str, Any]:

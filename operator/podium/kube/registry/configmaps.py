@@ -191,7 +191,7 @@ class _Call:
         if time.monotonic() + delay >= self._end:
             doubt = ""
             if self.is_unsure and self._verb not in ("get", "list"):
-                doubt = "; the write may have been taken, so read before trying again"
+                doubt = "; the write may have taken effect, so read before you try again"
             raise errors.Unavailable(
                 f"the API server did not {self._verb} a ConfigMap of namespace {self._namespace!r} within "
                 f"{self._limit:g} seconds: {error}{doubt}"
@@ -210,7 +210,7 @@ class _Call:
             )
         if error.status == 413 or "Too long" in str(error):
             return errors.TooLarge(f"the API server finds the ConfigMap too large: {error}")
-        return errors.InvalidInput(f"the API server does not take the ConfigMap: {error}")
+        return errors.InvalidInput(f"the API server refuses the ConfigMap: {error}")
 
 
 def path_of(namespace: str) -> str:

@@ -47,7 +47,9 @@ def open_watched(namespace: str, context: str | None = None) -> "tuple[configmap
     try:
         marks = Marks.open(path)
     except OSError as error:
-        _logger.warning("searches ask the API server each time: no file %s for the server's workers: %s", path, error)
+        _logger.warning(
+            "every search asks the API server, because the workers' shared file %s cannot be used: %s", path, error
+        )
         return configmaps.ConfigMapBackend(connection, namespace), None
     cache = WatchCache(connection, namespace, marks)
     return configmaps.ConfigMapBackend(connection, namespace, on_record=cache.observe), cache
@@ -138,7 +140,7 @@ class WatchCache:
             except errors.KubeError as error:
                 self._take_failure(error)
             except Exception as error:  # a thread that ends would leave every search to the API server
-                _logger.exception("the watch of the registry begins anew")
+                _logger.exception("the watch of the registry starts again")
                 self._cursor.restart()
                 self._take_failure(errors.KubeError(0, "", repr(error)))
             time.sleep(self._cursor.compute_delay())
@@ -149,7 +151,7 @@ class WatchCache:
             self._cursor.fail(error)
             self._changed.notify_all()
         if isinstance(error, errors.KubeGone):
-            _logger.info("the watch of the registry begins anew: %s", error)
+            _logger.info("the watch of the registry starts again: %s", error)
         elif was_well:
             _logger.warning("searches ask the API server until its ConfigMaps can be watched again: %s", error)
 

@@ -157,7 +157,7 @@ def _check_head(contents: _Contents, head: entities.Head, now_ms: int) -> Iterat
                 head.uid, f"the creation of {head.name!r} was interrupted before it took effect", "removes what is left"
             )
     elif rival and not rival.is_deleted and head.name in (rival.name, rival.renaming):
-        problem = f"a second model named {head.name!r}: the name belongs to {rival.uid}, and nothing shows this one"
+        problem = f"a second model named {head.name!r}: the name belongs to {rival.uid}, and this one is hidden"
         yield _report_to_person(
             head.uid, problem, "give one of them another name, in its head's key name, and repair again"
         )

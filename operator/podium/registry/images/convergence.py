@@ -87,7 +87,7 @@ def check_image(image: ModelImage) -> None:
     numbers = [version.number for version in image.versions]
     if numbers != sorted(set(numbers)) or (numbers and not 1 <= numbers[0] <= numbers[-1] <= image.last_version):
         raise errors.InvalidInput(
-            f"the versions of {image.name!r} are not numbered upwards from 1 to its last one, {image.last_version}"
+            f"the versions of {image.name!r} are not numbered upwards from 1 to its last version, {image.last_version}"
         )
     for version in image.versions:
         validation.check_number(version.number)
@@ -138,8 +138,8 @@ def check_possible(head: entities.Head, order: Order) -> None:
         raise _describe_owner(head, order)
     if order.reason == "restored" and head.last_version > order.image.last_version:
         raise errors.Conflict(
-            f"{head.name!r} has got version {head.last_version} since the image was taken, whose last one is "
-            f"{order.image.last_version}: numbers never fall, so delete the model before you restore it"
+            f"{head.name!r} has got version {head.last_version} since the export, which ends with version "
+            f"{order.image.last_version}: version numbers never go down, so delete the model before you restore it"
         )
 
 
@@ -316,6 +316,6 @@ def _describe_owner(head: entities.Head, order: Order) -> errors.RegistryError:
     if head.mirror:
         return errors.Mirrored(transitions.mirrored(head))
     return errors.AlreadyExists(
-        f"registered model {head.name!r} was made in this registry and is no mirror of the one on {order.mirror}: "
+        f"registered model {head.name!r} was created in this registry and does not mirror the one on {order.mirror}: "
         "delete or rename one of them"
     )

@@ -80,7 +80,7 @@ def decode(lines: Iterable[bytes]) -> Iterator[convergence.ModelImage]:
         if image is not None:
             yield image
     if not reader.is_ended:
-        raise errors.InvalidInput(f"the end is missing, so the file is not whole: {_AGAIN}")
+        raise errors.InvalidInput(f"the end is missing, so the file is incomplete: {_AGAIN}")
 
 
 class _Reader:
@@ -98,7 +98,7 @@ class _Reader:
     def take(self, line: bytes) -> convergence.ModelImage | None:
         """Read one line; the image that it shows to be complete, if any."""
         if self.is_ended:
-            raise ValueError("something follows the end")
+            raise ValueError("there are lines after the end")
         value = _parse_line(line)
         record = value.get("record")
         if not self._is_begun:
@@ -122,7 +122,7 @@ class _Reader:
 
     def _read_first(self, value: dict[str, Any]) -> None:
         if value.get("record") != "export":
-            raise ValueError('this is no export of a registry: its first line has no "record": "export"')
+            raise ValueError('this is not an export of a registry: its first line has no "record": "export"')
         if value.get("format") != FORMAT:
             raise ValueError(f"format {quote(str(value.get('format')), 40)} is not {FORMAT!r}: a newer Podium wrote it")
         self._is_begun = True
@@ -131,7 +131,7 @@ class _Reader:
         image = self._finish_model()
         self._image = _parse_model(value)
         if self._image.name in self._names:
-            raise ValueError(f"model {quote(self._image.name)} stands in the file twice")
+            raise ValueError(f"model {quote(self._image.name)} is in the file twice")
         self._names.add(self._image.name)
         return image
 
@@ -141,7 +141,7 @@ class _Reader:
                 told, found = value.get(f"{record}s"), self._counts[record]
                 raise ValueError(f"the last line says {told} {record}s, but the file has {found}: {_AGAIN}")
         if value.get("sha256") != self._digest.hexdigest():
-            raise ValueError(f"the checksum is not that of the lines, which were changed since: {_AGAIN}")
+            raise ValueError(f"the checksum does not match the lines: the file was changed: {_AGAIN}")
         self.is_ended = True
         return self._finish_model()
 
@@ -273,11 +273,11 @@ def _escape(match: re.Match[str]) -> str:
 
 def _parse_line(line: bytes) -> dict[str, Any]:
     if not line.endswith(b"\n"):
-        raise ValueError(f"the line is cut off, so the file is not whole: {_AGAIN}")
+        raise ValueError(f"the line is cut off, so the file is incomplete: {_AGAIN}")
     text = line.decode()
     value = json.loads(text)
     if "\\u" in text:
         json.dumps(value, ensure_ascii=False).encode()  # an escape may hide what UTF-8 cannot hold
     if not isinstance(value, dict):
-        raise ValueError("this is no JSON object")
+        raise ValueError("this is not a JSON object")
     return value

@@ -31,8 +31,8 @@ def missing_version(head: Head, number: int) -> str:
 def mirrored(head: Head) -> str:
     """The sentence about a write to a model that is to be changed elsewhere."""
     return (
-        f"registered model {head.name!r} is a mirror of the one on the MLflow server {head.mirror}: change it there, "
-        "and it changes here"
+        f"registered model {head.name!r} is a mirror of the one on the MLflow server {head.mirror}: change it "
+        "there, and the mirror follows"
     )
 
 
@@ -82,8 +82,8 @@ def check_free_to_rename(head: Head) -> None:
     holders: tuple[entities.Holder, ...] = (*head.serving.values(), *head.pins.values())
     for holder in holders:
         raise errors.InUse(
-            f"{head.name!r} is used by {entities.describe_holder(holder)}, which knows it by its name: delete the "
-            "ModelAlias first, and make one for the new name afterwards"
+            f"{head.name!r} is used by {entities.describe_holder(holder)}, which refers to it by name: delete the "
+            "ModelAlias first, and create one for the new name afterwards"
         )
 
 
@@ -167,7 +167,7 @@ def begin_deletion(head: Head, number: int, actor: entities.Actor, now_ms: int) 
         if number in claim.versions:
             raise errors.InUse(
                 f"version {number} of {head.name!r} is served by {entities.describe_holder(claim)}: move its alias to "
-                "another version, or delete the ModelAlias, and wait until it has let go"
+                "another version, or delete the ModelAlias, and wait until it is released"
             )
     changed = head
     for alias in sorted(head.aliases):

@@ -52,7 +52,7 @@ def check_text(what: str, value: object) -> None:
     if not isinstance(value, str):
         raise errors.InvalidInput(f"{what} has to be text, got {value!r}")
     if _SURROGATE.search(value):
-        raise errors.InvalidInput(f"{what} {quote(value)} holds a lone surrogate, which is no character of UTF-8")
+        raise errors.InvalidInput(f"{what} {quote(value)} contains a lone surrogate, which UTF-8 cannot encode")
 
 
 def check_model_name(name: str) -> None:
@@ -81,7 +81,9 @@ def check_alias(alias: str) -> None:
             "(-)."
         )
     if len(alias) > ALIAS_LIMIT:
-        raise errors.InvalidInput(f"Alias {quote(alias)} has {len(alias)} characters; at most {ALIAS_LIMIT} may be.")
+        raise errors.InvalidInput(
+            f"Alias {quote(alias)} has {len(alias)} characters; at most {ALIAS_LIMIT} are allowed."
+        )
 
 
 def check_new_alias(alias: str) -> None:

@@ -251,7 +251,7 @@ class _LostSwaps(Generic[T]):
                 return entity
             if len(writes) == WRITES_KEPT and before and before[-1] not in writes:
                 raise errors.Unavailable(
-                    "the API server's answer to a write was lost, and others have written too often since to tell "
-                    "whether it was taken: read before trying again"
+                    "the API server's answer to a write was lost, and too many other writes followed to tell "
+                    "whether it took effect: read before you try again"
                 )
         return None

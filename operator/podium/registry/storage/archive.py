@@ -57,7 +57,7 @@ def _store_archive(
         pass  # another writer's, or one that died before it trimmed the head
     found = records.get(record.name)
     if found is None:
-        raise errors.CorruptRegistry(record.name, "history", "the archive vanished while the head was written")
+        raise errors.CorruptRegistry(record.name, "history", "the archive was deleted while the head was written")
     stored = codec.decode_archive(found)
     if stored.entries != before.history[: len(stored.entries)]:
         raise errors.CorruptRegistry(record.name, "history", f"differs from the history of head {before.uid}")

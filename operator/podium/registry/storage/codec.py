@@ -200,7 +200,7 @@ def decode_policy(record: backend.Record) -> entities.Policy:
     lines = parser.objects("gates", _gates_from_json)
     gates = {alias: (owner, demanded) for alias, owner, demanded in lines}
     if len(gates) < len(lines):
-        raise parser.corrupt("gates", "holds one alias twice")
+        raise parser.corrupt("gates", "contains one alias twice")
     return entities.Policy(parser.uid, gates)
 
 

@@ -35,6 +35,6 @@ def check(record: backend.Record, what: str) -> None:
     largest = sorted(record.data.items(), key=lambda item: -text_bytes(item[1]))[:2]
     parts = ", ".join(f"{key} {text_bytes(value)} bytes" for key, value in largest)
     raise errors.TooLarge(
-        f"{what} would take {total} bytes; the registry stores at most {OBJECT_BYTES} a ConfigMap ({parts}): shorten "
-        "the description or the tags, or log the text as an artifact and put its URI here"
+        f"{what} would take {total} bytes; the registry stores at most {OBJECT_BYTES} in a ConfigMap ({parts}): "
+        "shorten the description or the tags, or log the text as an artifact and put its URI here"
     )

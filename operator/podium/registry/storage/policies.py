@@ -30,7 +30,7 @@ def check_ungated(records: backend.Backend, head: entities.Head, aliases: Iterab
         if entry := policy.gates.get(alias):
             owner = entities.describe_holder(entry[0])
             raise errors.InUse(
-                f"alias {alias!r} of {head.name!r} has gates, from {owner}, and cannot be dropped: move it to another "
+                f"alias {alias!r} of {head.name!r} has gates, from {owner}, and cannot be deleted: move it to another "
                 "version, or delete the ModelAlias or its spec.gates first"
             )
 

@@ -179,7 +179,7 @@ def test_a_restore_is_refused_once_the_model_has_got_further_versions() -> None:
     target.models.create("iris")
     backup = target.images.fresh("iris")
     target.versions.create("iris", source="s3://new")
-    with pytest.raises(errors.Conflict, match="has got version 1 since the image was taken, whose last one is 0"):
+    with pytest.raises(errors.Conflict, match="has got version 1 since the export, which ends with version 0"):
         restore(target, backup)
     assert target.versions.fresh("iris", 1).source == "s3://new"
 
@@ -292,7 +292,7 @@ def test_a_mirror_leaves_a_model_alone_that_is_not_its_own() -> None:
     backend = memory.MemoryBackend()
     registry(backend).models.create("iris")
     target = registry(backend, mirrors=True)
-    with pytest.raises(errors.AlreadyExists, match="was made in this registry and is no mirror"):
+    with pytest.raises(errors.AlreadyExists, match="was created in this registry and does not mirror"):
         mirror(target, images.image())
     assert target.models.fresh("iris").last_version == 0
 
@@ -359,7 +359,7 @@ def test_a_promoted_registry_stands_for_itself_and_a_mirror_that_still_runs_chan
     assert target.images.promote() == []
     target.aliases.set("iris", "champion", 3)
     target.models.create("new")
-    with pytest.raises(errors.AlreadyExists, match="is no mirror"):
+    with pytest.raises(errors.AlreadyExists, match="does not mirror"):
         mirror(registry(backend, mirrors=True), images.image())
     assert target.models.fresh("iris").aliases == {"champion": 3}
 

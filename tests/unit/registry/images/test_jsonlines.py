@@ -102,7 +102,7 @@ def test_every_field_is_told_or_left_out_on_purpose(kind: type) -> None:
 def test_a_file_that_is_cut_off_anywhere_is_refused(data: st.DataObject) -> None:
     whole = b"".join(exported(MOVED))
     cut = whole[: data.draw(st.integers(0, len(whole) - 1))]
-    with pytest.raises(errors.InvalidInput, match="not whole"):
+    with pytest.raises(errors.InvalidInput, match="incomplete"):
         list(jsonlines.decode(cut.splitlines(keepends=True)))
 
 
@@ -122,7 +122,7 @@ def edited(number: int, old: str, new: str) -> Callable[[list[bytes]], list[byte
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        pytest.param(without(1), r"line 1: this is no export of a registry", id="without its first line"),
+        pytest.param(without(1), r"line 1: this is not an export of a registry", id="without its first line"),
         pytest.param(without(2), r"line 2: this version does not follow its model", id="without its model"),
         pytest.param(without(3), r"line 5: the last line says 2 versions, but the file has 1", id="without a version"),
         pytest.param(without(5), r"line 5: the last line says 1 moves, but the file has 0", id="without a move"),
@@ -135,10 +135,10 @@ def edited(number: int, old: str, new: str) -> Callable[[list[bytes]], list[byte
         pytest.param(edited(3, "1970-01-01T", "01/01/1970 "), r"line 3: .* is no time such as", id="another date"),
         pytest.param(edited(2, '{"record"', '["record"'), r"line 2: ", id="no JSON"),
         pytest.param(edited(2, '"model", "model"', '"secret", "model"'), r"record 'secret' is none of", id="unknown"),
-        pytest.param(lambda lines: [*lines, lines[2]], r"line 7: something follows the end", id="more after the end"),
         pytest.param(
-            lambda lines: [*lines[:5], *lines[1:]], r"line 6: model 'iris' stands in the file twice", id="twice"
+            lambda lines: [*lines, lines[2]], r"line 7: there are lines after the end", id="more after the end"
         ),
+        pytest.param(lambda lines: [*lines[:5], *lines[1:]], r"line 6: model 'iris' is in the file twice", id="twice"),
     ],
 )
 def test_a_file_that_is_not_as_it_was_written_is_refused_with_the_line(
