@@ -302,7 +302,7 @@ def test_an_alias_with_gates_is_not_dropped_so_that_nothing_comes_in_by_an_empty
     number = setting.version(accuracy=0.9)
     setting.move(number)
     before = setting.registry.models.fresh("iris")
-    told = "alias 'champion' of 'iris' has gates, from ModelAlias models/iris, and cannot be dropped"
+    told = "alias 'champion' of 'iris' has gates, from ModelAlias models/iris, and cannot be deleted"
     assert told in conflict(lambda: setting.plugin.delete_registered_model_alias("iris", "champion"))
     assert told in conflict(lambda: setting.plugin.delete_model_version("iris", number))
     assert setting.registry.models.fresh("iris") == before
