@@ -140,7 +140,7 @@ BOUNDS = [
 
 @pytest.mark.parametrize(("fields", "expected"), BOUNDS, ids=["min", "max", "with a tolerance", "without one"])
 def test_a_bound_is_one_of_three(fields: dict[str, Any], expected: entities.MetricGate) -> None:
-    assert parsers.bound("f1", parsers.Fields(fields)) == expected
+    assert parsers.parse_bound("f1", parsers.Fields(fields)) == expected
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_a_bound_is_one_of_three(fields: dict[str, Any], expected: entities.Metr
 )
 def test_a_bound_that_says_none_or_two_things_is_refused(fields: dict[str, Any], problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
-        parsers.bound("f1", parsers.Fields(fields))
+        parsers.parse_bound("f1", parsers.Fields(fields))
 
 
 def test_a_line_of_history_is_parsed_once_and_forgotten_with_its_entry() -> None:
