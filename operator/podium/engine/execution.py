@@ -102,7 +102,9 @@ class Executor:
             await asyncio.to_thread(self._registries[registry].serving.release, model_uid, holder.uid)
 
     async def write_policy(self, registry: str, model_uid: str) -> None:
-        """Make a model's policy what its ModelAliases ask for; gates go only if the API server has their owner no more.
+        """Write the policy that a model's ModelAliases ask for, if it has another one.
+
+        Gates are removed only after the API server itself has said that their ModelAlias is gone.
 
         Raises KubeError and RegistryError.
         """
@@ -126,7 +128,7 @@ class Executor:
         return False
 
     def forget_missing(self) -> None:
-        """Drop what is remembered of objects that are no more."""
+        """Forget what was applied to objects that are gone."""
         self._applier.keep(self._seen.inventory.is_there)
 
     async def sweep_registries(self) -> None:

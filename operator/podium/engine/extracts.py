@@ -38,7 +38,7 @@ def child(obj: Manifest, content: Any = None) -> Child:
 
 
 def deployment(obj: Manifest) -> Child:
-    """Content: the Deployment less its template, as version.World wants it."""
+    """Content: the Deployment less its template, as version.World has it."""
     annotations = obj["metadata"].get("annotations", {})
     status = obj.get("status", {})
     kept = ("observedGeneration", "replicas", "readyReplicas", "updatedReplicas", "conditions")

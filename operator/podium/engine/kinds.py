@@ -1,4 +1,4 @@
-"""The objects of the two kinds as they were last seen, with the indexes that decisions ask.
+"""The objects of the two kinds as they were last seen, with indexes for what decisions ask.
 
 Kopf shows every change here; the answers of our own writes go in at once, so that no decision is made on a status
 older than the one that was just written.
@@ -64,7 +64,7 @@ class Kinds:
         return list(self._objects[kind].values())
 
     def observe(self, obj: Manifest) -> bool:
-        """Take an object in unless this state of it is known, or a newer one, or its end; whether it was taken."""
+        """Take in a state of an object. False if that state, a newer one or the object's deletion is known already."""
         kind, key = obj["kind"], key_of(obj)
         if not self.is_news(kind, obj["metadata"]):
             return False
@@ -80,7 +80,7 @@ class Kinds:
         return metadata["uid"] not in self._gone and (known is None or _is_older(known, metadata))
 
     def forget(self, obj: Manifest) -> None:
-        """Take an object out that was deleted; late news of it is ignored from now on."""
+        """Take out an object that was deleted. States of it that come late are ignored from now on."""
         known = self._objects[obj["kind"]].get(key_of(obj))
         self._gone[obj["metadata"]["uid"]] = None
         if len(self._gone) > 10_000:
@@ -90,7 +90,7 @@ class Kinds:
             self._unindex(known)
 
     def revisions(self, alias: resources.Key) -> list[Manifest]:
-        """The ModelVersions that the ModelAlias owns, and those without an owner that one of its name left behind."""
+        """The ModelVersions that a ModelAlias owns, and orphans that an earlier one of its name left behind."""
         found = (self._objects[names.MODEL_VERSION_KIND][key] for key in self._revisions.get(alias, ()))
         return list(found)
 

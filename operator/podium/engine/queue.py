@@ -43,7 +43,7 @@ class Queue(Generic[K]):
         self._backoff_seconds, self._backoff_limit_seconds = backoff_seconds, backoff_limit_seconds
         self._ready: asyncio.Queue[K] = asyncio.Queue()
         self._dirty: dict[K, float] = {}
-        """Keys that are to be handed out, with the time since when; not in `_ready` while a worker has them."""
+        """Keys that wait, with the time since when. While a worker has such a key, it is not in `_ready`."""
         self._processing: dict[K, float] = {}
         self._timers: dict[K, asyncio.TimerHandle] = {}
         self._failures: dict[K, int] = {}
@@ -57,7 +57,7 @@ class Queue(Generic[K]):
         return len(self._dirty)
 
     def add(self, key: K) -> None:
-        """Have the key worked on as soon as a worker is free; a delay that it waits for is dropped."""
+        """Have the key worked on as soon as a worker is free, although it may be delayed now."""
         self._cancel_timer(key)
         if self._draining or key in self._dirty:
             return
@@ -67,7 +67,7 @@ class Queue(Generic[K]):
         self._recorder.queued(self.depth)
 
     def add_after(self, key: K, seconds: float) -> None:
-        """Add the key after a delay, unless it is added or was to be added before that."""
+        """Add the key after a delay, unless it waits for a worker already or is due earlier."""
         if seconds <= 0:
             self.add(key)
             return

@@ -82,7 +82,7 @@ class Reconciler:
         await self._executor.sweep_registries()
 
     async def _release_stale(self, key: resources.Key | None = None) -> None:
-        """Release the claims of ModelAliases that are no more, of this key or of all; raises the first error last."""
+        """Release what ModelAliases that are gone hold: those of this key, or all. Raises the first error last."""
         stale = self._registries.find_stale()
         await _try_each(
             self._executor.release_holder, [each for each in stale if key in (None, (each[2].namespace, each[2].name))]

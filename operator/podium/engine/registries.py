@@ -1,8 +1,8 @@
-"""The registries as their watches show them, and what of them is to be brought in line with the ModelAliases.
+"""The registries as their watches show them, and what in them has to follow the ModelAliases.
 
-Stale are claims and pins of ModelAliases that are no more; due is a policy that does not say what spec.gates say. What
-ModelAliases of other clusters hold in the same registry is theirs: it is never stale here, for our API server knows
-nothing of them.
+A claim or a pin is *stale* when its ModelAlias is gone: it has to be released. A policy is *due* when it does not say
+what spec.gates of the ModelAliases say: it has to be written. What ModelAliases of other clusters hold in the same
+registry is never stale here, because our API server does not know them.
 """
 
 import collections.abc
@@ -48,7 +48,7 @@ class Registries:
         return projection.pin_of(metadata, self._cluster)
 
     def find_stale(self) -> list[tuple[str, str, entities.Holder]]:
-        """Registry namespace, model uid and holder of the claims and pins whose ModelAlias is no more."""
+        """Registry namespace, model uid and holder of the claims and pins whose ModelAlias is gone."""
         return [
             (namespace, head.uid, holder)
             for namespace, registry in self._catalogs.items()
@@ -57,13 +57,15 @@ class Registries:
         ]
 
     def find_stale_of(self, head: entities.Head) -> list[entities.Holder]:
-        """The holders of one model whose ModelAlias is no more."""
+        """The holders of one model whose ModelAlias is gone."""
         holders: list[entities.Holder] = [*head.serving.values(), *head.pins.values()]
         return list(filter(self._is_stale, holders))
 
     def note_stale(self, heads: collections.abc.Iterable[entities.Head]) -> set[resources.Key]:
-        """The ModelAliases, no more, that still hold these models. A claim may be seen after its ModelAlias was seen to
-        go: then one that has its name has to release it."""
+        """The keys of ModelAliases that are gone and still hold one of these models.
+
+        A claim may be shown after its ModelAlias was shown to be gone: whoever has the name by then releases it.
+        """
         found = {(holder.namespace, holder.name) for head in heads for holder in self.find_stale_of(head)}
         self._predecessors |= found
         return found
@@ -73,7 +75,7 @@ class Registries:
         self._predecessors.add(alias)
 
     def has_predecessor(self, alias: resources.Key) -> bool:
-        """Whether a ModelAlias of the same name, which is no more, has left claims."""
+        """Whether an earlier ModelAlias of the same name has left claims."""
         if alias not in self._predecessors:
             return False
         if alias in self._find_stale_keys():
@@ -95,14 +97,14 @@ class Registries:
         return head.uid if head else None
 
     def compute_due_policy(self, namespace: str, model_uid: str) -> entities.Policy | None:
-        """What the policy of a model is to be; None if it is so already, or there is no such model."""
+        """The policy that a model has to get; None if it has it already, or there is no such model."""
         registry = self._catalogs[namespace]
         if (head := registry.find_model_of_uid(model_uid)) is None:
             return None
         known = registry.policy(model_uid)
         owners = filter(self._may_act, self._kinds.gated(namespace, head.name))
-        wanted = projection.project_policy(model_uid, known, owners, self._is_foreign, self._cluster)
-        return None if wanted == known and head.policy == policies.digest(wanted) else wanted
+        desired = projection.project_policy(model_uid, known, owners, self._is_foreign, self._cluster)
+        return None if desired == known and head.policy == policies.digest(desired) else desired
 
     def find_due_policies(self) -> list[tuple[str, str]]:
         """Registry namespace and model uid of all policies that are due."""
@@ -114,7 +116,7 @@ class Registries:
         ]
 
     def find_lost_owners(self, namespace: str, model_uid: str) -> list[entities.Pin]:
-        """The ModelAliases that a model's policy names and that are not known, as far as they are ours to judge."""
+        """The ModelAliases that a model's policy names and that are gone, as far as they are ours to judge."""
         known = self._catalogs[namespace].policy(model_uid)
         return [owner for owner, _ in known.gates.values() if self._is_stale(owner)] if known else []
 

@@ -15,7 +15,7 @@ from podium.workload import pods
 WorkKey = tuple[str, str, str]
 """Kind, namespace and name of an object to look at."""
 POLICY = "Policy"
-"""In place of a kind: the key's namespace is a registry's, its name a model's uid; its policy is to be looked at."""
+"""In place of a kind: the key's namespace is a registry's, its name a model's uid; the model's policy is looked at."""
 
 
 class Waker:
@@ -71,7 +71,7 @@ class Waker:
             self._wake_policy(registry, head.uid)
 
     def wake_alias(self, key: resources.Key) -> None:
-        """A ModelAlias has to be looked at, perhaps one that is no more."""
+        """A ModelAlias has to be looked at, perhaps one that is gone."""
         self._on_key((names.MODEL_ALIAS_KIND, *key))
 
     def _wake_alias_of(self, version: Manifest) -> None:

@@ -119,7 +119,7 @@ class Client:
     async def list_metadata(
         self, resource: resources.Resource, namespace: str | None = None, *, labels: str = ""
     ) -> Manifests:
-        """apiVersion, kind and metadata of all objects: what is needed to see which are no more."""
+        """apiVersion, kind and metadata of all objects: enough to see which are gone."""
         items: Manifests = []
         async for page in self.pages(resource, namespace, labels=labels, accept=_METADATA_ONLY):
             items += page.items

@@ -61,7 +61,7 @@ class Connections:
     def send(
         self, method: str, target: str, body: bytes | None, headers: Mapping[str, str], seconds: float
     ) -> "Exchange":
-        """Send a request, which may take `seconds`, and whose answer is to be read next."""
+        """Send a request, which may take `seconds`. Its answer is read from what is returned."""
         what = f"{method} {target.partition('?')[0]}"
         try:
             request = self._build_request(method, target, body, headers)
@@ -76,7 +76,7 @@ class Connections:
         return Exchange(connection, self._idle, what)
 
     def _build_request(self, method: str, target: str, body: bytes | None, headers: Mapping[str, str]) -> bytes:
-        """Raises ValueError for what would end a line before its time."""
+        """Raises ValueError for a control character, which could end a line of the head."""
         lines = [f"{method} {self._prefix}{target} HTTP/1.1", f"Host: {self._named}", "Accept-Encoding: identity"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
         if body is not None:
@@ -191,7 +191,7 @@ class _Incoming:
         return Answer(self.status, self._retry_after, self.taken())
 
     def on_message_begin(self) -> None:
-        """A further answer is none that anybody asked for."""
+        """A second answer on one connection, which nobody has asked for: it is not used again."""
         self.is_last = self.is_whole
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -301,7 +301,7 @@ def _close_all(idle: collections.deque[socket.socket]) -> None:
 
 
 def _has_news(sock: socket.socket) -> bool:
-    """Whether a connection on which nothing was asked has something to say, which is that it ends."""
+    """Whether there is something to read on an idle connection, which means that the server has closed it."""
     poll = select.poll()
     poll.register(sock, select.POLLIN)
     return bool(poll.poll(0))
