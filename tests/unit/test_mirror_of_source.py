@@ -11,8 +11,6 @@ ROOT = pathlib.Path(__file__).parents[2]
 SOURCE = ROOT / "operator" / "podium"
 HELD_ELSEWHERE = {
     # Only a real API server can say whether these are right.
-    "kube/events.py": "tests/apiserver/test_events.py",
-    "kube/lease.py": "tests/apiserver/test_lease.py",
     "kube/registry/configmaps.py": "tests/contract/test_api_server.py",
     # One suite is passed by memory and by the API server.
     "registry/storage/backend.py": "tests/contract/test_backend.py",
