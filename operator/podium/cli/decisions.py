@@ -43,13 +43,14 @@ def _build_command(name: str, decision: Literal["approved", "rejected"], text: s
 approve = _build_command(
     "approve",
     "approved",
-    "Record that you approve VERSION of MODEL, and why.\n\nAn alias whose ModelAlias asks for approval Manual takes a "
-    "version only if the last decision about it is an approval.",
+    "Record that you approve VERSION of MODEL, and why.\n\nIf a ModelAlias asks for approval Manual, its alias only "
+    "moves to a version whose last decision is an approval.",
 )
 reject = _build_command(
     "reject",
     "rejected",
-    "Record that you reject VERSION of MODEL, and why.\n\nAliases that designate it already stay where they are.",
+    "Record that you reject VERSION of MODEL, and why.\n\nAliases that already designate the version "
+    "stay where they are.",
 )
 
 

@@ -31,8 +31,8 @@ class Decision:
 def history(work: options.Work, model: str, alias: str | None, limit: int | None) -> None:
     """Show who moved the aliases of MODEL.
 
-    Each move tells when, by whom, why, and what the gates found; the oldest stands first. Decisions about
-    versions (approve, reject) stand between the moves.
+    Each move is shown with its time, who made it and why, and what the gates found; the oldest comes first.
+    Decisions about versions (approve, reject) are listed between the moves.
     """
     opened = work.open()
     head = opened.find_model(model)

@@ -1,4 +1,4 @@
-"""The command `podium`: what a registry's history tells, decisions about versions, and the registry as a whole.
+"""The command `podium`: the history of a registry, decisions about versions, and work on whole registries.
 
 It calls the API server itself, with the rights of whoever runs it. Exit codes: 0; 1 if something was refused or failed
 (one sentence on the error stream); 2 for a wrong command line.
@@ -30,7 +30,7 @@ class _Sentences(click.Group):
 @click.version_option(package_name="podium", message="%(prog)s %(version)s")
 @options.registry_options
 def podium() -> None:
-    """The model registry in a Kubernetes namespace: its history, decisions about versions, moving in and out."""
+    """The model registry in a Kubernetes namespace: history, decisions about versions, checks, exports and imports."""
 
 
 podium.add_command(history.history)

@@ -40,7 +40,7 @@ class Guards:
         return check
 
     def evidence(self, head: entities.Head, alias: str, version: entities.Version) -> entities.Evidence:
-        """What a move rests on that was made elsewhere, and is recorded whatever the gates say of it."""
+        """The evidence for a move that was made elsewhere; it is recorded whatever the gates say."""
         if not (demand := self._find_gates(head, alias)):
             return entities.Evidence()
         return wording.build_evidence(*self._judge(head, alias, version, demand[1], self._measured.of))
@@ -79,7 +79,7 @@ class Guards:
     def _find_incumbent(
         self, head: entities.Head, alias: str, version: entities.Version, other: str
     ) -> entities.Version | None:
-        """What `other` designates, if anything; for an alias that is there already what it designated before."""
+        """The version that `other` designates, if any; if it is the alias itself and has moved, the one before."""
         number = head.aliases.get(other)
         if other == alias and number == version.number:
             number = self._find_left_version(head, alias)
@@ -103,7 +103,7 @@ class Guards:
 
 
 def _group_by_alias(gates: entities.Gates) -> dict[str | None, tuple[str, ...]]:
-    """The names of the metrics needed of each alias's version, and by None of the version itself."""
+    """By alias the names of the metrics that its version needs; by None those that the version itself needs."""
     names: dict[str | None, tuple[str, ...]] = {}
     for name, other in evaluate.list_metrics(gates):
         names[other] = (*names.get(other, ()), name)

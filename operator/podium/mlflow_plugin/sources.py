@@ -35,7 +35,7 @@ PROXIED = "mlflow-artifacts"
 class Resolved:
     """Where an artifact is; None: at its source.
 
-    `run_id`, `model_id`: the run that made it, and the logged model that it is, as far as the source tells.
+    `run_id`, `model_id`: the run that made it and the logged model that it is, if the source says so.
     """
 
     location: str | None
@@ -96,7 +96,7 @@ class Sources:
 
 
 def model_id_of(version: entities.Version) -> str | None:
-    """The logged model that the version was made of, if there is one."""
+    """The id of the logged model that the version was created from, or None."""
     if version.model_id or urllib.parse.urlsplit(version.source).scheme != "models":
         return version.model_id
     with contextlib.suppress(exceptions.MlflowException):

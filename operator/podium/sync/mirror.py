@@ -207,7 +207,7 @@ def _mark_failures(evidence: convergence.EvidenceOf) -> convergence.EvidenceOf:
 def _is_recreated(head: entities.Head, image: convergence.ModelImage, address: str) -> bool:
     """Whether the server's model was deleted and created again.
 
-    A model here without versions may be left by a first reading that was interrupted, and is not meant.
+    A model without versions here may be the rest of an interrupted first reading, and is not counted as such.
     """
     return head.mirror == address and head.created_ms != image.created_ms and head.last_version > 0
 
