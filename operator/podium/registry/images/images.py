@@ -215,15 +215,9 @@ class Images:
 
     def _change_object(self, uid: str, number: int, image_version: entities.Version | None) -> None:
         """Give a version's object the content of `image_version`, or make it a tombstone. Raises NotFound."""
-        self._writer.change_version_object(
-            functools.partial(self._read_object, uid, number),
-            lambda found: convergence.make_version(image_version, found, self._clock()),
+        self._writer.change_object_of_version(
+            uid, number, lambda found: convergence.make_version(image_version, found, self._clock())
         )
-
-    def _read_object(self, uid: str, number: int) -> readers.Stored[entities.Version]:
-        if (stored := self._reader.fresh_version_object(uid, number)) is None:
-            raise errors.NotFound(f"version {number} of {uid} has no object", "version")
-        return stored
 
 
 def _mark(before: str, after: str, head: entities.Head) -> entities.Head:

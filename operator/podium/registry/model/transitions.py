@@ -29,7 +29,7 @@ def missing_version(head: Head, number: int) -> str:
 
 
 def mirrored(head: Head) -> str:
-    """The sentence about a write to a model that is to be changed elsewhere."""
+    """The sentence about a write to a model that has to be changed on its MLflow server."""
     return (
         f"registered model {head.name!r} is a mirror of the one on the MLflow server {head.mirror}: change it "
         "there, and the mirror follows"

@@ -17,7 +17,7 @@ from podium.registry.protocol import name_claims, readers, writers
 from podium.registry.storage import backend, codec, keys, limits, mirror_mark, removal
 from podium.texts import quote
 
-Heads = list[entities.Head]
+Heads = list[entities.Head]  # a method named `list` hides the builtin in a class
 
 
 class Models:

@@ -35,13 +35,13 @@ class Watch(Protocol):
     """What a watch has shown of one registry, by how far it may be relied on; safe to use from several threads."""
 
     def for_swap(self) -> catalog.Catalog | None:
-        """What was seen so far, however old, at once; None for nothing yet."""
+        """What was seen so far, however old; None for nothing yet. Answers at once."""
 
     def cached_models(self) -> catalog.Catalog | None:
-        """A catalog whose claims and heads are no older than any answer before; None if that takes more than ms."""
+        """A catalog whose claims and heads are no older than any answer before; None if that takes too long."""
 
     def cached_all(self, *, briefly: bool = False) -> catalog.Catalog | None:
-        """A catalog that is no older than any answer before; None if that takes long, or, `briefly`, more than ms."""
+        """A catalog that is no older than any answer before; None if that takes too long. `briefly`: milliseconds."""
 
 
 class NoWatch:

@@ -21,6 +21,7 @@ from podium.registry.model import entities, transitions, validation
 from podium.registry.protocol import creation, readers, writers
 from podium.registry.storage import backend, policies
 
+# A method named `list` hides the builtin in a class.
 VersionValues = list[entities.Version]
 VersionLists = list[catalog.VersionList]
 
@@ -49,7 +50,7 @@ class Versions:
     def cached_with_fresh_model(
         self, name: str, choose: Callable[[entities.Head], int]
     ) -> tuple[entities.Head, entities.Version]:
-        """A model with the version that `choose` names by it, which may be asked twice; mostly by one round trip.
+        """A model with the version that `choose` picks by it; mostly by one round trip. `choose` may be called twice.
 
         Raises NotFound, also what `choose` raises.
         """
@@ -166,9 +167,8 @@ class Versions:
         """Make the tombstones of the model's versions whose deletion is decided; their numbers."""
         for number in head.deleting:
             with contextlib.suppress(errors.NotFound):  # committed by others after its creation had failed
-                self._writer.change_version_object(
-                    functools.partial(self._read_object, head.uid, number),
-                    lambda version: transitions.redact(version, self._clock()),
+                self._writer.change_object_of_version(
+                    head.uid, number, lambda version: transitions.redact(version, self._clock())
                 )
             with contextlib.suppress(errors.NotFound):  # the model was deleted meanwhile, and this version with it
                 self._writer.change_model_of_uid(head.uid, functools.partial(_end_deletion, number))
@@ -207,11 +207,6 @@ class Versions:
         self._reader.fresh_version(head, number)
         policies.check_ungated(self._backend, head, (alias for alias in head.aliases if head.aliases[alias] == number))
         return transitions.begin_deletion(head, number, actor, self._clock())
-
-    def _read_object(self, uid: str, number: int) -> readers.Stored[entities.Version]:
-        if (stored := self._reader.fresh_version_object(uid, number)) is None:
-            raise errors.NotFound(f"version {number} of {uid} has no object", "version")
-        return stored
 
     def _begin_staging(self, number: int, stage: str, head: entities.Head) -> entities.Head:
         self._reader.fresh_version(head, number)

@@ -63,7 +63,7 @@ class _Change(Generic[T]):
     read: Callable[[], readers.Stored[T]]
     step: Callable[[T], T]
     encode: Callable[[T, T], tuple[T, backend.Record]]
-    """The ConfigMap of the new value, and that value as it is written: of the old and the new one."""
+    """Makes the ConfigMap, and the value as it is written, of the value before and the new one."""
     is_forced: bool = False
     """Written even if nothing changes."""
 
@@ -123,6 +123,10 @@ class Writer:
 
     # Of an object, for the protocol
 
+    def change_object_of_version(self, uid: str, number: int, step: VersionStep) -> entities.Version:
+        """The object of a version, committed or not. Raises NotFound where there is none."""
+        return self.change_version_object(functools.partial(self._read_object_of_version, uid, number), step)
+
     def change_head(
         self,
         read: Callable[[], readers.Stored[entities.Head]],
@@ -171,6 +175,11 @@ class Writer:
 
     def _read_version_of_uid(self, uid: str, number: int) -> readers.Stored[entities.Version]:
         return self._reader.fresh_version(self._reader.fresh_model_of_uid(uid).entity, number)
+
+    def _read_object_of_version(self, uid: str, number: int) -> readers.Stored[entities.Version]:
+        if (stored := self._reader.fresh_version_object(uid, number)) is None:
+            raise errors.NotFound(f"version {number} of {uid} has no object", "version")
+        return stored
 
     # The compare-and-swap
 
