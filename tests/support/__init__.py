@@ -4,6 +4,7 @@ Servers and programs of this machine:
 
     httpserver      the one HTTP server and proxy: recorded requests, scripted answers, faults
     apiproxy        that proxy before the real API server, with its watches
+    memoryapi       the API server in memory, with the calls of the operator's client
     programs        processes that a test starts: free ports, output, readiness, the end
     mlflowserver    `mlflow server`, and MLflow here as its client; workers: a connection to each of its processes
     faultyserver    a tracking server whose API server is an `apiproxy`; mlflowfaults: the calls made of it

@@ -10,7 +10,7 @@ import pytest
 ROOT = pathlib.Path(__file__).parents[2]
 SOURCE = ROOT / "operator" / "podium"
 HELD_ELSEWHERE = {
-    # Only a real API server can say whether these are right.
+    # Only a real API server can say whether it is right.
     "kube/registry/configmaps.py": "tests/contract/test_api_server.py",
     # One suite is passed by memory and by the API server.
     "registry/storage/backend.py": "tests/contract/test_backend.py",

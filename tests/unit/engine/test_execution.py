@@ -13,23 +13,11 @@ from podium.manifest import Manifest
 from podium.registry.model import entities
 from podium.rollout import actions
 from podium.workload import labels, version
+from tests.support import memoryapi
 from tests.unit.engine import observing
 from tests.unit.workload import factories
 
 KEY = ("models", "champion")
-
-
-class Server:
-    """Takes every write as it is."""
-
-    def __init__(self) -> None:
-        self.statuses: list[Manifest] = []
-
-    async def apply(self, manifest: Manifest, *, subresource: str, resource_version: str) -> Manifest:
-        assert subresource == "status"
-        self.statuses.append(manifest["status"])
-        metadata = manifest["metadata"] | {"uid": "one", "generation": 2, "resourceVersion": f"{resource_version}0"}
-        return manifest | {"metadata": metadata, "spec": {"model": "iris", "alias": "champion"}}
 
 
 def condition(kind: str, status: str) -> Manifest:
@@ -45,7 +33,7 @@ def condition(kind: str, status: str) -> Manifest:
 
 @pytest.mark.parametrize("is_leader", [True, False])
 async def test_an_object_that_cannot_be_read_says_so_once_and_still_says_that_it_serves(is_leader: bool) -> None:
-    server = Server()
+    server = memoryapi.MemoryApi()
     api = typing.cast(client.Client, server)
     observer = observing.Seen(api=server).observer
     executor = execution.Executor(api, observer, {}, events.Recorder(api), lambda: is_leader, lambda _: None)
@@ -53,15 +41,17 @@ async def test_an_object_that_cannot_be_read_says_so_once_and_still_says_that_it
     metadata = {"namespace": KEY[0], "name": KEY[1], "uid": "one", "generation": 2, "resourceVersion": "1"}
     spec = {"model": "iris", "alias": "champion"}
     kind = names.MODEL_ALIAS_KIND
-    observer.observe({"kind": kind, "metadata": metadata, "spec": spec, "status": {"conditions": conditions}})
+    alias = {"kind": kind, "metadata": metadata, "spec": spec, "status": {"conditions": conditions}}
+    observer.observe(server.put(alias))
     if not is_leader:
         with pytest.raises(execution.NotLeading):
             await executor.write_invalid_spec(kind, KEY, "rollout.strategy: no such thing")
         return
     for _ in range(3):
         await executor.write_invalid_spec(kind, KEY, "rollout.strategy: no such thing")
-    [written] = server.statuses
-    said = {each["type"]: (each["status"], each["reason"]) for each in written["conditions"]}
+    [written] = server.applied
+    said = {each["type"]: (each["status"], each["reason"]) for each in written["status"]["conditions"]}
+    assert server.writes == [("apply ModelAlias champion status", "1")]
     assert said == {
         "Ready": ("False", names.INVALID_SPEC),
         "Serving": ("True", "Because"),
@@ -71,9 +61,9 @@ async def test_an_object_that_cannot_be_read_says_so_once_and_still_says_that_it
 
 @pytest.mark.parametrize("evidence", [None, entities.Evidence((), {"accuracy": 0.95})], ids=["no gates", "gates"])
 async def test_a_pin_is_recorded_with_what_its_gates_found(evidence: entities.Evidence | None) -> None:
-    seen = observing.Seen(api=Server())
+    seen = observing.Seen(api=memoryapi.MemoryApi())
     seen.registry.versions.create("iris", source="s3://bucket/iris/2")
-    api = typing.cast(client.Client, Server())
+    api = typing.cast(client.Client, memoryapi.MemoryApi())
     executor = execution.Executor(
         api, seen.observer, {observing.REGISTRY: seen.registry}, events.Recorder(api), lambda: True, lambda _: None
     )
@@ -91,49 +81,11 @@ OURS = (names.MODEL_ALIAS_KIND, KEY[1])
 Call = tuple[str, ...]
 
 
-class Api:
-    """An API server that has `objects`, and tells what it was asked to write."""
-
-    def __init__(self) -> None:
-        self.objects: dict[tuple[str, str], Manifest] = {}
-        self.writes: list[Call] = []
-        self.refusal: errors.KubeError | None = None
-        self._version = 1_000
-
-    def have(self, obj: Manifest) -> None:
-        self.objects[obj["kind"], obj["metadata"]["name"]] = obj
-
-    async def get(self, resource: resources.Resource, namespace: str, name: str) -> Manifest:
-        assert namespace == KEY[0]
-        if found := self.objects.get((resource.kind, name)):
-            return found
-        raise errors.KubeNotFound(404, "NotFound", f"{name} is not there")
-
-    async def apply(self, manifest: Manifest, *, subresource: str = "", resource_version: str = "") -> Manifest:
-        kind, name = manifest["kind"], manifest["metadata"]["name"]
-        self.writes.append((f"apply {kind} {name} {subresource}".strip(), resource_version))
-        if self.refusal:
-            raise self.refusal
-        self._version += 1
-        known = self.objects.get((kind, name), {"metadata": {"uid": "new"}, "spec": {}})
-        metadata = known["metadata"] | manifest["metadata"] | {"resourceVersion": str(self._version)}
-        answer = known | manifest | {"metadata": metadata}
-        self.have(answer)
-        return answer
-
-    async def delete(self, resource: resources.Resource, namespace: str, name: str, *, uid: str = "") -> None:
-        self.writes.append((f"delete {resource.kind} {name}", uid))
-
-    async def create(self, manifest: Manifest) -> Manifest:
-        self.writes.append((f"create {manifest['kind']}", manifest["reason"]))
-        return manifest
-
-
 class Site:
     """An executor with an API server and a registry, for a ModelAlias that is there."""
 
     def __init__(self) -> None:
-        self.api, self.steps = Api(), list[str]()
+        self.api, self.steps = memoryapi.MemoryApi(), list[str]()
         self.leads_for = 1_000
         """How many times more the Lease is held when somebody asks."""
         self.seen = observing.Seen(api=self.api)
@@ -145,7 +97,7 @@ class Site:
         )
         self.seen.show_registry()
         self.alias = self.seen.alias("one")
-        self.api.have(self.alias)
+        self.api.put(self.alias)
         self.seen.observer.observe(self.alias)
 
     def is_leader(self) -> bool:
@@ -255,7 +207,7 @@ async def test_every_action_is_a_step_that_is_told_before_and_after_it_with_the_
 
 
 async def test_the_first_failure_ends_the_pass(site: Site) -> None:
-    site.api.refusal = errors.KubeInvalid(422, "Invalid", "no such field")
+    site.api.write_refusal = errors.KubeInvalid(422, "Invalid", "no such field")
     with pytest.raises(errors.KubeInvalid):
         await site.carry_out(actions.Apply(site.build_service()), actions.Prune("Ingress", "champion"))
     assert site.api.writes == [("apply Service champion", "")]
@@ -277,7 +229,7 @@ async def test_what_is_as_it_was_applied_is_not_applied_again_until_it_drifts(si
 @pytest.mark.parametrize("is_watched", [True, False], ids=["a watch shows it", "without our labels no watch shows it"])
 async def test_an_object_of_somebody_elses_is_never_taken_over(site: Site, is_watched: bool) -> None:
     theirs = site.build_service((names.MODEL_ALIAS_KIND, "other"))
-    site.api.have(theirs)
+    site.api.put(theirs)
     if is_watched:
         site.seen.find_watch(resources.SERVICES).observe(theirs)
     with pytest.raises(errors.NameTaken, match="Service models/champion is needed, but it belongs to ModelA"):
@@ -288,7 +240,7 @@ async def test_an_object_of_somebody_elses_is_never_taken_over(site: Site, is_wa
 async def test_an_object_that_somebody_made_by_hand_is_never_taken_over(site: Site) -> None:
     theirs = site.build_service(None)
     theirs["metadata"]["labels"] = {}
-    site.api.have(theirs)
+    site.api.put(theirs)
     with pytest.raises(errors.NameTaken, match="somebody else made it"):
         await site.carry_out(actions.Apply(site.build_service()))
     assert site.api.writes == []
@@ -304,10 +256,10 @@ async def test_an_orphan_is_adopted_unless_its_owner_goes(
     site: Site, owner: dict[str, str], is_adopted: bool, is_watched: bool
 ) -> None:
     orphan = site.build_service(None)
-    site.api.have(orphan)
+    site.api.put(orphan)
     if is_watched:
         site.seen.find_watch(resources.SERVICES).observe(orphan)
-    site.api.have(site.alias | {"metadata": site.alias["metadata"] | owner})
+    site.api.put(site.alias | {"metadata": site.alias["metadata"] | owner})
     adopting = site.carry_out(actions.Apply(site.build_service()))
     if is_adopted:
         assert await adopting == [("apply Service champion", "")]
@@ -319,7 +271,7 @@ async def test_an_orphan_is_adopted_unless_its_owner_goes(
 
 async def test_a_modelversions_children_are_applied_in_order_then_pruned_and_then_told(site: Site) -> None:
     version_of_alias = site.seen.version()
-    site.api.have(version_of_alias)
+    site.api.put(version_of_alias)
     site.seen.observer.observe(version_of_alias)
     world = factories.world(metadata=version_of_alias["metadata"])
     kinds = (resources.CONFIG_MAPS, resources.SERVICES)

@@ -7,29 +7,15 @@ import pytest
 
 from podium import errors, names
 from podium.engine import execution, wakeups
-from podium.kube import client, events, resources
+from podium.kube import client, events
 from podium.registry.model import entities
 from podium.registry.storage import backend, codec, keys, memory
 from podium.rollout import actions, worlds
+from tests.support import memoryapi
 from tests.unit.engine.observing import KEY, REGISTRY, Seen
 
 MANUAL = {"approval": "Manual"}
 GATES = entities.Gates(approval="Manual")
-
-
-class Server:
-    """An API server that has these ModelAliases."""
-
-    def __init__(self) -> None:
-        self.aliases: dict[tuple[str, str], dict[str, typing.Any]] = {}
-        self.gets = 0
-
-    async def get(self, resource: resources.Resource, namespace: str, name: str) -> dict[str, typing.Any]:
-        assert resource == resources.MODEL_ALIASES
-        self.gets += 1
-        if (namespace, name) not in self.aliases:
-            raise errors.KubeNotFound(404, "NotFound", "gone")
-        return self.aliases[namespace, name]
 
 
 class Site:
@@ -38,7 +24,7 @@ class Site:
     def __init__(
         self, watched: tuple[str, ...] = (), cluster: str = "", records: memory.MemoryBackend | None = None
     ) -> None:
-        self.server = Server()
+        self.server = memoryapi.MemoryApi()
         self.seen = Seen(watched, self.server, cluster, records)
         api = typing.cast(client.Client, self.server)
         registry = {REGISTRY: self.seen.registry}
@@ -53,12 +39,11 @@ class Site:
     def apply(self, uid: str, name: str = KEY[1], **spec: typing.Any) -> None:
         """Somebody applies a ModelAlias."""
         alias = self.seen.alias(uid, name, **spec)
-        self.server.aliases[KEY[0], name] = alias
-        self.seen.observer.observe(alias)
+        self.seen.observer.observe(self.server.put(alias))
 
     def delete(self, name: str = KEY[1]) -> None:
         """Somebody deletes it."""
-        self.seen.observer.forget(self.server.aliases.pop((KEY[0], name)))
+        self.seen.observer.forget(self.server.objects.pop((names.MODEL_ALIAS_KIND, KEY[0], name)))
 
     async def serve(self, **spec: typing.Any) -> None:
         """The ModelAlias is applied, and its rollout tells the registry that it serves version 1 and pins it."""
@@ -154,7 +139,7 @@ async def test_gates_whose_modelalias_was_deleted_while_nobody_looked_are_found_
 
 async def test_gates_of_a_modelalias_that_the_watch_has_not_shown_yet_stay(site: Site) -> None:
     alias = site.seen.alias("late", gates=MANUAL)
-    site.server.aliases[KEY] = alias
+    site.server.put(alias)
     owner = entities.Pin("late", *KEY)
     site.seen.registry.serving.put_policy(entities.Policy(site.seen.head.uid, {"champion": (owner, GATES)}))
     site.seen.show_registry()

@@ -7,6 +7,7 @@ import pytest
 
 from podium.kube import applier
 from podium.manifest import Manifest
+from tests.support import memoryapi
 
 
 def deployment() -> Manifest:
@@ -136,30 +137,18 @@ def test_an_object_that_nobody_manages_has_one_too() -> None:
     assert applier.fingerprint({"metadata": {"name": "m"}})
 
 
-class Server:
-    """Answers every apply with the manifest, and counts them."""
-
-    def __init__(self) -> None:
-        self.calls = 0
-
-    async def apply(self, manifest: Manifest, *, resource_version: str = "") -> Manifest:
-        assert resource_version == ""
-        self.calls += 1
-        return manifest
-
-
 async def test_what_was_applied_is_remembered_for_objects_that_are_there_and_no_others() -> None:
-    server, manifest = Server(), deployment()
+    server, manifest = memoryapi.MemoryApi(), deployment()
     applied = applier.Applier(server)  # type: ignore[arg-type] -- it asks for nothing but apply
     for _ in range(2):
         await applied.apply(manifest, applier.fingerprint(manifest))
-    assert server.calls == 1
+    assert len(server.writes) == 1
     applied.keep(lambda key: key == ("Deployment", "shop", "m"))
     await applied.apply(manifest, applier.fingerprint(manifest))
-    assert server.calls == 1
+    assert len(server.writes) == 1
     applied.keep(lambda _: False)
     await applied.apply(manifest, applier.fingerprint(manifest))
-    assert server.calls == 2
+    assert len(server.writes) == 2
 
 
 ENV = [{"name": "A", "value": "1", "theirs": True}, {"name": "B", "value": "2"}]
