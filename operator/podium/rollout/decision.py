@@ -1,8 +1,8 @@
 """The decision about a ModelAlias: one pass from what is observed to what is to be done, in order.
 
-What moves traffic comes after what it relies on: pods first, then the claim in the registry and the status that
-records the intent, then the Service, then what is no longer needed. A crash between any two is harmless: the next
-pass finds what was done and goes on from there.
+What moves traffic comes after what it relies on: pods first, then the claim in the registry, then the status that
+records the intent, then the Service and what else brings traffic to pods, then what is no longer needed. A death
+between any two is harmless: the next pass finds what was done and goes on from there.
 """
 
 from podium import names
@@ -23,7 +23,7 @@ def decide(world: worlds.World, strategy: protocol.Strategy) -> actions.Plan:
         *retirement.resize_revisions(world, desired, assigned, growing=True),
         *_claim_receiving(world, progress, assigned),
         *_write_status(world, desired, progress),
-        *_route(world, progress, strategy),
+        *_apply_routes(world, progress, strategy),
         *_release_others(world, progress, assigned),
         *retirement.resize_revisions(world, desired, assigned, growing=False),
         *retirement.delete_unneeded(world, assigned),
@@ -97,7 +97,9 @@ def _write_status(
     return [actions.WriteStatus(new)] if new != world.status else []
 
 
-def _route(world: worlds.World, progress: transitions.Progress, strategy: protocol.Strategy) -> list[actions.Action]:
+def _apply_routes(
+    world: worlds.World, progress: transitions.Progress, strategy: protocol.Strategy
+) -> list[actions.Action]:
     """The objects that bring traffic to the pods, from the first switch on; those that are not needed are pruned."""
     owner, objects, router = world.metadata, world.traffic.objects, strategy.router
     split = strategy.find_split(world, progress.transition)

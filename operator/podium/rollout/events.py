@@ -62,7 +62,7 @@ def _tell_barred(
     """The desired version may not receive traffic: told for each version and reason."""
     if isinstance(desired, worlds.Problem) or desired.barred is None:
         return None
-    said, before = _find_condition(world, names.GATES_PASSED), world.status.desired
+    said, before = _find_told_reason(world, names.GATES_PASSED), world.status.desired
     if said and before and (said, before.version) == (desired.barred.reason, desired.ref.version):
         return None
     is_warning = desired.barred.reason == names.GATES_NOT_PASSED
@@ -74,7 +74,7 @@ def _tell_trouble(
 ) -> actions.Announce | None:
     """What somebody must act on, unless it is a failure or a gate, which have rules of their own."""
     trouble, failed = status.find_trouble(world, desired, progress), progress.failed
-    if trouble is None or trouble.reason == _find_condition(world, names.STALLED):
+    if trouble is None or trouble.reason == _find_told_reason(world, names.STALLED):
         return None
     is_failure = failed is not None and trouble == worlds.Problem(failed.reason, failed.message)
     is_gate = isinstance(desired, revisions.Desired) and trouble == desired.barred
@@ -88,7 +88,7 @@ def _find_entered(world: worlds.World, progress: transitions.Progress, phase: na
     return current if is_entered else None
 
 
-def _find_condition(world: worlds.World, condition_type: str) -> str | None:
+def _find_told_reason(world: worlds.World, condition_type: str) -> str | None:
     """The reason that the status gives for a condition."""
     return next((c.reason for c in world.status.conditions if c.type == condition_type), None)
 

@@ -30,7 +30,7 @@ DesiredOrProblem = Desired | worlds.Problem
 """The desired revision, or why there is none."""
 
 
-def find_desired(world: worlds.World) -> Desired | worlds.Problem:
+def find_desired(world: worlds.World) -> DesiredOrProblem:
     """The revision that alias (or pin) and template ask for, or why there is none."""
     designation = world.registry.designation
     if world.conflict:

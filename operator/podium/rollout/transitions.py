@@ -50,7 +50,7 @@ def find_progress(world: worlds.World, desired: revisions.DesiredOrProblem, stra
     if current is not None and phases.is_moving(current):
         if isinstance(desired, revisions.Desired) and strategy.may_abort(world, current, desired.ref):
             return dataclasses.replace(progress, transition=strategy.abort(world, current))
-        return _record(world, progress, strategy.advance(world, current), desired)
+        return _record_advance(world, progress, strategy.advance(world, current), desired)
     if isinstance(desired, worlds.Problem):
         return progress
     if desired.barred:  # its gates may have been met when its pods were begun to be made ready
@@ -75,7 +75,7 @@ def _move_towards(
         progress = dataclasses.replace(progress, failed=None)
     if _is_overdue(world, current, strategy):
         return _record_failure(world, progress, current, desired)
-    return _record(world, progress, strategy.advance(world, current), desired)
+    return _record_advance(world, progress, strategy.advance(world, current), desired)
 
 
 def _is_overdue(world: worlds.World, transition: phases.Transition, strategy: protocol.Strategy) -> bool:
@@ -120,7 +120,7 @@ def _read_retry(world: worlds.World) -> str:
     return str(world.metadata.get("annotations", {}).get(names.RETRY_ANNOTATION, ""))
 
 
-def _record(
+def _record_advance(
     world: worlds.World, progress: Progress, moved: phases.Transition, desired: revisions.DesiredOrProblem
 ) -> Progress:
     """The facts after the strategy has moved the transition. What gave up the traffic is the previous revision now."""
