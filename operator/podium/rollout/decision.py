@@ -106,18 +106,30 @@ def _apply_routes(
     if split is None:
         return []
     moves = not router.is_written(owner, split, objects)
+    is_held = moves and _would_silence(world, split)
     out: list[actions.Action] = []
     needed = set()
     for manifest in router.build(owner, split, world.runtime.port):
         key = routers.key_of(manifest)
         needed.add(key)
-        out.append(actions.Apply(manifest, objects[key].resource_version if moves and key in objects else ""))
+        if not is_held:
+            out.append(actions.Apply(manifest, objects[key].resource_version if moves and key in objects else ""))
     if world.spec.ingress:
         ingress = children.build_ingress(owner, names.MODEL_ALIAS_KIND, world.spec.ingress)
         needed.add(routers.key_of(ingress))
         if world.conflict is None:
             out.append(actions.Apply(ingress))
     return out + [actions.Prune(*key) for key in sorted(objects.keys() - needed)]
+
+
+def _would_silence(world: worlds.World, split: routers.Split) -> bool:
+    """Whether pods answer now, and none would by this split: then the objects stay as they are until some do.
+
+    It happens where both revisions of a switch died, the way back was recorded, and the new one came back first.
+    """
+    ready = {name: revision.ready_pods for name, revision in world.revisions.items()}
+    is_answered = any(pods & world.traffic.endpoints for pods in ready.values())
+    return is_answered and not any(ready.get(name) for name in split.revisions)
 
 
 def _find_wait(world: worlds.World, progress: transitions.Progress, strategy: protocol.Strategy) -> float | None:

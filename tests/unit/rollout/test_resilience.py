@@ -72,6 +72,27 @@ def test_a_switch_that_was_recorded_but_not_written_is_not_written_to_pods_that_
     assert cluster.answering() == {1}
 
 
+def test_pods_that_answer_are_not_replaced_by_none_where_both_versions_died_and_the_new_one_came_back_first(
+    cluster: simulator.Cluster,
+) -> None:
+    cluster.designate(2)
+    cluster.pass_once()
+    cluster.pods_become_ready()
+    cluster.pass_once()
+    cluster.of_version(1).ready = cluster.of_version(2).ready = 0
+    plan = decision.decide(cluster.world(), cluster.strategy)
+    cluster.pass_once(1 + [type(action) for action in plan.actions].index(actions.WriteStatus))
+    assert cluster.status.rollout is not None
+    assert cluster.status.rollout.phase == "Preparing"
+    cluster.of_version(2).ready = 1
+    cluster.endpoints_follow()
+    cluster.pass_once()
+    assert cluster.answering() == {2}
+    cluster.of_version(1).ready = 1
+    cluster.pass_once()
+    assert cluster.answering() == {1}
+
+
 def test_a_first_version_whose_pods_all_die_is_not_called_served(cluster: simulator.Cluster) -> None:
     cluster = simulator.Cluster(template={"replicas": 1})
     cluster.designate(1)
