@@ -61,7 +61,7 @@ RUN --mount=type=cache,target=/cache \
 FROM tools AS server-app
 COPY pyproject.toml /src/
 COPY operator/podium/__init__.py operator/podium/names.py operator/podium/errors.py operator/podium/log_lines.py \
-     /src/operator/podium/
+     operator/podium/backoff.py /src/operator/podium/
 COPY operator/podium/puller /src/operator/podium/puller
 COPY operator/podium/serving /src/operator/podium/serving
 # Without the entry points of parts that are not here, of which MLflow would warn.
@@ -73,7 +73,8 @@ RUN --mount=type=cache,target=/cache \
 FROM tools AS tracking-app
 COPY pyproject.toml /src/
 COPY operator/podium/__init__.py operator/podium/names.py operator/podium/errors.py operator/podium/log_lines.py \
-     operator/podium/settings.py operator/podium/manifest.py operator/podium/texts.py /src/operator/podium/
+     operator/podium/backoff.py operator/podium/settings.py operator/podium/manifest.py operator/podium/texts.py \
+     /src/operator/podium/
 COPY operator/podium/api /src/operator/podium/api
 COPY operator/podium/registry /src/operator/podium/registry
 COPY operator/podium/workload /src/operator/podium/workload

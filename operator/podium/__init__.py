@@ -19,13 +19,13 @@ The rooms, each importing only rooms below it (pyproject.toml holds this as a co
     kube            calls the API server; `kube.registry` stores the registry in ConfigMaps
     registry        registered models, versions, aliases and their history
     api             the two kinds, ModelVersion and ModelAlias, as pydantic models
-    process         what operator and mirror share as processes: health, signals, back-off, logs
+    process         what operator and mirror share as processes: health, signals, logs
     settings        the operator's settings, read once from the environment
     errors          every error that Podium raises on purpose, as a tree
     names           every label, annotation, reason and variable that others can see
-    manifest, texts, log_lines   one type and few functions that all rooms use
+    manifest, texts, log_lines, backoff   one type and few functions that all rooms use
 
-Aside, inside the pods of a model, importing nothing but names, errors and log_lines:
+Aside, inside the pods of a model, importing nothing but names, errors, log_lines and backoff:
 
     puller          the init container that brings the artifact
     serving         the server that answers requests

@@ -9,7 +9,7 @@ import collections.abc
 import time
 from typing import Generic, Protocol, TypeVar
 
-from podium.process import backoff
+from podium import backoff
 
 K = TypeVar("K", bound=collections.abc.Hashable)
 BACKOFF_SECONDS = 0.5

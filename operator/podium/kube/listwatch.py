@@ -20,9 +20,8 @@ keep bringing nothing, whatever they failed of.
 import time
 from typing import NamedTuple
 
-from podium import errors
+from podium import backoff, errors
 from podium.manifest import Manifest
-from podium.process import backoff
 
 LIST_AFTER_FAILURES = 3
 """Tries in a row that brought nothing; then the list is read again, whatever the failure was."""

@@ -10,10 +10,9 @@ import time
 import urllib.parse
 from typing import Any
 
-from podium import errors
+from podium import backoff, errors
 from podium.kube import applier, resources, session
 from podium.manifest import Manifest
-from podium.process import backoff
 
 Manifests = list[Manifest]
 

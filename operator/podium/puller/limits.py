@@ -1,15 +1,14 @@
 """When a pull tries again and when it gives up: its deadline, its retries, and the failure of another part."""
 
-import random
 import threading
 import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from podium import errors, names
+from podium import backoff, errors, names
 from podium.puller import report
 
-_FIRST_DELAY, _LONGEST_DELAY = 0.5, 20.0
+_FIRST_DELAY, _LONGEST_DELAY = 0.5, 20.0  # seconds
 _Result = TypeVar("_Result")
 
 
@@ -18,14 +17,6 @@ class Stopped(errors.PullError):
 
     def __init__(self) -> None:
         super().__init__(names.PullReason.INTERNAL, "another part of the pull failed")
-
-
-def delay(failures: int, jitter: float) -> float:
-    """Seconds to wait after this many failures (1 or more); `jitter` is between 0 and 1.
-
-    Example: with jitter 1 after each failure 0.5, 1, 2, 4 …, never more than 20; with jitter 0 half of it.
-    """
-    return float(min(_LONGEST_DELAY, _FIRST_DELAY * 2.0 ** min(failures - 1, 10)) * (0.5 + jitter / 2))
 
 
 class Limits:
@@ -62,7 +53,7 @@ class Limits:
         """Waits before the next try, or raises `error` when none is left or none can help."""
         if not error.retryable or failures > self._retries:
             raise error
-        seconds = delay(failures, random.random())  # noqa: S311 -- spreads retries, keeps no secret
+        seconds = backoff.delay(failures, _FIRST_DELAY, _LONGEST_DELAY)
         if time.monotonic() + seconds >= self._deadline:
             raise self._build_timeout(f"; last: {error}") from error
         report.log(

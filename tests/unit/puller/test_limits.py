@@ -1,7 +1,5 @@
 """When a pull tries again and when it gives up."""
 
-import hypothesis
-import hypothesis.strategies as st
 import pytest
 
 from podium import errors, names
@@ -21,12 +19,6 @@ class Failing:
         if self.failures:
             raise self.failures.pop(0)
         return "answer"
-
-
-@hypothesis.given(st.integers(1, 10_000), st.floats(0, 1))
-def test_pauses_grow_and_stay_between_a_quarter_of_a_second_and_twenty(failures: int, jitter: float) -> None:
-    assert 0.25 <= limits.delay(failures, jitter) <= 20
-    assert limits.delay(failures, jitter) <= limits.delay(failures + 1, jitter)
 
 
 def test_what_can_be_tried_again_is() -> None:

@@ -9,10 +9,9 @@ import urllib.parse
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from podium import errors, names
+from podium import backoff, errors, names
 from podium.kube import session
 from podium.manifest import Manifest
-from podium.process import backoff
 from podium.registry.storage import backend
 
 DEADLINE_SECONDS = 10.0

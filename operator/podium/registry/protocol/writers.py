@@ -11,8 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Generic, TypeAlias, TypeVar
 
-from podium import errors
-from podium.process import backoff
+from podium import backoff, errors
 from podium.registry.model import entities, transitions
 from podium.registry.protocol import readers
 from podium.registry.storage import archive, backend, codec, limits
