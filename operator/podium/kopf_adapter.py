@@ -56,15 +56,16 @@ def build_settings() -> kopf.OperatorSettings:
 async def run(
     observer: watches.Observer,
     settings: Settings,
+    told: asyncio.Event,
     finish: collections.abc.Callable[[], collections.abc.Awaitable[None]],
 ) -> None:
-    """Watch until a stop signal; then `finish` is awaited and Kopf is stopped. Raises Stopped.
+    """Watch until a stop signal sets `told`; then `finish` is awaited and Kopf is stopped. Raises Stopped.
 
     An end of Kopf before that is raised as what ended it.
     """
     stop, ready = asyncio.Event(), asyncio.Event()
     watching = asyncio.create_task(_watch(observer, settings, stop, ready))
-    telling = asyncio.create_task(_await_signal(ready))
+    telling = asyncio.create_task(_await_signal(ready, told))
     try:
         await asyncio.wait({watching, telling}, return_when=asyncio.FIRST_COMPLETED)
         if watching.done():
@@ -80,9 +81,10 @@ async def run(
     raise signals.Stopped
 
 
-async def _await_signal(ready: asyncio.Event) -> None:
+async def _await_signal(ready: asyncio.Event, told: asyncio.Event) -> None:
     await ready.wait()
-    await signals.take_signals().wait()
+    signals.take_signals(told)
+    await told.wait()
 
 
 async def _watch(observer: watches.Observer, settings: Settings, stop: asyncio.Event, ready: asyncio.Event) -> None:

@@ -74,16 +74,16 @@ async def run(chosen: settings.Settings) -> None:
         observer.problems, lambda: lister.failures() + observer.failures(), observer.is_synced, metrics.lagged
     )
     server = http.Server(chosen.http_port, checks.check_health, checks.check_readiness, metrics.render)
+    finish, told = functools.partial(_finish, work, leadership), asyncio.Event()
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(server.run(), name="http")
             group.create_task(checks.run(), name="health")
-            await signals.run_unless_stopped(lister.prime())
+            await signals.run_unless_stopped(lister.prime(), told)
             group.create_task(observer.run(), name="watches")
             group.create_task(leadership.run(), name="lease")
             group.create_task(_lead(chosen, observer, leadership, control, metrics), name="controller")
-            finish = functools.partial(_finish, work, leadership)
-            group.create_task(kopf_adapter.run(observer, chosen, finish), name="kopf")
+            group.create_task(kopf_adapter.run(observer, chosen, told, finish), name="kopf")
     finally:
         await api.close()
 

@@ -111,7 +111,7 @@ async def test_every_object_and_event_of_both_kinds_is_shown_and_a_stop_signal_e
 
     chosen = settings.Settings("podium-system", "one", "puller", "server", ("podium-system",), ())
     shown = typing.cast(watches.Observer, observer)
-    running = asyncio.create_task(kopf_adapter.run(shown, chosen, finish))
+    running = asyncio.create_task(kopf_adapter.run(shown, chosen, asyncio.Event(), finish))
     listed = {("observe", kind, "listed") for kind in resources.OWN_KINDS}
     await until(lambda: running.done() or set(observer.shown) == listed)
     for change in ("ADDED", "MODIFIED", "DELETED"):
@@ -123,3 +123,18 @@ async def test_every_object_and_event_of_both_kinds_is_shown_and_a_stop_signal_e
         await asyncio.wait_for(running, SECONDS)
     assert finished == [True]
     assert {each.method for each in kinds.server.seen} == {"GET"}, "Kopf writes nothing"
+
+
+async def test_a_stop_signal_that_came_before_kopf_had_begun_is_not_lost(kinds: Kinds) -> None:
+    finished, told = list[bool](), asyncio.Event()
+    told.set()
+
+    async def finish() -> None:
+        finished.append(True)
+
+    chosen = settings.Settings("podium-system", "one", "puller", "server", ("podium-system",), ())
+    with pytest.raises(signals.Stopped):
+        await asyncio.wait_for(
+            kopf_adapter.run(typing.cast(watches.Observer, Observer()), chosen, told, finish), SECONDS
+        )
+    assert finished == [True]

@@ -13,17 +13,19 @@ class Stopped(Exception):
     """The process was told to end."""
 
 
-def take_signals() -> asyncio.Event:
-    """Take SIGTERM and SIGINT from whoever has them: the event is set by the first that comes from now on."""
-    told, loop = asyncio.Event(), asyncio.get_running_loop()
+def take_signals(told: asyncio.Event) -> None:
+    """Take SIGTERM and SIGINT from whoever has them: the first that comes from now on sets the event."""
+    loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told.set)
-    return told
 
 
-async def run_unless_stopped(work: collections.abc.Coroutine[Any, Any, None]) -> None:
-    """Do what may wait for ever, such as for the CRDs. Raises Stopped when a stop signal comes first."""
-    told = take_signals()
+async def run_unless_stopped(work: collections.abc.Coroutine[Any, Any, None], told: asyncio.Event) -> None:
+    """Do what may wait for ever, such as for the CRDs. Raises Stopped when a stop signal comes first.
+
+    A signal that comes later sets `told` too, until somebody else takes the signals.
+    """
+    take_signals(told)
     working, telling = asyncio.create_task(work), asyncio.create_task(told.wait())
     try:
         await asyncio.wait({working, telling}, return_when=asyncio.FIRST_COMPLETED)

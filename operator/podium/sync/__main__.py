@@ -71,7 +71,9 @@ def open_mirror(chosen: settings.Settings) -> mirror.Mirror:
 
 async def _stop_when_told(loop: follower.Follower, leadership: lease.Lease) -> None:
     """The orderly end: the reading that is under way comes to an end, the Lease is released, then Stopped."""
-    await signals.take_signals().wait()
+    told = asyncio.Event()
+    signals.take_signals(told)
+    await told.wait()
     _log.info("told to stop")
     await loop.stop()
     await leadership.release()

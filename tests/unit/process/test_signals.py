@@ -24,14 +24,17 @@ def handlers() -> object:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_either_signal_tells_to_stop(number: signal.Signals) -> None:
-    told = signals.take_signals()
+    told = asyncio.Event()
+    signals.take_signals(told)
     assert not told.is_set()
     os.kill(os.getpid(), number)
     await asyncio.wait_for(told.wait(), 5)
 
 
 async def test_the_last_who_takes_the_signals_is_told() -> None:
-    first, last = signals.take_signals(), signals.take_signals()
+    first, last = asyncio.Event(), asyncio.Event()
+    signals.take_signals(first)
+    signals.take_signals(last)
     os.kill(os.getpid(), signal.SIGTERM)
     await asyncio.wait_for(last.wait(), 5)
     assert not first.is_set()
@@ -48,7 +51,7 @@ async def test_work_that_may_wait_for_ever_ends_by_a_signal() -> None:
             ended.set()
 
     with pytest.raises(signals.Stopped):
-        await signals.run_unless_stopped(wait_for_ever())
+        await signals.run_unless_stopped(wait_for_ever(), asyncio.Event())
     await asyncio.wait_for(ended.wait(), 5)
 
 
@@ -56,9 +59,16 @@ async def test_work_that_ends_or_fails_does_so() -> None:
     async def fail() -> None:
         raise errors.KubeUnavailable(0, "", "gone")
 
-    await signals.run_unless_stopped(asyncio.sleep(0))
+    await signals.run_unless_stopped(asyncio.sleep(0), asyncio.Event())
     with pytest.raises(errors.KubeUnavailable):
-        await signals.run_unless_stopped(fail())
+        await signals.run_unless_stopped(fail(), asyncio.Event())
+
+
+async def test_a_signal_that_comes_after_such_work_is_not_lost() -> None:
+    told = asyncio.Event()
+    await signals.run_unless_stopped(asyncio.sleep(0), told)
+    os.kill(os.getpid(), signal.SIGTERM)
+    await asyncio.wait_for(told.wait(), 5)
 
 
 LOST, FAULT = errors.LeaseLost("the Lease was taken"), KeyError("x")
