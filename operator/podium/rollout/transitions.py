@@ -44,10 +44,13 @@ def find_progress(world: worlds.World, desired: revisions.DesiredOrProblem, stra
     """The facts after this pass.
 
     A transition that moves traffic already is finished, or aborted, before another begins: whatever is desired now,
-    and whether or not the ModelAlias is paused.
+    and whether or not the ModelAlias is paused. In a phase that this strategy does not know, because another one began
+    it, it prepares again, and the traffic is where `served` says.
     """
     progress, current = read_progress(world), world.status.rollout
     if current is not None and phases.is_moving(current):
+        if current.phase not in strategy.own_phases:
+            return dataclasses.replace(progress, transition=phases.enter(world, current, names.Phase.PREPARING))
         if isinstance(desired, revisions.Desired) and strategy.may_abort(world, current, desired.ref):
             return dataclasses.replace(progress, transition=strategy.abort(world, current))
         return _record_advance(world, progress, strategy.advance(world, current), desired)

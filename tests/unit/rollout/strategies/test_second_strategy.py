@@ -112,6 +112,21 @@ def test_each_object_is_written_by_its_own_resource_version(cluster: simulator.C
     assert len(set(carried.values())) == 2
 
 
+def test_a_transition_that_another_strategy_began_prepares_again_and_goes_on_by_the_new_one(
+    cluster: simulator.Cluster,
+) -> None:
+    cluster.designate(2)
+    cluster.settle()
+    assert phase(cluster) == "Weight10"
+    cluster.strategy = bluegreen.BlueGreen(service.ServiceRouter())
+    cluster.pass_once()
+    assert (phase(cluster), cluster.answering()) == ("Preparing", {1})
+    cluster.settle()
+    assert (phase(cluster), cluster.answering()) == ("Overlapping", {1, 2})
+    cluster.wait(2.1)
+    assert (cluster.answering(), cluster.condition("Ready")) == ({2}, ("True", "Served"))
+
+
 def test_objects_of_a_router_that_is_no_longer_asked_for_are_pruned(cluster: simulator.Cluster) -> None:
     cluster.strategy = bluegreen.BlueGreen(service.ServiceRouter())
     plan = cluster.pass_once()
