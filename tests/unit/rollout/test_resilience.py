@@ -121,7 +121,7 @@ def test_a_version_with_no_pods_asked_for_is_switched_to() -> None:
     assert cluster.status.served.version == 2
 
 
-def test_the_wanted_revision_is_repaired_as_a_whole_and_once_a_pass(cluster: simulator.Cluster) -> None:
+def test_the_desired_revision_is_repaired_as_a_whole_and_once_a_pass(cluster: simulator.Cluster) -> None:
     revision = cluster.of_version(1)
     revision.manifest = revision.manifest | {
         "spec": revision.manifest["spec"] | {"replicas": 5, "runtime": {"workers": 9}}
