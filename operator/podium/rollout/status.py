@@ -163,7 +163,7 @@ def _judge_registry(world: worlds.World, desired: revisions.DesiredOrProblem) ->
     if desired.barred:
         message = f"alias {alias!r} stays where it is until version {number} passes its gates"
         return Verdict(names.REGISTRY_SYNCED, False, desired.barred.reason, message)
-    message = f"the registry's alias {alias!r} is being written: version {number}"
+    message = f"alias {alias!r} is being set to version {number} in the registry"
     return Verdict(names.REGISTRY_SYNCED, False, names.WRITING_ALIAS, message)
 
 

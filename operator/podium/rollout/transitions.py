@@ -167,7 +167,7 @@ def _describe_lateness(world: worlds.World, revision: worlds.Revision | None) ->
     if revision is None or not revision.is_pulled:
         return "its artifact was not pulled yet: allow more time with rollout.progressDeadline"
     return (
-        "not all of its pods became and stayed Ready: the server must answer "
+        "not all of its pods became and stayed Ready; the server must answer "
         f"{world.runtime.paths.readiness} with 200: see its log "
         "(kubectl logs) during the next try, or allow more time with rollout.progressDeadline"
     )

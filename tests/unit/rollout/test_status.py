@@ -67,7 +67,7 @@ def test_a_pin_that_is_being_written_is_told() -> None:
     cluster.pass_once()
     assert messages(cluster)[names.REGISTRY_SYNCED] == (
         names.WRITING_ALIAS,
-        "the registry's alias 'champion' is being written: version 2",
+        "alias 'champion' is being set to version 2 in the registry",
     )
 
 
