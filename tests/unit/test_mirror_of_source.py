@@ -26,7 +26,6 @@ HELD_ELSEWHERE = {
     "manifest.py": "pyproject.toml",
     # Values without logic.
     "engine/caches.py": "tests/unit/engine/test_worlds.py",
-    "rollout/actions.py": "tests/unit/rollout/test_decision.py",
 }
 
 

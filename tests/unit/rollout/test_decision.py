@@ -140,3 +140,30 @@ def test_nothing_is_done_when_nothing_has_changed(cluster: simulator.Cluster) ->
     plan = cluster.pass_once()
     assert [a for a in plan.actions if not isinstance(a, actions.Apply)] == []
     assert plan.again_after is None
+
+
+@pytest.mark.parametrize("is_known", [True, False], ids=["the pin is known", "the pin is not known"])
+@pytest.mark.parametrize("designated", [1, 2], ids=["the alias is elsewhere", "the alias is there"])
+def test_a_pin_is_written_unless_the_registry_has_both_the_version_and_the_pin(designated: int, is_known: bool) -> None:
+    cluster = simulator.Cluster(template={"replicas": 1}, version=2)
+    cluster.designate(2)
+    world = cluster.world()
+    registry = dataclasses.replace(world.registry, designated_version=designated, is_pin_known=is_known)
+    plan = decision.decide(dataclasses.replace(world, registry=registry), cluster.strategy)
+    written = [action for action in plan.actions if isinstance(action, actions.WriteAlias)]
+    assert [(each.model_uid, each.version) for each in written] == (
+        [] if designated == 2 and is_known else [("model-uid", 2)]
+    )
+
+
+@pytest.mark.parametrize(
+    "unknown", [{"registered_uid": None}, {"claimed_versions": None}], ids=["no registered model", "no known claims"]
+)
+def test_without_a_registered_model_or_its_claims_nothing_is_released(
+    cluster: simulator.Cluster, unknown: dict[str, object]
+) -> None:
+    world = cluster.world()
+    claims = {"claimed_versions": frozenset({1, 9})} | unknown
+    registry = dataclasses.replace(world.registry, **claims)
+    plan = decision.decide(dataclasses.replace(world, registry=registry), cluster.strategy)
+    assert "RecordServing" not in kinds_of(plan)

@@ -49,3 +49,10 @@ def test_a_revision_that_is_scaled_keeps_all_else_of_its_spec_and_whether_traffi
         assert scaled["spec"] == seen.manifest["spec"] | {"replicas": 0}
         label = scaled["metadata"]["labels"][names.TRAFFIC_LABEL]
         assert label == (names.TRAFFIC_SHADOW if seen.is_shadow else names.TRAFFIC_LIVE)
+
+
+def test_a_revision_is_a_modelversion_beside_its_modelalias(cluster: simulator.Cluster) -> None:
+    built = revisions.build_desired(cluster.world(), desired(cluster), 2)
+    assert (built["apiVersion"], built["kind"]) == ("podium.dev/v1beta1", "ModelVersion")
+    metadata = built["metadata"]
+    assert (metadata["namespace"], metadata["name"]) == (cluster.metadata["namespace"], desired(cluster).ref.name)

@@ -87,3 +87,15 @@ def test_what_is_served_and_desired_is_ready_whether_or_not_it_is_paused(
     cluster.spec = simulator.spec(template={"replicas": 2}, paused=paused)
     cluster.settle()
     assert cluster.condition(names.READY) == ("True", names.SERVED)
+
+
+def test_each_condition_is_true_or_false_as_its_reason_says(cluster: simulator.Cluster) -> None:
+    new = simulator.Cluster(template={"replicas": 2})
+    new.designate(1)
+    new.pass_once()
+    assert new.condition(names.READY) == ("False", names.Phase.PREPARING)
+    assert new.condition(names.SERVING) == ("False", names.NOTHING_SERVED)
+    assert new.condition(names.REGISTRY_SYNCED) == ("True", names.DESIGNATED)
+    assert cluster.condition(names.READY) == ("True", names.SERVED)
+    assert cluster.condition(names.SERVING) == ("True", names.ENDPOINTS_READY)
+    assert cluster.condition(names.REGISTRY_SYNCED) == ("True", names.DESIGNATED)

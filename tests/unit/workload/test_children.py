@@ -92,3 +92,10 @@ def test_the_frozen_template_is_named_by_its_intent() -> None:
     built = children.build_frozen_template(OWNER, "1-abc", {"spec": {}}, 4)
     assert (built["metadata"]["name"], built["data"], built["revision"]) == ("iris-v1-1-abc", {"spec": {}}, 4)
     assert built["metadata"]["annotations"] == {names.INTENT_ANNOTATION: "1-abc"}
+
+
+def test_a_deployment_keeps_two_older_replicasets_and_a_service_has_an_address_in_the_cluster_only() -> None:
+    deployment = children.build_deployment(OWNER, "1-abc", {"spec": {}}, factories.spec(), 3)
+    assert deployment["spec"]["revisionHistoryLimit"] == 2
+    service = children.build_service(OWNER, names.MODEL_VERSION_KIND, {"a": "b"}, 8080)
+    assert service["spec"]["type"] == "ClusterIP"

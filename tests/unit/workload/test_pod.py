@@ -171,3 +171,10 @@ def test_an_image_of_ones_own_runs_the_server_and_never_the_puller() -> None:
     template = build(runtime={"image": "mine:1"})
     assert (server(template)["image"], puller(template)["image"]) == ("mine:1", factories.IMAGES.puller)
     assert server(template)["command"] == ["python3", "-m", "podium.serving"]
+
+
+def test_files_belong_to_the_user_of_the_pod_and_variables_of_other_services_are_left_out() -> None:
+    spec = build()["spec"]
+    security = spec["securityContext"]
+    assert security["runAsUser"] == security["runAsGroup"] == security["fsGroup"]
+    assert spec["enableServiceLinks"] is False

@@ -248,3 +248,22 @@ def test_no_termination_message_breaks_the_extract(message: str) -> None:
 def test_a_pullers_success_is_read_as_it_was_written(size: int, seconds: float) -> None:
     text = puller_report.format_success(puller_report.Success(factories.DIGEST, size, 2, seconds))
     assert pods.parse_report(text, 0) == pods.Report(digest=factories.DIGEST, bytes=size, seconds=seconds)
+
+
+def test_since_when_a_pod_is_ready_and_how_often_its_server_began_anew_is_kept() -> None:
+    scheduled = {"type": "PodScheduled", "status": "True", "lastTransitionTime": "2026-11-24T09:00:00Z"}
+    ready = {"type": "Ready", "status": "True", "lastTransitionTime": "2026-11-24T10:00:00Z"}
+    server = container("server", RUNNING, ready=True) | {"restartCount": 3}
+    sidecar = container("sidecar", RUNNING) | {"restartCount": 5}
+    found = pods.extract(a_pod(conditions=[scheduled, ready], containerStatuses=[sidecar, server]))
+    assert (found.ready, found.ready_since, found.restarts) == (True, "2026-11-24T10:00:00Z", 3)
+
+
+def test_a_pod_that_is_scheduled_and_not_ready_is_not_ready() -> None:
+    found = pods.extract(a_pod(ready="False"))
+    assert (found.ready, found.ready_since) == (False, "")
+
+
+def test_a_pod_without_a_status_is_kept() -> None:
+    found = pods.extract({"metadata": {"name": "p"}})
+    assert (found.name, found.model_version, found.ready, found.restarts) == ("p", "", False, 0)

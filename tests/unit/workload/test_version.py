@@ -315,3 +315,22 @@ def test_ready_and_stalled_are_news_once_and_of_a_standalone_model_version_only(
     owner = {"apiVersion": "podium.dev/v1beta1", "kind": "ModelAlias", "name": "champion", "controller": True}
     revision = dataclasses.replace(ready, metadata=factories.METADATA | {"ownerReferences": [owner]})
     assert version.find_news(revision, version.decide(revision)) is None
+
+
+def test_the_status_counts_pods_of_the_generation_that_was_looked_at() -> None:
+    spec = factories.spec(replicas=3)
+    metadata = factories.METADATA | {"generation": 4}
+    seen = factories.deployment(spec, ready=2)
+    outcome = version.decide(factories.world(spec=spec, metadata=metadata, deployment=seen))
+    status = outcome.status
+    assert (status.observed_generation, status.replicas, status.ready_replicas) == (4, 3, 2)
+    assert {each.observed_generation for each in status.conditions} == {4}
+
+
+def test_the_service_leads_to_the_pods_that_the_deployment_makes_and_to_no_others() -> None:
+    outcome = version.decide(factories.world())
+    deployment, service = (next(c for c in outcome.children if c["kind"] == kind) for kind in ("Deployment", "Service"))
+    selector = service["spec"]["selector"]
+    assert selector == deployment["spec"]["selector"]["matchLabels"]
+    assert selector.items() <= deployment["spec"]["template"]["metadata"]["labels"].items()
+    assert "iris-v1" in selector.values()

@@ -298,3 +298,17 @@ def test_a_head_uses_stages_from_the_first_one_that_is_none() -> None:
         True,
         True,
     ]
+
+
+EVIDENCE = entities.Evidence((), {"accuracy": 0.95})
+
+
+def test_evidence_is_recorded_once_for_an_alias_that_is_there_already() -> None:
+    mover = dataclasses.replace(MOVER, evidence=EVIDENCE)
+    head = factories.head(aliases={"champion": 1, "other": 1})
+    recorded = transitions.converge_alias(head, "champion", 1, mover, "set")
+    assert [(entry.alias, entry.evidence) for entry in recorded.history] == [("champion", EVIDENCE)]
+    assert transitions.converge_alias(recorded, "champion", 1, mover, "set") == recorded
+    other = transitions.converge_alias(recorded, "other", 1, mover, "set")
+    assert [(entry.alias, entry.evidence) for entry in other.history[1:]] == [("other", EVIDENCE)]
+    assert transitions.converge_alias(head, "champion", 1, MOVER, "set") == head

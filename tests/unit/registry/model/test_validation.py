@@ -145,3 +145,24 @@ def test_what_is_no_digest_is_refused(digest: Any) -> None:
         validation.check_digest(digest)
     with pytest.raises(errors.InvalidInput, match="'sha256:' and 64 hexadecimal digits"):
         validation.check_version(factories.version(digest=digest))
+
+
+LIMITS: dict[str, tuple[Any, int]] = {
+    "a name": (validation.check_model_name, 3_000),
+    "an alias": (validation.check_new_alias, 255),
+    "a tag's key": (lambda text: validation.check_tag(text, "v"), 250),
+    "a tag's value": (lambda text: validation.check_tag("k", text), 100_000),
+    "a user": (lambda text: validation.check_actor(entities.Actor(text, "basic", True)), 256),
+    "a way to the registry": (lambda text: validation.check_actor(entities.Actor("joe", text, True)), 256),
+    "a reason": (validation.check_why, 2_000),
+    "an operation's id": (lambda text: validation.check_version(factories.version(operation_id=text)), 256),
+}
+
+
+@pytest.mark.parametrize("what", LIMITS)
+def test_a_text_of_the_limit_is_taken_and_one_character_more_is_refused_with_the_limit(what: str) -> None:
+    check, limit = LIMITS[what]
+    assert check("x" * limit) is None
+    with pytest.raises(errors.InvalidInput) as caught:
+        check("x" * (limit + 1))
+    assert str(limit) in str(caught.value)

@@ -45,3 +45,9 @@ def test_what_a_store_needs_is_added_to_the_puller() -> None:
 
 def test_without_a_secret_the_puller_has_no_variables_of_one() -> None:
     assert "envFrom" not in puller(build())
+
+
+def test_the_puller_runs_its_program_of_its_image() -> None:
+    container = puller(build())
+    assert (container["name"], container["image"]) == ("puller", "puller:1")
+    assert container["command"] == ["python3", "-m", "podium.puller"]
