@@ -1,7 +1,7 @@
 """Kopf's part: it watches the two kinds and shows every change. Nothing is decided here, nothing is written.
 
-Kopf takes the process's stop signals when it has begun. They are taken back here, so that the process ends in order:
-its work first, and Kopf's watches after that.
+Kopf takes the process's stop signals when it begins. They are taken back here at once, so that the process ends in
+order: its work first, and Kopf's watches after that.
 """
 
 import asyncio
@@ -63,9 +63,9 @@ async def run(
 
     An end of Kopf before that is raised as what ended it.
     """
-    stop, ready = asyncio.Event(), asyncio.Event()
-    watching = asyncio.create_task(_watch(observer, settings, stop, ready))
-    telling = asyncio.create_task(_await_signal(ready, told))
+    stop = asyncio.Event()
+    watching = asyncio.create_task(_watch(observer, settings, stop, told))
+    telling = asyncio.create_task(told.wait())
     try:
         await asyncio.wait({watching, telling}, return_when=asyncio.FIRST_COMPLETED)
         if watching.done():
@@ -81,15 +81,10 @@ async def run(
     raise signals.Stopped
 
 
-async def _await_signal(ready: asyncio.Event, told: asyncio.Event) -> None:
-    await ready.wait()
-    signals.take_signals(told)
-    await told.wait()
-
-
-async def _watch(observer: watches.Observer, settings: Settings, stop: asyncio.Event, ready: asyncio.Event) -> None:
+async def _watch(observer: watches.Observer, settings: Settings, stop: asyncio.Event, told: asyncio.Event) -> None:
     """Run Kopf until `stop` is set; an end before that is an error of Kopf's, and it says so."""
-    await kopf.operator(
+    others = asyncio.all_tasks()
+    tasks = await kopf.spawn_tasks(
         registry=build_registry(observer),
         settings=build_settings(),
         identity=cast(Any, settings.identity),  # for peering, unused; by default the user's name, which may be missing
@@ -97,7 +92,8 @@ async def _watch(observer: watches.Observer, settings: Settings, stop: asyncio.E
         clusterwide=not settings.watch_namespaces,
         namespaces=settings.watch_namespaces,
         stop_flag=stop,
-        ready_flag=ready,
     )
+    signals.take_signals(told)  # nothing was awaited since Kopf took them, so that no signal has reached it
+    await kopf.run_tasks(tasks, ignored=others)
     if not stop.is_set():
         raise RuntimeError(f"the watch of {names.GROUP} ended by itself")

@@ -138,3 +138,27 @@ async def test_a_stop_signal_that_came_before_kopf_had_begun_is_not_lost(kinds: 
             kopf_adapter.run(typing.cast(watches.Observer, Observer()), chosen, told, finish), SECONDS
         )
     assert finished == [True]
+
+
+async def test_a_stop_signal_that_comes_as_soon_as_kopf_takes_the_signals_is_not_lost(
+    kinds: Kinds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop, finished, taken = asyncio.get_running_loop(), list[bool](), list[signal.Signals]()
+    take = loop.add_signal_handler
+
+    def take_and_signal(number: signal.Signals, *what: typing.Any) -> None:
+        take(number, *what)
+        taken.append(number)
+        if taken == [signal.SIGINT, signal.SIGTERM]:  # both are Kopf's now
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    async def finish() -> None:
+        finished.append(True)
+
+    monkeypatch.setattr(loop, "add_signal_handler", take_and_signal)
+    chosen = settings.Settings("podium-system", "one", "puller", "server", ("podium-system",), ())
+    with pytest.raises(signals.Stopped):
+        await asyncio.wait_for(
+            kopf_adapter.run(typing.cast(watches.Observer, Observer()), chosen, asyncio.Event(), finish), SECONDS
+        )
+    assert finished == [True]
