@@ -30,6 +30,8 @@ class Revision:
     trouble: tuple[str, str] | None = None
     steady_at: datetime.datetime | None = None
     pulled: bool = True
+    made_at: str = ""
+    """The creation time, which the API server keeps whatever is applied later."""
     pod_labels: dict[str, str] = dataclasses.field(init=False)
     """As rendered when the revision was made: the pod template is frozen."""
 
@@ -58,7 +60,9 @@ class Revision:
         if self.trouble:
             conditions.append(_condition("Stalled", "True", *self.trouble))
         manifest = self.manifest | {"status": {"conditions": conditions}}
-        manifest["metadata"] = {"generation": 1, "uid": self.name, "creationTimestamp": ""} | manifest["metadata"]
+        manifest["metadata"] = {"generation": 1, "uid": self.name, "creationTimestamp": self.made_at} | manifest[
+            "metadata"
+        ]
         return worlds.Revision(ref, manifest, self.pods(), self.steady_at)
 
 
@@ -261,7 +265,7 @@ class Cluster:
         match action:
             case actions.Apply(manifest=manifest) if manifest["kind"] == names.MODEL_VERSION_KIND:
                 name = manifest["metadata"]["name"]
-                self.revisions.setdefault(name, Revision(manifest)).manifest = manifest
+                self.revisions.setdefault(name, Revision(manifest, made_at=self.now.isoformat())).manifest = manifest
             case actions.Apply(manifest=manifest, resource_version=expected):
                 self._apply(manifest, expected)
             case actions.Prune(kind=kind, name=name):

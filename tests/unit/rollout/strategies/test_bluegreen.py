@@ -151,3 +151,30 @@ def test_the_phases_that_are_its_own_are_those_with_timers(both: simulator.Clust
     assert waits == {"Preparing": None, "Complete": None}
     own = {phase: both.strategy.find_wait(world, transition(both, phase)) for phase in both.strategy.own_phases}
     assert own == {"Overlapping": 2.0, "Switching": 30.0}
+
+
+@pytest.mark.parametrize(
+    ("ready", "phase"), [(2, "Switching"), (1, "Overlapping")], ids=["all old pods are Ready", "one is missing"]
+)
+def test_on_the_way_back_both_answer_until_all_old_pods_are_ready(
+    both: simulator.Cluster, ready: int, phase: str
+) -> None:
+    both.designate(2)
+    both.settle()
+    current = phases.enter(both.world(), transition(both, "Overlapping"), "Overlapping", aborting=True)
+    both.of_version(1).ready = ready
+    both.now += datetime.timedelta(seconds=5)
+    advanced = both.strategy.advance(both.world(), current)
+    assert (advanced.phase, bool(advanced.aborting)) == (phase, True)
+
+
+@pytest.mark.parametrize(
+    ("replicas", "phase"), [(2, "Overlapping"), (0, "Switching")], ids=["old pods may come back", "none are asked for"]
+)
+def test_a_switch_back_to_pods_that_died_goes_forward_again_unless_none_were_asked_for(
+    both: simulator.Cluster, replicas: int, phase: str
+) -> None:
+    current = transition(both, "Switching", aborting=True)
+    both.of_version(1).ready = 0
+    both.of_version(1).manifest["spec"]["replicas"] = replicas
+    assert both.strategy.advance(both.world(), current).phase == phase
