@@ -1,5 +1,9 @@
 """Which revision is desired, and what it looks like as a ModelVersion."""
 
+import dataclasses
+
+import pytest
+
 from podium import names
 from podium.rollout import revisions, worlds
 from tests.unit.rollout import simulator
@@ -56,3 +60,20 @@ def test_a_revision_is_a_modelversion_beside_its_modelalias(cluster: simulator.C
     assert (built["apiVersion"], built["kind"]) == ("podium.dev/v1beta1", "ModelVersion")
     metadata = built["metadata"]
     assert (metadata["namespace"], metadata["name"]) == (cluster.metadata["namespace"], desired(cluster).ref.name)
+
+
+@pytest.mark.parametrize(
+    ("template", "source", "is_barred"),
+    [
+        pytest.param({"replicas": 2}, "s3://bucket/1", False, id="the revision that is served"),
+        pytest.param({"replicas": 2, "runtime": {"workers": 3}}, "s3://bucket/1", False, id="another template of it"),
+        pytest.param({"replicas": 2}, "s3://bucket/other", True, id="the same number from another source"),
+    ],
+)
+def test_gates_bar_what_does_not_receive_traffic_yet_and_tear_nothing_down(
+    cluster: simulator.Cluster, template: dict[str, object], source: str, is_barred: bool
+) -> None:
+    cluster.spec = simulator.spec(template=template, gates={"tags": {"reviewed": "yes"}})
+    assert isinstance(cluster.designation, worlds.Designation)
+    cluster.designation = dataclasses.replace(cluster.designation, source=source)
+    assert bool(desired(cluster).barred) == is_barred
