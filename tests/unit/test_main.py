@@ -26,6 +26,7 @@ REQUIRED = {
     "PODIUM_PULLER_IMAGE": "server:1",
     "PODIUM_SERVER_IMAGE": "server:1",
 }
+IDLE_SECONDS = 3
 NOBODY_ANSWERS = """
 {"current-context": "c", "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
  "clusters": [{"name": "c", "cluster": {"server": "http://127.0.0.1:1"}}], "users": [{"name": "u", "user": {}}]}
@@ -122,7 +123,8 @@ class Cluster:
             return await self.answer_lease(request)
         if request.path.endswith("/status"):
             self.statuses.append(written := json.loads(await request.read()))
-            return web.json_response(ALIAS | {"metadata": ALIAS["metadata"] | {"resourceVersion": "9"}} | written)
+            metadata = ALIAS["metadata"] | {"resourceVersion": str(8 + len(self.statuses))}
+            return web.json_response(ALIAS | {"metadata": metadata, "status": written["status"]})
         if found := DISCOVERED.get(request.path):
             return web.json_response(found)
         if "watch" in request.query:
@@ -152,6 +154,17 @@ class Cluster:
             for _, path, headers, _ in self.server.asked
         )
 
+    def list_calls(self) -> list[str]:
+        """Method and path of every call so far but watches and the Lease's."""
+        asked = [f"{method} {path}" for method, path, _, _ in self.server.asked]
+        return [each for each in asked if "watch=" not in each and "/leases" not in each]
+
+    def is_left_alone(self) -> bool:
+        """Whether nothing is asked for a while."""
+        before = self.list_calls()
+        time.sleep(IDLE_SECONDS)
+        return self.list_calls() == before
+
 
 def await_true(probe: collections.abc.Callable[[], object], what: str) -> None:
     end = time.monotonic() + 30
@@ -160,7 +173,7 @@ def await_true(probe: collections.abc.Callable[[], object], what: str) -> None:
         time.sleep(0.05)
 
 
-def test_an_operator_leads_judges_what_kopf_shows_and_gives_the_lease_back_when_told_to_stop(
+def test_an_operator_leads_judges_what_kopf_shows_then_is_silent_and_gives_the_lease_back_when_told_to_stop(
     tmp_path: pathlib.Path,
 ) -> None:
     cluster = Cluster()
@@ -175,12 +188,17 @@ def test_an_operator_leads_judges_what_kopf_shows_and_gives_the_lease_back_when_
             await_true(lambda: cluster.statuses, "a status")
             reasons = {each["type"]: each["reason"] for each in cluster.statuses[0]["status"]["conditions"]}
             assert reasons[names.STALLED] == names.MODEL_NOT_FOUND
+            await_true(lambda: any("/events" in each for each in cluster.list_calls()), "an Event")
+            await_true(cluster.is_left_alone, "silence, once there is nothing to do")
+            assert len(cluster.statuses) == 1
             operator.send_signal(signal.SIGTERM)
             _, said = operator.communicate(timeout=20)
         finally:
             operator.kill()
     assert operator.returncode == 0, said
     assert cluster.lease["spec"]["holderIdentity"] == ""
-    messages = [json.loads(line)["message"] for line in said.splitlines()]
+    lines = [json.loads(line) for line in said.splitlines()]
+    messages = [line["message"] for line in lines]
     assert messages[-1] == "stopped as told"
     assert "leading as operator-0" in messages
+    assert [line for line in lines if line["level"] == "error"] == []
