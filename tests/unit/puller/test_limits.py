@@ -1,5 +1,7 @@
 """When a pull tries again and when it gives up."""
 
+import threading
+
 import pytest
 
 from podium import errors, names
@@ -53,3 +55,11 @@ def test_a_stopped_pull_starts_no_further_part() -> None:
     with pytest.raises(limits.Stopped):
         bounds.retry(attempt)
     assert attempt.calls == 0
+
+
+def test_pauses_grow_and_stay_between_a_quarter_of_a_second_and_twenty(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr(threading.Event, "wait", lambda _event, seconds: waits.append(seconds))
+    limits.Limits(timeout=600, retries=9).retry(Failing(*[UNREACHABLE] * 9))
+    longest = [0.5, 1, 2, 4, 8, 16, 20, 20, 20]
+    assert [limit / 2 <= wait <= limit for wait, limit in zip(waits, longest, strict=True)] == [True] * 9
