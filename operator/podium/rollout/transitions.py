@@ -87,15 +87,10 @@ def _is_overdue(world: worlds.World, transition: phases.Transition, strategy: pr
     One that is found ready late, because nobody looked or the way was held, has not failed; one that had traffic and
     lost it again has.
     """
-    if find_deadline_seconds(world, transition) > 0:
+    if phases.find_deadline_seconds(world, transition) > 0:
         return False
     had_traffic = transition.phase_at != transition.started_at
     return had_traffic or not strategy.may_begin(world, transition)
-
-
-def find_deadline_seconds(world: worlds.World, transition: phases.Transition) -> float:
-    """Seconds that the new revision still has to become Ready; 0 or less: none."""
-    return common.seconds(world.spec.rollout.progress_deadline) - world.count_seconds_since(transition.started_at)
 
 
 def find_wait(world: worlds.World, progress: Progress, strategy: protocol.Strategy) -> float | None:
@@ -109,7 +104,7 @@ def find_wait(world: worlds.World, progress: Progress, strategy: protocol.Strate
     if phases.is_moving(current):
         return strategy.find_wait(world, current)
     new = world.revisions.get(current.to.name)
-    waits = (find_deadline_seconds(world, current), readiness.find_unsteady_seconds(world, new) if new else 0.0)
+    waits = (phases.find_deadline_seconds(world, current), readiness.find_unsteady_seconds(world, new) if new else 0.0)
     return min((wait for wait in waits if wait > 0), default=None)
 
 

@@ -136,6 +136,27 @@ def test_both_go_on_answering_until_all_old_pods_are_ready(overlapping: simulato
 
 
 @pytest.mark.parametrize("begun", ["overlapping", "switching"])
+def test_old_pods_that_are_not_all_ready_within_the_deadline_hold_nothing_up(
+    begun: str, request: pytest.FixtureRequest
+) -> None:
+    cluster: simulator.Cluster = request.getfixturevalue(begun)
+    cluster.designate(1)
+    if begun == "switching":
+        cluster.pass_once()
+        assert phase(cluster) == ("Overlapping", True)
+    cluster.of_version(1).ready = 1
+    for seconds in (300.0, 299.0, 3.0, 3.0, 3.0, 3.0, 600.0):
+        cluster.pass_once()
+        assert 2 in cluster.answering()
+        cluster.endpoints_follow()
+        cluster.now += datetime.timedelta(seconds=seconds)
+    cluster.pass_once()
+    assert cluster.answering() == {2}
+    assert outcomes(cluster) == [(2, 1, "Failed"), (1, 2, "Switched"), (None, 1, "Switched")]
+    assert cluster.condition("Stalled") == ("True", names.PROGRESS_DEADLINE_EXCEEDED)
+
+
+@pytest.mark.parametrize("begun", ["overlapping", "switching"])
 def test_where_no_old_pod_is_ready_the_switch_is_completed_and_the_way_back_is_a_rollout_of_its_own(
     begun: str, request: pytest.FixtureRequest
 ) -> None:

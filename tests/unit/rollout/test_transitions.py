@@ -5,7 +5,7 @@ import datetime
 import pytest
 
 from podium import names
-from podium.rollout import transitions
+from podium.rollout import phases, transitions
 from tests.unit.rollout import simulator
 
 
@@ -102,4 +102,4 @@ def test_a_deadline_ends_by_a_timer_and_is_none_any_more_when_it_has_passed(clus
     assert cluster.pass_once().again_after == 600
     world = cluster.world()
     assert cluster.status.rollout is not None
-    assert transitions.find_deadline_seconds(world, cluster.status.rollout) == 600
+    assert phases.find_deadline_seconds(world, cluster.status.rollout) == 600

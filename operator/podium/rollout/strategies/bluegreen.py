@@ -11,10 +11,11 @@ If the alias moves back to `from` while traffic moves, the transition is aborted
     Overlapping -> Switching (aborting) -> Aborted                 both received traffic, so one write is enough
     Switching -> Overlapping (aborting) -> Switching (aborting) -> Aborted
 
-The old revision's pods are there all the time. They have to be Ready before all of the traffic returns to them; if none
-of them is Ready any more, the new revision goes on to answer. An abort is finished before another transition begins. A
-move to a third version aborts nothing: its pods have to become Ready in any case, until then the new revision is as
-good as the old one and has passed its gates, and no more than two revisions may answer at a time.
+The old revision's pods are there all the time. They have to be Ready before all of the traffic returns to them. If none
+of them is Ready any more, or not all of them become so within `rollout.progressDeadline`, the switch is completed, and
+the way back is a transition of its own, which can fail. An abort is finished before another transition begins. A move
+to a third version aborts nothing: its pods have to become Ready in any case, until then the new revision is as good as
+the old one and has passed its gates, and no more than two revisions may answer at a time.
 """
 
 from podium import names
@@ -44,11 +45,12 @@ class BlueGreen:
         )
 
     def may_abort(self, world: worlds.World, transition: phases.Transition, desired: phases.Ref) -> bool:
-        """Whether `from` is desired again, and its pods can take over, or some of them answer still."""
+        """Whether `from` is desired again, and its pods can take over, or may soon while both answer."""
         old = world.revisions.get(desired.name)
         if transition.aborting or desired != transition.from_ or old is None:
             return False
-        return old.is_ready or (transition.phase == names.Phase.OVERLAPPING and bool(old.ready_pods))
+        is_awaited = transition.phase == names.Phase.OVERLAPPING and _may_recover(world, transition, old)
+        return old.is_ready or is_awaited
 
     def abort(self, world: worlds.World, transition: phases.Transition) -> phases.Transition:
         """From the overlap back in one write, when all old pods are Ready; after it through another overlap."""
@@ -108,11 +110,11 @@ class BlueGreen:
 
     def _advance_overlap_back(self, world: worlds.World, transition: phases.Transition) -> phases.Transition:
         old, new = _find_sides(world, transition)
-        if _answers(new) and not _answers(old) and (old is None or old.replicas):
-            return phases.enter(world, transition, names.Phase.OVERLAPPING)
-        if _answers(new) and old is not None and not old.is_ready:
+        if not _answers(new) or (old is not None and old.is_ready):
+            return self._end_overlap(world, transition)
+        if _may_recover(world, transition, old):
             return transition
-        return self._end_overlap(world, transition)
+        return phases.enter(world, transition, names.Phase.OVERLAPPING)
 
     def _end_overlap(self, world: worlds.World, transition: phases.Transition) -> phases.Transition:
         """The overlap is counted from when the objects were written; one that was not written begins anew."""
@@ -154,6 +156,11 @@ def _find_sides(
 
 def _answers(revision: worlds.Revision | None) -> bool:
     return revision is not None and bool(revision.ready_pods)
+
+
+def _may_recover(world: worlds.World, transition: phases.Transition, old: worlds.Revision | None) -> bool:
+    """Whether some of the old pods answer, and the others have time left to become Ready again."""
+    return _answers(old) and phases.find_deadline_seconds(world, transition) > 0
 
 
 def _has_overlap(world: worlds.World, transition: phases.Transition) -> bool:
