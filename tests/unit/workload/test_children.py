@@ -99,3 +99,8 @@ def test_a_deployment_keeps_two_older_replicasets_and_a_service_has_an_address_i
     assert deployment["spec"]["revisionHistoryLimit"] == 2
     service = children.build_service(OWNER, names.MODEL_VERSION_KIND, {"a": "b"}, 8080)
     assert service["spec"]["type"] == "ClusterIP"
+
+
+def test_an_ingress_is_of_the_api_that_controllers_watch() -> None:
+    built = children.build_ingress(OWNER, names.MODEL_VERSION_KIND, ingress())
+    assert (built["apiVersion"], built["kind"]) == ("networking.k8s.io/v1", "Ingress")

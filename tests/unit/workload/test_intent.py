@@ -122,3 +122,14 @@ def test_the_defaults_that_the_api_server_fills_in_mean_the_same_as_their_absenc
     assert factories.spec(**filled) == factories.spec(**fields)
     one, other = (intent.hash_intent(factories.spec(**each), factories.URI) for each in (filled, fields))
     assert one == other
+
+
+def test_the_hashes_of_a_release_stay_what_they_are() -> None:
+    """Another value restarts every model when Podium is upgraded: it needs a new HASH_VERSION, and a note to users."""
+    fields = {
+        "runtime": {"workers": 3, "env": [{"name": "GRUSS", "value": "grüß"}]},
+        "podTemplate": {"priorityClassName": "high"},
+    }
+    assert intent.hash_intent(factories.spec(**fields), factories.URI) == "1-ekzoqi44"
+    template = model_alias.Template.model_validate(fields)
+    assert intent.hash_revision(template, "uid-of-iris", factories.URI) == "gqh7oknp"

@@ -65,3 +65,8 @@ def test_credentials_are_the_pullers_alone() -> None:
 )
 def test_buckets_are_addressed_by_path_where_an_endpoint_is_given(storage: Manifest, style: str) -> None:
     assert env(puller(build(storage=storage)))["PODIUM_S3_PATH_STYLE"] == style
+
+
+def test_the_digest_that_a_pull_must_bring_is_that_of_this_modelversion() -> None:
+    volumes = {volume["name"]: volume for volume in build()["spec"]["volumes"]}
+    assert volumes["digest"]["configMap"] == {"name": "iris-v1-digest", "optional": True}
