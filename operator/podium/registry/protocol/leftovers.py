@@ -4,9 +4,10 @@ A sweep lists the whole registry (five lists), and then reads and writes only wh
 rename has left.
 """
 
+import functools
 from collections.abc import Iterable
 
-from podium import errors, names
+from podium import names
 from podium.registry.model import entities
 from podium.registry.protocol import name_claims, readers
 from podium.registry.storage import backend, codec, keys, removal
@@ -48,12 +49,9 @@ def _remove_orphans(records: backend.Backend, parts: Iterable[backend.Record], p
 
 
 def _is_readable(part: backend.Record) -> bool:
-    """Whether a version, an archive or a policy parses, and is what its name and its labels say."""
-    try:
-        codec.decode(part, part.labels[names.REGISTRY_KIND_LABEL])
-    except errors.CorruptRegistry:
-        return False
-    return True
+    """Whether a version, an archive or a policy parses, and is what its name and its labels say; else a warning."""
+    decode = functools.partial(codec.decode, kind=part.labels[names.REGISTRY_KIND_LABEL])
+    return any(True for _ in readers.decode_all([part], decode))
 
 
 def _remove_unclaimed(

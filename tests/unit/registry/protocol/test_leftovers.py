@@ -7,8 +7,9 @@ import pytest
 
 from podium import errors, names
 from podium.registry import store
+from podium.registry.model import entities
 from podium.registry.storage import backend as backend_protocol
-from podium.registry.storage import keys, memory, removal
+from podium.registry.storage import codec, keys, memory, removal
 from tests.unit.registry import factories
 
 Edit = Callable[[backend_protocol.Record], backend_protocol.Record]
@@ -67,6 +68,18 @@ def test_a_sweep_removes_the_versions_of_a_model_whose_head_is_gone() -> None:
     backend.delete(uid, head.resource_version)
     assert len(_late(backend).sweep()) == 3
     assert backend.list({}) == []
+
+
+@pytest.mark.parametrize("key", ["gates", "format"])
+def test_a_part_without_a_head_that_does_not_parse_stays_and_is_told_in_the_log(
+    key: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    backend = memory.MemoryBackend()
+    backend.create(with_data(codec.encode_policy(entities.Policy("iris-gone")), **{key: "nonsense"}))
+    before = backend.list({})
+    assert _late(backend).sweep() == []
+    assert backend.list({}) == before
+    assert [record.message for record in caplog.records if "iris-gone-policy" in record.message]
 
 
 def _model(backend: memory.MemoryBackend, versions: int) -> str:
