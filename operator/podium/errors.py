@@ -33,7 +33,7 @@
         ├── ArtifactChanged            the bytes are not those that were promised
         └── NoRoom                     the volume cannot take the artifact
 
-Only adapters translate them: handlers to conditions, the MLflow plugin to MlflowException.
+Only adapters translate them: the engine to conditions, the MLflow plugin to MlflowException.
 """
 
 from typing import Literal

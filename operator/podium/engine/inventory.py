@@ -40,7 +40,7 @@ class Inventory:
 
     def is_orphan(self, manifest: Manifest) -> bool:
         """Whether the object that a manifest names is known, and nothing of Podium's controls it."""
-        found = self._find(manifest)
+        found = self._find_object(manifest)
         return found is not None and found.owner is None
 
     def find_stranger(self, manifest: Manifest) -> str | None:
@@ -48,17 +48,17 @@ class Inventory:
         if manifest["kind"] == names.MODEL_VERSION_KIND:
             live = self._kinds.get(manifest["kind"], kinds.key_of(manifest))
             return ownership.find_stranger(manifest, live) if live else None
-        found = self._find(manifest)
+        found = self._find_object(manifest)
         if found is None or found.owner in (None, ownership.find_owner(manifest["metadata"])):
             return None
         return f"it belongs to {found.owner[0]} {found.owner[1]}"
 
     def find_fingerprint(self, manifest: Manifest) -> str | None:
         """The fingerprint of the object that a manifest names, as it is; None if it is not known."""
-        found = self._find(manifest)
+        found = self._find_object(manifest)
         return found.fingerprint if found else None
 
-    def _find(self, manifest: Manifest) -> extracts.Child | None:
+    def _find_object(self, manifest: Manifest) -> extracts.Child | None:
         key = kinds.key_of(manifest)
         if manifest["kind"] == names.MODEL_VERSION_KIND:
             live = self._kinds.get(manifest["kind"], key)

@@ -120,16 +120,16 @@ class Kinds:
         }
 
     def _index(self, obj: Manifest) -> None:
-        for index, entry, member in self._entries(obj):
+        for index, entry, member in self._list_entries(obj):
             index[entry].add(member)
 
     def _unindex(self, obj: Manifest) -> None:
-        for index, entry, member in self._entries(obj):
+        for index, entry, member in self._list_entries(obj):
             index[entry].discard(member)
             if not index[entry]:
                 del index[entry]
 
-    def _entries(self, obj: Manifest) -> collections.abc.Iterator[tuple[dict[Any, set[Any]], Any, Any]]:
+    def _list_entries(self, obj: Manifest) -> collections.abc.Iterator[tuple[dict[Any, set[Any]], Any, Any]]:
         kind, key = obj["kind"], key_of(obj)
         asked = (registry_of(obj, self._default), obj["spec"]["model"])
         yield self._followers, asked, (kind, key)

@@ -56,14 +56,14 @@ class ConfigMapBackend:
     ) -> None:
         """`on_record` is told of each ConfigMap that a get, a creation or a swap was answered with."""
         self._session, self._namespace, self._path = connection, namespace, path_of(namespace)
-        self._deadline_seconds, self._on_record = deadline_seconds, on_record or _no_record
+        self._deadline_seconds, self._on_record = deadline_seconds, on_record or _ignore_record
 
     def get(self, name: str) -> backend.Record | None:
         """See backend.Backend. A GET without resourceVersion: the API server answers with the latest."""
         call = _Call("get", self._namespace, self._deadline_seconds)
         while True:
             try:
-                return self._seen(self._session.request("GET", self._path_to(name), seconds=call.seconds()))
+                return self._take_answer(self._session.request("GET", self._path_to(name), seconds=call.seconds()))
             except errors.KubeNotFound:
                 return None
             except errors.KubeError as error:
@@ -83,7 +83,7 @@ class ConfigMapBackend:
                 elif isinstance(answer, errors.KubeError):
                     failure = answer
                 else:
-                    found[name] = self._seen(answer)
+                    found[name] = self._take_answer(answer)
             if failure:
                 call.retry_or_raise(failure)
         return [found[name] for name in asked]
@@ -110,7 +110,7 @@ class ConfigMapBackend:
                 if call.is_unsure and (stored := self.get(record.name)) and stored.data == record.data:
                     return stored
                 if error.reason == _CONTENDED:
-                    call.retry_or_raise(_untaken(error))
+                    call.retry_or_raise(_build_untaken(error))
                     continue
                 raise errors.AlreadyExists(f"ConfigMap {record.name} exists already") from error
             except errors.KubeNotFound as error:
@@ -151,12 +151,14 @@ class ConfigMapBackend:
 
     def _send(self, call: "_Call", method: str, path: str, record: backend.Record) -> backend.Record:
         query = {"fieldManager": names.REGISTRY_MANAGER}
-        manifest = _manifest(record)
+        manifest = _build_manifest(record)
         if method == "PUT":  # nobody applies these objects, and who manages which field costs a tenth of a swap
             manifest["metadata"]["managedFields"] = [{}]
-        return self._seen(self._session.request(method, path, query=query, body=manifest, seconds=call.seconds()))
+        return self._take_answer(
+            self._session.request(method, path, query=query, body=manifest, seconds=call.seconds())
+        )
 
-    def _seen(self, manifest: Manifest) -> backend.Record:
+    def _take_answer(self, manifest: Manifest) -> backend.Record:
         record = record_of(manifest)
         self._on_record(record)
         return record
@@ -182,7 +184,7 @@ class _Call:
     def retry_or_raise(self, error: errors.KubeError) -> None:
         """Wait for the next try where one can help, else raise the errors.RegistryError that the answer stands for."""
         if not isinstance(error, errors.KubeUnavailable):
-            raise self._translated(error) from error
+            raise self._translate_error(error) from error
         self.is_unsure |= not error.is_untaken
         self._attempts += 1
         delay = backoff.delay(self._attempts, _FIRST_DELAY_SECONDS, _LONGEST_DELAY_SECONDS)
@@ -197,7 +199,7 @@ class _Call:
             ) from error
         time.sleep(delay)
 
-    def _translated(self, error: errors.KubeError) -> errors.RegistryError:
+    def _translate_error(self, error: errors.KubeError) -> errors.RegistryError:
         if isinstance(error, errors.KubeForbidden):
             if error.status == 401:
                 return errors.Forbidden(str(error))
@@ -229,16 +231,16 @@ def record_of(manifest: Manifest) -> backend.Record:
     )
 
 
-def _untaken(error: errors.KubeConflict) -> errors.KubeUnavailable:
+def _build_untaken(error: errors.KubeConflict) -> errors.KubeUnavailable:
     """A refusal that was no refusal of the content, and that time alone cures."""
     return errors.KubeUnavailable(error.status, error.reason, error.message, is_untaken=True)
 
 
-def _no_record(_: backend.Record) -> None:
+def _ignore_record(_: backend.Record) -> None:
     pass
 
 
-def _manifest(record: backend.Record) -> Manifest:
+def _build_manifest(record: backend.Record) -> Manifest:
     metadata: dict[str, Any] = {**record.metadata, "name": record.name, "labels": dict(record.labels)}
     if record.resource_version:
         metadata["resourceVersion"] = record.resource_version
