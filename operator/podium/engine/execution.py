@@ -132,8 +132,9 @@ class Executor:
         self._applier.keep(self._seen.inventory.is_there)
 
     async def sweep_registries(self) -> None:
-        """Finish what died half-way in each of the registries."""
+        """Finish what died half-way in each of the registries. Raises NotLeading."""
         for namespace, registry in self._registries.items():
+            self._assert_leading()
             try:
                 removed = await asyncio.to_thread(registry.sweep)
             except errors.RegistryError as error:

@@ -172,8 +172,9 @@ async def test_who_loses_the_lease_in_the_middle_of_a_plan_writes_nothing_more(s
         lambda s: s.carry_out(actions.ReleasePin(s.seen.head.uid)),
         lambda s: s.executor.release_holder(observing.REGISTRY, s.seen.head.uid, entities.Pin("one", *KEY)),
         lambda s: s.executor.write_policy(observing.REGISTRY, s.seen.head.uid),
+        lambda s: s.executor.sweep_registries(),
     ],
-    ids=["RecordServing", "WriteAlias", "ReleasePin", "a stale claim", "a policy"],
+    ids=["RecordServing", "WriteAlias", "ReleasePin", "a stale claim", "a policy", "what interrupted writes left"],
 )
 async def test_without_the_lease_no_registry_is_written(
     site: Site, write: collections.abc.Callable[[Site], collections.abc.Awaitable[object]]
