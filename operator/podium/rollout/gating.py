@@ -1,4 +1,4 @@
-"""Gating: whether the version that is asked for may receive the alias's traffic.
+"""Gating: whether the desired version may receive the alias's traffic.
 
 The operator is the authority: it judges by what the registry holds, however the alias came to the version. Tags and
 decisions are those of the version now; metrics are those that the store recorded in the history when the alias moved,

@@ -1,4 +1,4 @@
-"""Which revision is asked for, and what it looks like as a ModelVersion."""
+"""Which revision is desired, and what it looks like as a ModelVersion."""
 
 import dataclasses
 
@@ -13,7 +13,7 @@ from podium.workload import intent, labels
 
 @dataclasses.dataclass(frozen=True)
 class Desired:
-    """The revision that is asked for."""
+    """The desired revision."""
 
     ref: model_alias.RevisionReference
     model_uid: str

@@ -13,7 +13,7 @@ def selector(model_version: str) -> dict[str, str]:
 def revision_selector(alias: str, model_version: str) -> dict[str, str]:
     """Selects the pods of one revision of one ModelAlias.
 
-    TRAFFIC_LABEL is not in it: the name says enough, and pods that were made before the label existed stay selected.
+    TRAFFIC_LABEL is not in it: a revision that is named receives traffic, whatever else its pods bear.
     """
     return {names.MODEL_ALIAS_NAME_LABEL: alias, names.MODEL_VERSION_NAME_LABEL: model_version}
 
