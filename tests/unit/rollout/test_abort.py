@@ -98,6 +98,25 @@ def test_without_an_overlap_the_traffic_returns_in_one_write() -> None:
     assert (cluster.answering(), outcomes(cluster)[0]) == ({1}, (1, 2, "Aborted"))
 
 
+def test_an_old_version_that_somebody_scaled_to_none_takes_no_traffic_back() -> None:
+    cluster = simulator.Cluster(template={"replicas": 1}, rollout={"overlap": "0s"})
+    cluster.designate(1)
+    cluster.settle()
+    cluster.designate(2)
+    cluster.pass_once()
+    cluster.pods_become_ready()
+    cluster.pass_once()
+    assert (phase(cluster), cluster.answering()) == (("Switching", False), {2})
+    old = cluster.of_version(1)
+    old.manifest["spec"] = old.manifest["spec"] | {"replicas": 0}
+    old.ready = 0
+    cluster.designate(1)
+    cluster.pass_once()
+    assert cluster.answering() == {2}
+    cluster.settle()
+    assert (served(cluster), cluster.answering()) == (1, {1})
+
+
 def test_the_new_version_keeps_its_pods_for_the_delay_and_its_claim_until_the_traffic_has_left_it(
     overlapping: simulator.Cluster,
 ) -> None:

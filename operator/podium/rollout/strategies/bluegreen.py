@@ -50,14 +50,15 @@ class BlueGreen:
         if transition.aborting or desired != transition.from_ or old is None:
             return False
         is_awaited = transition.phase == names.Phase.OVERLAPPING and _may_recover(world, transition, old)
-        return old.is_ready or is_awaited
+        return _may_take_over(world, old) or is_awaited
 
     def abort(self, world: worlds.World, transition: phases.Transition) -> phases.Transition:
         """From the overlap back in one write, when all old pods are Ready; after it through another overlap."""
         old, new = _find_sides(world, transition)
         if transition.phase == names.Phase.OVERLAPPING:
-            is_whole = old is not None and old.is_ready
-            return phases.enter(world, transition, names.Phase.SWITCHING, aborting=True) if is_whole else transition
+            if not _may_take_over(world, old):
+                return transition
+            return phases.enter(world, transition, names.Phase.SWITCHING, aborting=True)
         if not _answers(new) or common.seconds(world.spec.rollout.overlap) == 0:
             return phases.enter(world, transition, names.Phase.SWITCHING, aborting=True)
         if _has_third(world, transition):
@@ -110,7 +111,7 @@ class BlueGreen:
 
     def _advance_overlap_back(self, world: worlds.World, transition: phases.Transition) -> phases.Transition:
         old, new = _find_sides(world, transition)
-        if not _answers(new) or (old is not None and old.is_ready):
+        if not _answers(new) or _may_take_over(world, old):
             return self._end_overlap(world, transition)
         if _may_recover(world, transition, old):
             return transition
@@ -156,6 +157,11 @@ def _find_sides(
 
 def _answers(revision: worlds.Revision | None) -> bool:
     return revision is not None and bool(revision.ready_pods)
+
+
+def _may_take_over(world: worlds.World, old: worlds.Revision | None) -> bool:
+    """Whether all old pods are Ready. One that somebody scaled to 0 is Ready too, and cannot answer."""
+    return old is not None and old.is_ready and (_answers(old) or world.replicas.is_met(0))
 
 
 def _may_recover(world: worlds.World, transition: phases.Transition, old: worlds.Revision | None) -> bool:
