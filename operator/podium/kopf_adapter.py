@@ -64,7 +64,7 @@ async def run(
     An end of Kopf before that is raised as what ended it.
     """
     stop = asyncio.Event()
-    watching = asyncio.create_task(_watch(observer, settings, stop, told))
+    watching = asyncio.create_task(_run_kopf(observer, settings, stop, told))
     telling = asyncio.create_task(told.wait())
     try:
         await asyncio.wait({watching, telling}, return_when=asyncio.FIRST_COMPLETED)
@@ -81,7 +81,7 @@ async def run(
     raise signals.Stopped
 
 
-async def _watch(observer: watches.Observer, settings: Settings, stop: asyncio.Event, told: asyncio.Event) -> None:
+async def _run_kopf(observer: watches.Observer, settings: Settings, stop: asyncio.Event, told: asyncio.Event) -> None:
     """Run Kopf until `stop` is set; an end before that is an error of Kopf's, and it says so."""
     others = asyncio.all_tasks()
     tasks = await kopf.spawn_tasks(

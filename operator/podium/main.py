@@ -74,7 +74,7 @@ async def run(chosen: settings.Settings) -> None:
         observer.problems, lambda: lister.failures() + observer.failures(), observer.is_synced, metrics.lagged
     )
     server = http.Server(chosen.http_port, checks.check_health, checks.check_readiness, metrics.render)
-    finish, told = functools.partial(_finish, work, leadership), asyncio.Event()
+    finish, told = functools.partial(_finish_work, work, leadership), asyncio.Event()
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(server.run(), name="http")
@@ -82,13 +82,13 @@ async def run(chosen: settings.Settings) -> None:
             await signals.run_unless_stopped(lister.prime(), told)
             group.create_task(observer.run(), name="watches")
             group.create_task(leadership.run(), name="lease")
-            group.create_task(_lead(chosen, observer, leadership, control, metrics), name="controller")
+            group.create_task(_work_as_leader(chosen, observer, leadership, control, metrics), name="controller")
             group.create_task(kopf_adapter.run(observer, chosen, told, finish), name="kopf")
     finally:
         await api.close()
 
 
-async def _lead(
+async def _work_as_leader(
     chosen: settings.Settings,
     observer: watches.Observer,
     leadership: lease.Lease,
@@ -106,7 +106,7 @@ async def _lead(
         group.create_task(control.resync(chosen.resync_seconds), name="resync")
 
 
-async def _finish(work: queue.Queue[wakeups.WorkKey], leadership: lease.Lease) -> None:
+async def _finish_work(work: queue.Queue[wakeups.WorkKey], leadership: lease.Lease) -> None:
     """The orderly end: what is being reconciled comes to its end, nothing new is begun, the Lease is released."""
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(work.drain(), STOP_SECONDS)

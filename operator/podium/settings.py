@@ -54,28 +54,28 @@ def from_environment(env: collections.abc.Mapping[str, str]) -> Settings:
     missing = [name for name in required if not env.get(name)]
     if missing:
         raise ValueError(f"set {', '.join(missing)} in the operator's environment (the chart does)")
-    registries = _names(env.get("PODIUM_REGISTRY_NAMESPACES", "")) or (env["POD_NAMESPACE"],)
+    registries = _split_names(env.get("PODIUM_REGISTRY_NAMESPACES", "")) or (env["POD_NAMESPACE"],)
     return Settings(
         namespace=env["POD_NAMESPACE"],
         identity=env["POD_NAME"],
         puller_image=env["PODIUM_PULLER_IMAGE"],
         server_image=env["PODIUM_SERVER_IMAGE"],
         registry_namespaces=registries,
-        watch_namespaces=_names(env.get("PODIUM_WATCH_NAMESPACES", "")),
+        watch_namespaces=_split_names(env.get("PODIUM_WATCH_NAMESPACES", "")),
         workers=whole_number(env, "PODIUM_WORKERS", 4),
         http_port=whole_number(env, "PODIUM_HTTP_PORT", 8081),
         resync_seconds=float(whole_number(env, "PODIUM_RESYNC_SECONDS", 600)),
         log_level=log_level(env.get("PODIUM_LOG_LEVEL") or "INFO"),
         lease_name=env.get("PODIUM_LEASE_NAME") or LEASE_NAME,
-        cluster=_cluster(env.get("PODIUM_CLUSTER", "")),
+        cluster=_parse_cluster(env.get("PODIUM_CLUSTER", "")),
     )
 
 
-def _names(text: str) -> tuple[str, ...]:
+def _split_names(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
 
 
-def _cluster(text: str) -> str:
+def _parse_cluster(text: str) -> str:
     if text and (len(text) > 63 or not _DNS_LABEL.fullmatch(text)):
         raise ValueError(
             f"PODIUM_CLUSTER is {text!r}: write at most 63 lower-case letters, digits and dashes, such as east-1"

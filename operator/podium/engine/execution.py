@@ -61,7 +61,7 @@ class Executor:
         """Apply the children of a ModelVersion and write its status. Raises KubeError or NotLeading."""
         namespace = world.metadata["namespace"]
         for manifest in outcome.children:
-            await self._apply(manifest)
+            await self._apply_child(manifest)
         for kind, name in outcome.unneeded:
             self._assert_leading()
             await self._api.delete(_CHILD_RESOURCES[kind], namespace, name)
@@ -148,7 +148,7 @@ class Executor:
         namespace = world.metadata["namespace"]
         match action:
             case actions.Apply(manifest=manifest, resource_version=resource_version):
-                await self._apply(manifest, resource_version)
+                await self._apply_child(manifest, resource_version)
             case actions.Delete(name=name, uid=uid):
                 await self._api.delete(resources.MODEL_VERSIONS, namespace, name, uid=uid)
             case actions.Prune(kind=kind, name=name):
@@ -162,7 +162,7 @@ class Executor:
             case _:
                 await asyncio.to_thread(self._tell_registry, world, action)
 
-    async def _apply(self, manifest: Manifest, resource_version: str = "") -> None:
+    async def _apply_child(self, manifest: Manifest, resource_version: str = "") -> None:
         self._assert_leading()
         live = self._seen.inventory.find_fingerprint(manifest)
         await self._assert_ours(manifest, is_known=live is not None)

@@ -69,9 +69,9 @@ class Kinds:
         if not self.is_news(kind, obj["metadata"]):
             return False
         if known := self._objects[kind].get(key):
-            self._unindex(known)
+            self._remove_entries(known)
         self._objects[kind][key] = obj
-        self._index(obj)
+        self._add_entries(obj)
         return True
 
     def is_news(self, kind: str, metadata: Manifest) -> bool:
@@ -87,7 +87,7 @@ class Kinds:
             self._gone.popitem(last=False)
         if known and known["metadata"]["uid"] == obj["metadata"]["uid"]:
             del self._objects[obj["kind"]][key_of(obj)]
-            self._unindex(known)
+            self._remove_entries(known)
 
     def revisions(self, alias: resources.Key) -> list[Manifest]:
         """The ModelVersions that a ModelAlias owns, and orphans that an earlier one of its name left behind."""
@@ -119,11 +119,11 @@ class Kinds:
             each for (namespace, _), several in self._followers.items() if namespace == registry for each in several
         }
 
-    def _index(self, obj: Manifest) -> None:
+    def _add_entries(self, obj: Manifest) -> None:
         for index, entry, member in self._list_entries(obj):
             index[entry].add(member)
 
-    def _unindex(self, obj: Manifest) -> None:
+    def _remove_entries(self, obj: Manifest) -> None:
         for index, entry, member in self._list_entries(obj):
             index[entry].discard(member)
             if not index[entry]:

@@ -103,18 +103,18 @@ def _find_number(name: str, metrics: Mapping[str, float], lacks: Mapping[str, ou
 
 def _is_within(gate: entities.MetricGate, value: float) -> bool:
     if gate.min is not None:
-        return math.isfinite(gate.min) and _exact(value) >= _exact(gate.min)
-    return gate.max is not None and math.isfinite(gate.max) and _exact(value) <= _exact(gate.max)
+        return math.isfinite(gate.min) and _to_fraction(value) >= _to_fraction(gate.min)
+    return gate.max is not None and math.isfinite(gate.max) and _to_fraction(value) <= _to_fraction(gate.max)
 
 
 def _is_not_worse(gate: entities.MetricGate, value: float, other: float) -> bool:
     if not math.isfinite(gate.tolerance):
         return False
     if gate.better == "Higher":
-        return _exact(value) >= _exact(other) - _exact(gate.tolerance)
-    return _exact(value) <= _exact(other) + _exact(gate.tolerance)
+        return _to_fraction(value) >= _to_fraction(other) - _to_fraction(gate.tolerance)
+    return _to_fraction(value) <= _to_fraction(other) + _to_fraction(gate.tolerance)
 
 
-def _exact(value: float) -> fractions.Fraction:
+def _to_fraction(value: float) -> fractions.Fraction:
     """The decimal that people write: ``0.1`` is a tenth here, not the binary fraction beside it."""
     return fractions.Fraction(repr(float(value)))

@@ -61,7 +61,7 @@ def fingerprint(obj: Manifest) -> str:
     the deployment controller's own annotation causes an apply.
     """
     owned = find_applied(obj, names.FIELD_MANAGER)
-    return _hash([obj["metadata"].get("uid"), owned, project(obj, owned)])
+    return _hash_value([obj["metadata"].get("uid"), owned, project(obj, owned)])
 
 
 class Applier:
@@ -79,7 +79,7 @@ class Applier:
         `live_fingerprint` is that of the object as last seen, None if it is not there. With `resource_version` it
         raises KubeConflict if the object is not at that one. Raises KubeError.
         """
-        key, asked = key_of(manifest), _hash(manifest)
+        key, asked = key_of(manifest), _hash_value(manifest)
         if live_fingerprint is not None and self._applied.get(key) == (asked, live_fingerprint):
             return None
         self._applied.pop(key, None)
@@ -111,6 +111,6 @@ def _project_item(item: Any, keyed: list[tuple[Manifest, Manifest]], members: li
     return [item] if item in members else []
 
 
-def _hash(value: Any) -> str:
+def _hash_value(value: Any) -> str:
     text = json.dumps(value, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:32]

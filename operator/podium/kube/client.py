@@ -75,7 +75,7 @@ class Client:
 
     async def get(self, resource: resources.Resource, namespace: str, name: str) -> Manifest:
         """One object. Raises KubeError, KubeNotFound if it is not there."""
-        return await self._call("GET", resource, resource.path(namespace, name))
+        return await self._call_api("GET", resource, resource.path(namespace, name))
 
     async def list(
         self,
@@ -142,7 +142,7 @@ class Client:
         query = listwatch.build_watch_query(labels, resource_version, timeout_seconds)
         url, what = self._build_url(resource.path(namespace), query), f"watch {resource.plural}"
         with translate_failures(what):
-            async with self._request("WATCH", resource, url) as response:
+            async with self._send_request("WATCH", resource, url) as response:
                 async for line in split_lines(response.content):
                     yield answers.parse_event(line, what)
 
@@ -157,20 +157,22 @@ class Client:
             manifest = manifest | {"metadata": metadata | {"resourceVersion": resource_version}}
         query = {"fieldManager": names.FIELD_MANAGER, "force": "true"}
         path = resource.path(metadata.get("namespace"), metadata["name"], subresource)
-        return await self._call("PATCH", resource, path, query, manifest, content_type=_APPLY)
+        return await self._call_api("PATCH", resource, path, query, manifest, content_type=_APPLY)
 
     async def create(self, manifest: Manifest) -> Manifest:
         """Create an object. Raises KubeConflict if its name is taken. Answers with the object."""
         resource = resources.of(manifest)
         query = {"fieldManager": names.FIELD_MANAGER}
-        return await self._call("POST", resource, resource.path(manifest["metadata"].get("namespace")), query, manifest)
+        return await self._call_api(
+            "POST", resource, resource.path(manifest["metadata"].get("namespace")), query, manifest
+        )
 
     async def replace(self, manifest: Manifest) -> Manifest:
         """Replace an object. Raises KubeConflict if it is not at the manifest's resourceVersion any more."""
         resource, metadata = resources.of(manifest), manifest["metadata"]
         query = {"fieldManager": names.FIELD_MANAGER}
         path = resource.path(metadata.get("namespace"), metadata["name"])
-        return await self._call("PUT", resource, path, query, manifest)
+        return await self._call_api("PUT", resource, path, query, manifest)
 
     async def delete(
         self,
@@ -186,7 +188,7 @@ class Client:
         if uid:
             options["preconditions"] = {"uid": uid}
         try:
-            await self._call("DELETE", resource, resource.path(namespace, name), body=options)
+            await self._call_api("DELETE", resource, resource.path(namespace, name), body=options)
         except errors.KubeNotFound:
             return
         except errors.KubeConflict:
@@ -200,13 +202,13 @@ class Client:
         query: dict[str, str],
         accept: str,
     ) -> listwatch.Page:
-        found = await self._call("GET", resource, resource.path(namespace), query, accept=accept)
+        found = await self._call_api("GET", resource, resource.path(namespace), query, accept=accept)
         page = listwatch.parse_page(found)
         for item in page.items:  # a list names its kind once, and its items do not
             item["apiVersion"], item["kind"] = resource.api_version, resource.kind
         return page
 
-    async def _call(  # noqa: PLR0913 -- the parts of an HTTP request
+    async def _call_api(  # noqa: PLR0913 -- the parts of an HTTP request
         self,
         method: str,
         resource: resources.Resource,
@@ -220,11 +222,11 @@ class Client:
         url, what = self._build_url(path, query or {}), f"{method} {path}"
         headers = {"Content-Type": content_type, "Accept": accept}
         with translate_failures(what):
-            async with self._request(method, resource, url, body, headers) as response:
+            async with self._send_request(method, resource, url, body, headers) as response:
                 return answers.parse_object(await response.read(), what)
 
     @contextlib.asynccontextmanager
-    async def _request(
+    async def _send_request(
         self,
         method: str,
         resource: resources.Resource,

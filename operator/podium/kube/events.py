@@ -39,16 +39,16 @@ class Recorder:
         written, unwritten = self._said.get(name, (0.0, 0))
         count = unwritten + 1
         if written and time.monotonic() - written < self._series_seconds:
-            self._remember(name, written, count)
+            self._remember_event(name, written, count)
             return
         try:
-            await self._write(event, count)
+            await self._write_event(event, count)
         except errors.KubeError as error:
             _log.warning("Event %s about %s %s could not be written: %s", reason, regarding["kind"], name, error)
             return
-        self._remember(name, time.monotonic(), 0)
+        self._remember_event(name, time.monotonic(), 0)
 
-    async def _write(self, event: Manifest, count: int) -> None:
+    async def _write_event(self, event: Manifest, count: int) -> None:
         try:
             await self._api.create(event)
         except errors.KubeConflict:
@@ -58,7 +58,7 @@ class Recorder:
             series = {"count": before + count, "lastObservedTime": event["eventTime"]}
             await self._api.replace(known | {"series": series})
 
-    def _remember(self, name: str, written: float, unwritten: int) -> None:
+    def _remember_event(self, name: str, written: float, unwritten: int) -> None:
         self._said[name] = (written, unwritten)
         self._said.move_to_end(name)
         if len(self._said) > _REMEMBERED:
@@ -76,7 +76,7 @@ class Recorder:
             "reportingInstance": self._instance[:128],
             "action": _ACTION,
             "reason": reason,
-            "note": _shorten(message),
+            "note": _shorten_note(message),
             "type": "Warning" if warning else "Normal",
             "regarding": {
                 "apiVersion": regarding.get("apiVersion", f"{names.GROUP}/{names.API_VERSION}"),
@@ -89,7 +89,7 @@ class Recorder:
         }
 
 
-def _shorten(message: str) -> str:
+def _shorten_note(message: str) -> str:
     text, end = message.encode("utf-8", "replace"), "…"
     if len(text) > NOTE_LIMIT:
         text = text[: NOTE_LIMIT - len(end.encode())]

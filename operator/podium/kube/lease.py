@@ -60,15 +60,15 @@ class Lease:
 
     async def run(self) -> None:
         """Acquire and renew; returns after `release`. Raises LeaseLost when the leadership ends in any other way."""
-        while not self._released and not await self._attempt(self._acquire, self._renew_deadline / 2):
-            await self._pause(self._retry_period)
+        while not self._released and not await self._try_within(self._take_lease, self._renew_deadline / 2):
+            await self._wait_for_release(self._retry_period)
         if self._released:
             return
         _log.info("leading: the Lease %s is held by %s", self._name, self._identity)
         self.acquired.set()
         while not self._released:
-            await self._pause(min(self._retry_period, self._measure_left()))
-            await self._attempt(self._renew, min(self._renew_deadline / 2, self._measure_left()))
+            await self._wait_for_release(min(self._retry_period, self._measure_left()))
+            await self._try_within(self._renew_lease, min(self._renew_deadline / 2, self._measure_left()))
             if self._measure_left() <= 0 and not self._released:
                 raise errors.LeaseLost(
                     f"the Lease {self._name} could not be renewed for {self._renew_deadline:g} s: {self.failure}"
@@ -100,7 +100,9 @@ class Lease:
         except errors.KubeError as error:
             _log.warning("the Lease %s could not be released: %s", self._name, error)
 
-    async def _attempt(self, what: collections.abc.Callable[[], collections.abc.Awaitable[bool]], limit: float) -> bool:
+    async def _try_within(
+        self, what: collections.abc.Callable[[], collections.abc.Awaitable[bool]], limit: float
+    ) -> bool:
         """One try of at most `limit` seconds; whether the Lease is ours now. Raises LeaseLost."""
         async with self._writing:
             began = time.monotonic()
@@ -119,7 +121,7 @@ class Lease:
             self._renewed, self.failure = began, None
             return True
 
-    async def _acquire(self) -> bool:
+    async def _take_lease(self) -> bool:
         """Take the Lease if nobody has it, or its holder has been silent for its duration."""
         try:
             current = await self._api.get(resources.LEASES, self._namespace, self._name)
@@ -132,7 +134,7 @@ class Lease:
         self._held = await self._api.replace(self._build_manifest(current, holder=self._identity))
         return True
 
-    async def _renew(self) -> bool:
+    async def _renew_lease(self) -> bool:
         """Write a new renewal; if the Lease is not as we left it, find out who has it. Raises LeaseLost."""
         try:
             self._held = await self._api.replace(self._build_manifest(self._held, holder=self._identity))
@@ -179,7 +181,7 @@ class Lease:
             "spec": spec,
         }
 
-    async def _pause(self, longest: float) -> None:
+    async def _wait_for_release(self, longest: float) -> None:
         await asyncio.sleep(longest * random.uniform(0.8, 1))  # noqa: S311 -- spreads load
 
     def _note_failure(self, problem: str) -> None:

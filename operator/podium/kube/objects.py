@@ -33,12 +33,12 @@ class Objects:
 
     def find(self, resource: resources.Resource, name: str) -> Manifest | None:
         """An object, or None. Raises KubeNotFound when the cluster does not know the kind, else KubeError."""
-        found = self._list(resource, {"fieldSelector": f"metadata.name={name}"})
+        found = self._list_objects(resource, {"fieldSelector": f"metadata.name={name}"})
         return found[0] if found else None
 
     def list(self, resource: resources.Resource) -> Manifests:
         """All objects of a kind, by name. Raises KubeError as `find`."""
-        return sorted(self._list(resource, {}), key=lambda each: str(each["metadata"]["name"]))
+        return sorted(self._list_objects(resource, {}), key=lambda each: str(each["metadata"]["name"]))
 
     def apply(self, manifest: Manifest) -> Manifest:
         """Server-side apply; the object as it is then.
@@ -48,13 +48,13 @@ class Objects:
         """
         path = self._build_path(resources.of(manifest), manifest["metadata"]["name"])
         query = {"fieldManager": self.manager, "fieldValidation": "Strict"}
-        return self._request("PATCH", path, query=query, body=manifest, content_type=APPLY_TYPE)
+        return self._send_request("PATCH", path, query=query, body=manifest, content_type=APPLY_TYPE)
 
     def delete(self, resource: resources.Resource, name: str, uid: str) -> None:
         """Delete the object with this uid, children first; one that is gone is fine. Raises KubeError."""
         body: Manifest = {"propagationPolicy": "Foreground", "preconditions": {"uid": uid}}
         try:
-            self._request("DELETE", self._build_path(resource, name), body=body)
+            self._send_request("DELETE", self._build_path(resource, name), body=body)
         except (errors.KubeNotFound, errors.KubeConflict):  # gone, or another one has its name
             return
 
@@ -63,14 +63,14 @@ class Objects:
         proxied = self._build_path(resources.SERVICES, service) + f"/proxy{path}"
         return self.connection.request("POST", proxied, body=body, seconds=seconds)
 
-    def _list(self, resource: resources.Resource, query: dict[str, str]) -> Manifests:
-        items: Manifests = self._request("GET", self._build_path(resource), query=query).get("items") or []
+    def _list_objects(self, resource: resources.Resource, query: dict[str, str]) -> Manifests:
+        items: Manifests = self._send_request("GET", self._build_path(resource), query=query).get("items") or []
         return [{"apiVersion": resource.api_version, "kind": resource.kind, **item} for item in items]
 
     def _build_path(self, resource: resources.Resource, name: str | None = None) -> str:
         return resource.path(urllib.parse.quote(self.namespace, safe=""), urllib.parse.quote(name or "", safe=":"))
 
-    def _request(self, method: str, path: str, **options: Any) -> Manifest:
+    def _send_request(self, method: str, path: str, **options: Any) -> Manifest:
         end = time.monotonic() + DEADLINE_SECONDS
         for failures in itertools.count(1):
             try:

@@ -89,7 +89,7 @@ class Reflector(Generic[T]):
             return
         if self._written is not None:
             self._written[key] = version
-        self._put(key, obj)
+        self._put_object(key, obj)
 
     def find_standstill(self, limit: float = STUCK_SECONDS) -> str | None:
         """A sentence when this watch has neither heard nor tried anything for `limit` seconds; None when all is well.
@@ -108,8 +108,8 @@ class Reflector(Generic[T]):
             self._cursor.begin()
             try:
                 if self._cursor.needs_list:
-                    await self._list()
-                await self._watch()
+                    await self._list_objects()
+                await self._follow_changes()
             except errors.KubeNotFound as error:
                 await self._take_not_found(error)
             except errors.KubeError as error:
@@ -131,11 +131,11 @@ class Reflector(Generic[T]):
             return
         _log.debug("%s: the cluster does not have them", self)
         self._cursor.take_absence()
-        self._replace({}, set())
+        self._replace_copy({}, set())
         self.synced.set()
         await asyncio.sleep(ABSENT_SECONDS)
 
-    async def _list(self) -> None:
+    async def _list_objects(self) -> None:
         """Replace the copy."""
         self._written = {}
         try:
@@ -149,13 +149,13 @@ class Reflector(Generic[T]):
                         if extract is not None:
                             listed[_key_of(obj)] = (_version_of(obj), extract)
             seen = int(page.resource_version)
-            self._replace(listed, {key for key, version in self._written.items() if version > seen})
+            self._replace_copy(listed, {key for key, version in self._written.items() if version > seen})
         finally:
             self._written = None
         self._cursor.take_list(page.resource_version)
         self.synced.set()
 
-    async def _watch(self) -> None:
+    async def _follow_changes(self) -> None:
         """Follow the changes until the server ends the watch."""
         seconds = round(self._watch_seconds * random.uniform(0.8, 1.2))  # noqa: S311 -- spreads load
         events = self._api.watch(
@@ -168,49 +168,49 @@ class Reflector(Generic[T]):
         async with contextlib.aclosing(events):
             async for kind, obj in events:
                 if kind == "DELETED":
-                    self._remove(_key_of(obj), _version_of(obj))
+                    self._remove_object(_key_of(obj), _version_of(obj))
                 elif kind != "BOOKMARK":
-                    self._put(_key_of(obj), obj)
+                    self._put_object(_key_of(obj), obj)
                 self._cursor.take_event(obj["metadata"]["resourceVersion"])
         self._cursor.take_end(seconds)
 
-    def _put(self, key: resources.Key, obj: Manifest) -> None:
+    def _put_object(self, key: resources.Key, obj: Manifest) -> None:
         version = _version_of(obj)
         if version <= self._versions.get(key, 0):
             return
         extract = self._try_extract(obj)
         if extract is None:
-            self._remove(key, version)
+            self._remove_object(key, version)
         else:
-            self._set(key, version, extract)
+            self._store_extract(key, version, extract)
 
-    def _set(self, key: resources.Key, version: int, extract: T) -> None:
+    def _store_extract(self, key: resources.Key, version: int, extract: T) -> None:
         old = self._items.get(key)
         self._items[key], self._versions[key] = extract, version
         if old != extract:
             self._on_change(Change(key, old, extract))
 
-    def _remove(self, key: resources.Key, version: int) -> None:
+    def _remove_object(self, key: resources.Key, version: int) -> None:
         """Take an object out that was gone at `version`, unless it is known to have been there later."""
         if version >= self._versions.get(key, 0):
-            self._drop(key)
+            self._drop_object(key)
 
-    def _drop(self, key: resources.Key) -> None:
+    def _drop_object(self, key: resources.Key) -> None:
         self._versions.pop(key, None)
         old = self._items.pop(key, None)
         if old is not None:
             self._on_change(Change(key, old, None))
 
-    def _replace(self, listed: dict[resources.Key, tuple[int, T]], newer: set[resources.Key]) -> None:
+    def _replace_copy(self, listed: dict[resources.Key, tuple[int, T]], newer: set[resources.Key]) -> None:
         """Make the copy what was listed, but for what we wrote ourselves after the list was made.
 
         resourceVersions are not compared with those known before: they are smaller after a restore from a backup.
         """
         for key in [key for key in self._items if key not in listed and key not in newer]:
-            self._drop(key)
+            self._drop_object(key)
         for key, (version, extract) in listed.items():
             if key not in newer:
-                self._set(key, version, extract)
+                self._store_extract(key, version, extract)
 
     def _try_extract(self, obj: Manifest) -> T | None:
         try:

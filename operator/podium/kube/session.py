@@ -88,7 +88,7 @@ class Session:
         content = None if body is None else json.dumps(body, separators=(",", ":")).encode()
         headers = self._build_headers(body is not None) | ({"Content-Type": content_type} if content_type else {})
         exchange = self._open_connections().send(method, target, content, headers, seconds)
-        return answers.parse_object(_check(exchange.answer(seconds)), f"{method} {path}")
+        return answers.parse_object(_check_answer(exchange.answer(seconds)), f"{method} {path}")
 
     def request_all(self, paths: Iterable[str], *, seconds: float = CALL_SECONDS) -> list[Manifest | errors.KubeError]:
         """Objects by GETs that are under way at once and share the time limit, each or the error in its place."""
@@ -98,7 +98,7 @@ class Session:
             _catch_error(connections.send, "GET", path, None, headers, seconds) for path in asked
         ]
         return [
-            each if isinstance(each, errors.KubeError) else _catch_error(_receive, each, f"GET {path}", end)
+            each if isinstance(each, errors.KubeError) else _catch_error(_receive_answer, each, f"GET {path}", end)
             for path, each in zip(asked, sent, strict=True)
         ]
 
@@ -121,7 +121,7 @@ class Session:
         what, target = f"watch {path}", f"{path}?{urllib.parse.urlencode(query)}"
         exchange = self._open_connections().send("GET", target, None, self._build_headers(False), silence_seconds)
         for answer in exchange.lines(silence_seconds):
-            yield answers.parse_event(_check(answer), what)
+            yield answers.parse_event(_check_answer(answer), what)
 
     def _build_headers(self, has_body: bool) -> dict[str, str]:
         headers = {"Accept": "application/json", "User-Agent": "podium-registry"}
@@ -178,12 +178,12 @@ def _catch_error(call: Callable[P, T], *args: P.args, **options: P.kwargs) -> T 
         return error
 
 
-def _receive(exchange: wire.Exchange | wire.ProxyExchange, what: str, end: float) -> Manifest:
+def _receive_answer(exchange: wire.Exchange | wire.ProxyExchange, what: str, end: float) -> Manifest:
     answer = exchange.answer(max(end - time.monotonic(), _LEAST_SECONDS))
-    return answers.parse_object(_check(answer), what)
+    return answers.parse_object(_check_answer(answer), what)
 
 
-def _check(answer: wire.Answer) -> bytes:
+def _check_answer(answer: wire.Answer) -> bytes:
     """The content of a good answer. Raises KubeError."""
     if answer.status >= 300:
         raise answers.build_refusal(answer.status, answer.content, answer.retry_after)

@@ -65,7 +65,7 @@ class Connections:
         what = f"{method} {target.partition('?')[0]}"
         try:
             request = self._build_request(method, target, body, headers)
-            connection = self._take_kept(seconds) or self._open(seconds)
+            connection = self._take_kept(seconds) or self._open_connection(seconds)
         except (OSError, ValueError) as error:
             raise build_loss(what, error, is_untaken=True) from error
         try:
@@ -97,7 +97,7 @@ class Connections:
             connection.close()
         return None
 
-    def _open(self, seconds: float) -> socket.socket:
+    def _open_connection(self, seconds: float) -> socket.socket:
         connection = socket.create_connection((self._host, self._port), min(self._connect_seconds, seconds))
         try:
             for option in ((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1), *self._options):
@@ -249,12 +249,12 @@ class ProxyExchange:
 
     def answer(self, seconds: float) -> Answer:
         """See Exchange."""
-        with self._ask(seconds) as response:
+        with self._read_answer(seconds) as response:
             return _read_whole(response)
 
     def lines(self, seconds: float) -> Iterator[Answer]:
         """See Exchange."""
-        with self._ask(seconds) as response:
+        with self._read_answer(seconds) as response:
             if response.status != 200:
                 yield _read_whole(response)
                 return
@@ -262,7 +262,7 @@ class ProxyExchange:
                 yield Answer(200, "", line)
 
     @contextlib.contextmanager
-    def _ask(self, seconds: float) -> Iterator[urllib3.BaseHTTPResponse]:
+    def _read_answer(self, seconds: float) -> Iterator[urllib3.BaseHTTPResponse]:
         """The answer, whose content is not read yet."""
         try:
             response = self._pool.request(

@@ -32,7 +32,7 @@ class Guards:
             if not (demand := self._find_gates(head, alias)):
                 return entities.Evidence()
             owner, gates = demand
-            judged, values = self._judge(head, alias, version, gates, measure)
+            judged, values = self._judge_gates(head, alias, version, gates, measure)
             if not evaluate.are_met(judged):
                 raise errors.GateRefused(wording.refusal(head.name, version.number, alias, judged, owner))
             return wording.build_evidence(judged, values)
@@ -43,7 +43,7 @@ class Guards:
         """The evidence for a move that was made elsewhere; it is recorded whatever the gates say."""
         if not (demand := self._find_gates(head, alias)):
             return entities.Evidence()
-        return wording.build_evidence(*self._judge(head, alias, version, demand[1], self._measured.of))
+        return wording.build_evidence(*self._judge_gates(head, alias, version, demand[1], self._measured.of))
 
     def _find_gates(self, head: entities.Head, alias: str) -> tuple[entities.Pin, entities.Gates] | None:
         """The ModelAlias that gates this alias, and its gates."""
@@ -59,7 +59,7 @@ class Guards:
 
         return measure
 
-    def _judge(
+    def _judge_gates(
         self, head: entities.Head, alias: str, version: entities.Version, gates: entities.Gates, measure: Measure
     ) -> tuple[tuple[outcomes.GateResult, ...], dict[str, float]]:
         """The result of each gate, and the metrics that were found."""

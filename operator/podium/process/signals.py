@@ -44,14 +44,14 @@ def log_end(what: str, group: BaseExceptionGroup[BaseException], log: logging.Lo
         log.info("stopped as told")
         return 0
     expected, faults = rest.split(errors.PodiumError)
-    for error in _flatten(expected):
+    for error in _flatten_group(expected):
         log.error("%s ends: %s", what, error)
     if faults is not None:
         log.error("%s ends after an internal error", what, exc_info=faults)
     return 1
 
 
-def _flatten(error: BaseException | None) -> list[BaseException]:
+def _flatten_group(error: BaseException | None) -> list[BaseException]:
     if isinstance(error, BaseExceptionGroup):
-        return [each for inner in error.exceptions for each in _flatten(inner)]
+        return [each for inner in error.exceptions for each in _flatten_group(inner)]
     return [error] if error else []

@@ -92,25 +92,25 @@ class Catalog:
         kind, uid = record.labels.get(names.REGISTRY_KIND_LABEL, ""), record.labels.get(names.REGISTRY_UID_LABEL, "")
         if kind in (keys.HEAD, keys.ARCHIVE):
             uid = record.name if kind == keys.HEAD else ""  # nothing that anybody acts on changes by an archive
-        parsed = _parse(record, kind) if kind in keys.KINDS else None
+        parsed = _parse_record(record, kind) if kind in keys.KINDS else None
         with self._lock:
-            touched = self._forget(record.name)
+            touched = self._forget_object(record.name)
             if parsed is None:
                 return touched
-            self._keep(kind, dataclasses.replace(record, data={}), uid, parsed)
+            self._keep_entity(kind, dataclasses.replace(record, data={}), uid, parsed)
         return touched | {uid} if uid else touched
 
     def remove(self, name: str) -> set[str]:
         """A ConfigMap was deleted. The uids of the models that it concerned."""
         with self._lock:
-            return self._forget(name)
+            return self._forget_object(name)
 
     def adopt(self, other: "Catalog", name: str) -> None:
         """Take over what another catalog knows of a ConfigMap, without decoding it again."""
         for kind, index in other._indices.items():
             if name in index:
                 with self._lock:
-                    self._keep(kind, other._records[name], other._uids[name], index[name])
+                    self._keep_entity(kind, other._records[name], other._uids[name], index[name])
 
     def resource_version(self, name: str) -> str:
         """Of a ConfigMap as last seen; empty for none."""
@@ -227,7 +227,7 @@ class Catalog:
             if isinstance(head, entities.Head) and self._look_up(head.name) is head:
                 yield head
 
-    def _keep(self, kind: str, record: backend.Record, uid: str, parsed: _Parsed) -> None:
+    def _keep_entity(self, kind: str, record: backend.Record, uid: str, parsed: _Parsed) -> None:
         """Put an entity, or what is wrong with it, into its index."""
         name = record.name
         if isinstance(parsed, entities.Version):
@@ -238,7 +238,7 @@ class Catalog:
         self._uids[name], self._records[name] = uid, record
         self._lists.pop(uid, None)
 
-    def _forget(self, name: str) -> set[str]:
+    def _forget_object(self, name: str) -> set[str]:
         if (uid := self._uids.pop(name, None)) is None:
             return set()
         self._records.pop(name, None)
@@ -289,7 +289,7 @@ class Catalog:
         return None
 
 
-def _parse(record: backend.Record, kind: str) -> _Parsed:
+def _parse_record(record: backend.Record, kind: str) -> _Parsed:
     if kind == keys.ARCHIVE:
         return record  # decoded only where somebody asks for old moves
     try:

@@ -27,7 +27,7 @@ def _tell_start(
     before, current = world.status.rollout, progress.transition
     if current is None or not phases.is_open(current) or (before and before.id == current.id):
         return None
-    return actions.Announce(names.ROLLOUT_STARTED, f"{_describe(current)}: its pods are being made ready")
+    return actions.Announce(names.ROLLOUT_STARTED, f"{_describe_transition(current)}: its pods are being made ready")
 
 
 def _tell_switch(
@@ -36,7 +36,7 @@ def _tell_switch(
     current = _find_entered(world, progress, names.Phase.COMPLETE)
     if current is None:
         return None
-    return actions.Announce(names.TRAFFIC_SWITCHED, f"{_describe(current)}: all traffic moved")
+    return actions.Announce(names.TRAFFIC_SWITCHED, f"{_describe_transition(current)}: all traffic moved")
 
 
 def _tell_abort(
@@ -46,7 +46,7 @@ def _tell_abort(
     if current is None or current.from_ is None:
         return None
     returned = f"the alias moved back during the switch, all traffic has returned to version {current.from_.version}"
-    return actions.Announce(names.ROLLOUT_ABORTED, f"{_describe(current)}: {returned}")
+    return actions.Announce(names.ROLLOUT_ABORTED, f"{_describe_transition(current)}: {returned}")
 
 
 def _tell_failure(
@@ -93,6 +93,6 @@ def _find_told_reason(world: worlds.World, condition_type: str) -> str | None:
     return next((c.reason for c in world.status.conditions if c.type == condition_type), None)
 
 
-def _describe(transition: phases.Transition) -> str:
+def _describe_transition(transition: phases.Transition) -> str:
     to = f"version {transition.to.version}"
     return f"version {transition.from_.version} to {to}" if transition.from_ else f"{to}, the first"

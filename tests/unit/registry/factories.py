@@ -251,8 +251,8 @@ class WatchedBackend(memory.MemoryBackend):
         self.catalog.remove(name)
         self.events.append((name, None))
 
-    def _store(self, record: backend.Record) -> backend.Record:
-        stored = super()._store(record)
+    def _store_record(self, record: backend.Record) -> backend.Record:
+        stored = super()._store_record(record)
         self.catalog.put(stored)
         self.events.append((stored.name, stored))
         return stored

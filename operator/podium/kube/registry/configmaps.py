@@ -105,7 +105,7 @@ class ConfigMapBackend:
         call = _Call("create", self._namespace, self._deadline_seconds)
         while True:
             try:
-                return self._send(call, "POST", self._path, record)
+                return self._send_record(call, "POST", self._path, record)
             except errors.KubeConflict as error:
                 if call.is_unsure and (stored := self.get(record.name)) and stored.data == record.data:
                     return stored
@@ -126,7 +126,7 @@ class ConfigMapBackend:
         call = _Call("update", self._namespace, self._deadline_seconds)
         while True:
             try:
-                return self._send(call, "PUT", self._path_to(record.name), record)
+                return self._send_record(call, "PUT", self._path_to(record.name), record)
             except (errors.KubeConflict, errors.KubeNotFound) as error:
                 if call.is_unsure and (stored := self.get(record.name)) and stored.data == record.data:
                     return stored
@@ -149,7 +149,7 @@ class ConfigMapBackend:
             except errors.KubeError as error:
                 call.retry_or_raise(error)
 
-    def _send(self, call: "_Call", method: str, path: str, record: backend.Record) -> backend.Record:
+    def _send_record(self, call: "_Call", method: str, path: str, record: backend.Record) -> backend.Record:
         query = {"fieldManager": names.REGISTRY_MANAGER}
         manifest = _build_manifest(record)
         if method == "PUT":  # nobody applies these objects, and who manages which field costs a tenth of a swap

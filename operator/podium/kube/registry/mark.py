@@ -41,13 +41,13 @@ class Mark:
     def raise_to(self, version: int) -> None:
         """The mark is at least this from now on."""
         if version > self._number[0]:
-            self._change(lambda value: max(value, version))
+            self._change_value(lambda value: max(value, version))
 
     def lower(self, found: int, to: int) -> None:
         """A list that began when the mark was `found` is of an earlier time: it is from before a restore."""
-        self._change(lambda value: to if value == found else value)
+        self._change_value(lambda value: to if value == found else value)
 
-    def _change(self, step: Callable[[int], int]) -> None:
+    def _change_value(self, step: Callable[[int], int]) -> None:
         with self._lock:  # a lock of the file is the process's, whichever thread asks
             fcntl.lockf(self._file, fcntl.LOCK_EX)
             try:

@@ -127,16 +127,16 @@ class WatchCache:
     def _ensure_thread(self) -> None:
         with self._starting:
             if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._run, name="podium-watch", daemon=True)
+                self._thread = threading.Thread(target=self._run_thread, name="podium-watch", daemon=True)
                 self._thread.start()
 
-    def _run(self) -> None:
+    def _run_thread(self) -> None:
         while True:
             self._cursor.begin()
             try:
                 if self._cursor.needs_list:
-                    self._list()
-                self._watch()
+                    self._list_objects()
+                self._follow_changes()
             except errors.KubeError as error:
                 self._take_failure(error)
             except Exception as error:  # a thread that ends would leave every search to the API server
@@ -155,7 +155,7 @@ class WatchCache:
         elif was_well:
             _logger.warning("searches ask the API server until its ConfigMaps can be watched again: %s", error)
 
-    def _list(self) -> None:
+    def _list_objects(self) -> None:
         """Make a new catalog of a consistent list."""
         marks = (self._marks.all, self._marks.models)
         before = [each.value for each in marks]
@@ -176,7 +176,7 @@ class WatchCache:
             self._cursor.take_list(page.resource_version)
             self._changed.notify_all()
 
-    def _watch(self) -> None:
+    def _follow_changes(self) -> None:
         """Follow the changes until the server ends the watch."""
         query = listwatch.build_watch_query(_SELECTOR, self._cursor.position, self._watch_seconds)
         for kind, obj in self._session.watch(self._path, query=query, silence_seconds=self._silence_seconds):

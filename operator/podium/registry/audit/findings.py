@@ -71,7 +71,7 @@ class _Contents:
         self.unreadable: list[Finding] = []
         uids = self._collect_uids()
         for record in self.records.values():
-            if found := self._read(record, uids):
+            if found := self._read_record(record, uids):
                 self.unreadable.append(found)
         self.broken = {finding.object_name for finding in self.unreadable}
 
@@ -85,18 +85,18 @@ class _Contents:
             if uid
         }
 
-    def _read(self, record: backend.Record, uids: Collection[str]) -> Finding | None:
+    def _read_record(self, record: backend.Record, uids: Collection[str]) -> Finding | None:
         kind = record.labels.get(names.REGISTRY_KIND_LABEL, "")
         expected = _expect_labels(record, uids)
         if kind not in keys.KINDS and not expected:
             return None
         try:
-            self._keep(record, codec.decode(record, kind))
+            self._keep_entity(record, codec.decode(record, kind))
         except errors.CorruptRegistry as error:
             return _report_unreadable(record, error, expected)
         return None
 
-    def _keep(self, record: backend.Record, entity: object) -> None:
+    def _keep_entity(self, record: backend.Record, entity: object) -> None:
         match entity:
             case entities.Claim():
                 self.claims[record.name] = entity

@@ -75,7 +75,7 @@ class Images:
             mirror_mark.check_creation(self._backend, image.name)
         convergence.check_image(image)
         order = convergence.Order(image, actor, reason, mirror, evidence)
-        return self._preview(order) if is_dry else self._carry_out(order)
+        return self._preview_writes(order) if is_dry else self._carry_out(order)
 
     def mark_models(self, before: str, after: str) -> list[str]:
         """Models that are a mirror of the server `before` are one of `after` from now on, or of none if that is "".
@@ -84,7 +84,7 @@ class Images:
         """
         marked = [head for head in self._reader.list_models() if head.mirror == before]
         for head in marked:
-            self._writer.change_model_of_uid(head.uid, functools.partial(_mark, before, after))
+            self._writer.change_model_of_uid(head.uid, functools.partial(_mark_write, before, after))
         return [head.name for head in marked]
 
     def promote(self) -> list[str]:
@@ -112,10 +112,10 @@ class Images:
                     is_new = True
                 continue
             with contextlib.suppress(_Moved):
-                return self._write(head, order, is_new)
+                return self._write_model(head, order, is_new)
             patience.wait(f"registered model {quote(name)}")
 
-    def _write(self, head: entities.Head, order: convergence.Order, is_new: bool) -> convergence.Changes:
+    def _write_model(self, head: entities.Head, order: convergence.Order, is_new: bool) -> convergence.Changes:
         """The writes to a model that is there, in the order above. Raises _Moved."""
         convergence.check_possible(head, order)
         if head.deleting:
@@ -128,13 +128,13 @@ class Images:
             self._rewrite_object(version, order)
         for piece in pieces[:-1]:
             self._writer.change_model_of_uid(head.uid, functools.partial(convergence.add_history, moves=piece))
-        decide = functools.partial(self._decide, order, plan, pieces[-1] if pieces else ())
+        decide = functools.partial(self._decide_head, order, plan, pieces[-1] if pieces else ())
         after = self._writer.change_model_of_uid(head.uid, decide)
         if after.deleting:
             self._finish_deletions(after, order)
         return convergence.count_changes(plan, order, head, after, is_new=is_new)
 
-    def _decide(
+    def _decide_head(
         self,
         order: convergence.Order,
         plan: convergence.Plan,
@@ -148,7 +148,7 @@ class Images:
             return self._reader.fresh_model(name).entity
         return None
 
-    def _preview(self, order: convergence.Order) -> convergence.Changes:
+    def _preview_writes(self, order: convergence.Order) -> convergence.Changes:
         """What would be written. Raises TooLarge for an object that could not be."""
         if (head := self._find_model(order.image.name)) is None:
             return self._plan_new(order)
@@ -220,7 +220,7 @@ class Images:
         )
 
 
-def _mark(before: str, after: str, head: entities.Head) -> entities.Head:
+def _mark_write(before: str, after: str, head: entities.Head) -> entities.Head:
     return dataclasses.replace(head, mirror=after) if head.mirror == before else head
 
 

@@ -264,10 +264,10 @@ def _sort_keys(value: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _encode_line(record: Mapping[str, Any]) -> str:
-    return _HIDDEN.sub(_escape, json.dumps(record, ensure_ascii=False)) + "\n"
+    return _HIDDEN.sub(_escape_character, json.dumps(record, ensure_ascii=False)) + "\n"
 
 
-def _escape(match: re.Match[str]) -> str:
+def _escape_character(match: re.Match[str]) -> str:
     return f"\\u{ord(match[0]):04x}"
 
 

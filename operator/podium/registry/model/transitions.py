@@ -57,7 +57,7 @@ def designated(head: Head, alias: str) -> int:
 
 def describe(head: Head, description: str | None, now_ms: int) -> Head:
     """Another description; like MLflow, an equal one counts as an update too."""
-    return dataclasses.replace(head, description=description, updated_ms=_later(head.updated_ms, now_ms))
+    return dataclasses.replace(head, description=description, updated_ms=_find_later_time(head.updated_ms, now_ms))
 
 
 def begin_rename(head: Head, name: str) -> Head:
@@ -68,7 +68,7 @@ def begin_rename(head: Head, name: str) -> Head:
 
 def rename(head: Head, name: str, now_ms: int) -> Head:
     """Another name, or the same; as in MLflow, the model and all its versions are updated by that."""
-    now = _later(head.updated_ms, now_ms)
+    now = _find_later_time(head.updated_ms, now_ms)
     return dataclasses.replace(head, name=name, renaming=None, renamed_ms=now, updated_ms=now)
 
 
@@ -118,7 +118,7 @@ def set_alias(head: Head, alias: str, number: int, mover: Mover) -> Head:
         _check_not_pinned(head, alias)
     elif not _is_news(head, alias, mover):
         return head
-    return _move(head, alias, number, mover, "set")
+    return _move_alias(head, alias, number, mover, "set")
 
 
 def delete_alias(head: Head, alias: str, actor: entities.Actor, now_ms: int) -> Head:
@@ -126,7 +126,7 @@ def delete_alias(head: Head, alias: str, actor: entities.Actor, now_ms: int) -> 
     if alias not in head.aliases:
         return head
     _check_not_pinned(head, alias)
-    return _move(head, alias, None, Mover(actor, now_ms), "deleted")
+    return _move_alias(head, alias, None, Mover(actor, now_ms), "deleted")
 
 
 def converge_alias(head: Head, alias: str, number: int | None, mover: Mover, reason: entities.Reason) -> Head:
@@ -138,7 +138,7 @@ def converge_alias(head: Head, alias: str, number: int | None, mover: Mover, rea
         _check_not_pinned(head, alias)
     elif mover.evidence == entities.Evidence() or _has_evidence(head, alias):
         return head
-    return _move(head, alias, number, mover, reason)
+    return _move_alias(head, alias, number, mover, reason)
 
 
 def commit_version(head: Head, number: int, made: Sequence[tuple[str, int]], now_ms: int) -> Head:
@@ -152,7 +152,7 @@ def commit_version(head: Head, number: int, made: Sequence[tuple[str, int]], now
     return dataclasses.replace(
         head,
         last_version=max(head.last_version, number),
-        updated_ms=_later(head.updated_ms, now_ms),
+        updated_ms=_find_later_time(head.updated_ms, now_ms),
         operations=(*head.operations, *fresh)[-OPERATIONS_KEPT:],
     )
 
@@ -173,8 +173,10 @@ def begin_deletion(head: Head, number: int, actor: entities.Actor, now_ms: int) 
     for alias in sorted(head.aliases):
         if head.aliases[alias] == number:
             _check_not_pinned(head, alias)
-            changed = _move(changed, alias, None, Mover(actor, now_ms), "version-deleted")
-    return dataclasses.replace(changed, deleting=(*head.deleting, number), updated_ms=_later(head.updated_ms, now_ms))
+            changed = _move_alias(changed, alias, None, Mover(actor, now_ms), "version-deleted")
+    return dataclasses.replace(
+        changed, deleting=(*head.deleting, number), updated_ms=_find_later_time(head.updated_ms, now_ms)
+    )
 
 
 def end_deletion(head: Head, number: int) -> Head:
@@ -222,7 +224,7 @@ def pin_alias(head: Head, alias: str, number: int, pin: entities.Pin, mover: Mov
     if head.aliases.get(alias) == number and not _is_news(head, alias, mover):
         return changed
     check_committed(head, number)
-    return _move(changed, alias, number, mover, "pinned")
+    return _move_alias(changed, alias, number, mover, "pinned")
 
 
 def release(head: Head, modelalias_uid: str) -> Head:
@@ -257,7 +259,9 @@ def trim(head: Head, archive: entities.Archive) -> Head:
 
 def describe_version(version: Version, description: str | None, now_ms: int) -> Version:
     """Another description of a version; like MLflow, an equal one counts as an update too."""
-    return dataclasses.replace(version, description=description, updated_ms=_later(version.updated_ms, now_ms))
+    return dataclasses.replace(
+        version, description=description, updated_ms=_find_later_time(version.updated_ms, now_ms)
+    )
 
 
 def shown(head: Head, version: Version) -> Version:
@@ -273,7 +277,7 @@ def begin_staging(head: Head, stage: str, now_ms: int) -> Head:
         head,
         uses_stages=head.uses_stages or stage != entities.NO_STAGE,
         stagings=head.stagings + 1,
-        updated_ms=_later(head.updated_ms, now_ms),
+        updated_ms=_find_later_time(head.updated_ms, now_ms),
     )
 
 
@@ -281,7 +285,7 @@ def stage(version: Version, stage: str, decided: Head) -> Version:
     """The version in another stage, by the last move that this head has decided, unless a later move was applied."""
     if version.staging >= decided.stagings:
         return version
-    updated = _later(version.updated_ms, decided.updated_ms)
+    updated = _find_later_time(version.updated_ms, decided.updated_ms)
     return dataclasses.replace(version, stage=stage, staging=decided.stagings, updated_ms=updated)
 
 
@@ -303,7 +307,7 @@ def delete_version_tag(version: Version, key: str) -> Version:
 def decide(version: Version, approval: entities.Approval) -> Version:
     """A person's decision is added to a version; its time is at least that of the decision before it."""
     before = version.approvals[-1].time_ms if version.approvals else version.created_ms
-    decision = dataclasses.replace(approval, time_ms=_later(before, approval.time_ms))
+    decision = dataclasses.replace(approval, time_ms=_find_later_time(before, approval.time_ms))
     return dataclasses.replace(version, approvals=(*version.approvals, decision))
 
 
@@ -326,7 +330,7 @@ def redact(version: Version, now_ms: int) -> Version:
         number=version.number,
         source="",
         created_ms=version.created_ms,
-        updated_ms=_later(version.updated_ms, now_ms),
+        updated_ms=_find_later_time(version.updated_ms, now_ms),
         deleted=True,
         writes=version.writes,
     )
@@ -343,13 +347,13 @@ def _is_news(head: Head, alias: str, mover: Mover) -> bool:
     return mover.evidence != entities.Evidence() and mover.evidence != next(moves, None)
 
 
-def _move(head: Head, alias: str, number: int | None, mover: Mover, reason: entities.Reason) -> Head:
+def _move_alias(head: Head, alias: str, number: int | None, mover: Mover, reason: entities.Reason) -> Head:
     aliases = {other: designated for other, designated in head.aliases.items() if other != alias}
     if number is not None:
         aliases[alias] = number
     entry = entities.HistoryEntry(
         sequence=head.history_total + 1,
-        time_ms=_later(head.history[-1].time_ms if head.history else head.created_ms, mover.now_ms),
+        time_ms=_find_later_time(head.history[-1].time_ms if head.history else head.created_ms, mover.now_ms),
         alias=alias,
         from_version=head.aliases.get(alias),
         to_version=number,
@@ -369,5 +373,5 @@ def _check_not_pinned(head: Head, alias: str) -> None:
         )
 
 
-def _later(before: int, now_ms: int) -> int:
+def _find_later_time(before: int, now_ms: int) -> int:
     return max(before, now_ms)

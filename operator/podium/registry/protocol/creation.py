@@ -50,21 +50,21 @@ class Creation:
     def _place_and_commit(
         self, name: str, version: entities.Version, head: readers.Stored[entities.Head]
     ) -> entities.Version:
-        placed = self._place(name, version, head)
+        placed = self._place_version(name, version, head)
         try:
             self._writer.change_head(
                 functools.partial(self._read_named, placed.version.model_uid, name),
-                functools.partial(self._commit, placed.version),
+                functools.partial(self._commit_head, placed.version),
                 shown=placed.head,
             )
         except errors.Unavailable:
             raise  # it may be committed: whoever repeats the operation finds out
         except errors.NotFound:
-            self._withdraw(placed)
+            self._withdraw_object(placed)
             raise errors.NotFound(transitions.missing_model(name)) from None
         except errors.RegistryError:
             if not self._is_committed(placed.version):
-                self._withdraw(placed)
+                self._withdraw_object(placed)
                 raise
         return placed.version
 
@@ -76,7 +76,7 @@ class Creation:
         transitions.check_not_mirrored(head.entity)
         return head
 
-    def _commit(self, placed: entities.Version, head: entities.Head) -> entities.Head:
+    def _commit_head(self, placed: entities.Version, head: entities.Head) -> entities.Head:
         """The head with the version, and with those below it that another creation has put there.
 
         Their operation ids go along, so that whoever repeats one of those creations finds what it made.
@@ -90,7 +90,7 @@ class Creation:
         ]
         return transitions.commit_version(head, placed.number, made, self._clock())
 
-    def _place(self, name: str, version: entities.Version, head: readers.Stored[entities.Head]) -> _Placed:
+    def _place_version(self, name: str, version: entities.Version, head: readers.Stored[entities.Head]) -> _Placed:
         """Write the version's object under the first free number; or find the one that this operation made before."""
         patience = self._writer.start_patience()
         operation = _hash_operation(version.operation_id) if version.operation_id else ""
@@ -115,12 +115,12 @@ class Creation:
                     tried = 0  # another model has the name by now
                     continue
                 is_unknown = operation and operation not in dict(head.entity.operations)
-                if is_unknown and (adopted := self._adopt(candidate)):
+                if is_unknown and (adopted := self._adopt_object(candidate)):
                     return _Placed(adopted, head)
             if tried > last + _CROWD:
                 patience.wait(f"registered model {quote(name)}")
 
-    def _adopt(self, candidate: entities.Version) -> entities.Version | None:
+    def _adopt_object(self, candidate: entities.Version) -> entities.Version | None:
         """The object in the candidate's place, if the same operation made it.
 
         It is written again, so that whoever created it and has to give up cannot withdraw it any more.
@@ -149,7 +149,7 @@ class Creation:
             return self._reader.fresh_model_of_uid(version.model_uid).entity.last_version >= version.number
         return False
 
-    def _withdraw(self, placed: _Placed) -> None:
+    def _withdraw_object(self, placed: _Placed) -> None:
         """Remove the object of a version that could not be committed, unless others made or adopted it."""
         if placed.record:
             with contextlib.suppress(errors.RegistryError):

@@ -120,19 +120,19 @@ class Versions:
     def describe(self, name: str, number: int, description: str | None) -> entities.Version:
         """Another description of a version. Raises NotFound."""
         validation.check_text("The description", description)
-        return self._change(
+        return self._change_version(
             name, number, lambda version: transitions.describe_version(version, description, self._clock())
         )
 
     def set_tag(self, name: str, number: int, key: str, value: str | None) -> entities.Version:
         """Set a tag of a version. Raises NotFound."""
         validation.check_tag(key, value)
-        return self._change(name, number, lambda version: transitions.set_version_tag(version, key, value))
+        return self._change_version(name, number, lambda version: transitions.set_version_tag(version, key, value))
 
     def delete_tag(self, name: str, number: int, key: str) -> entities.Version:
         """Delete a tag of a version; one that is not there is fine. Raises NotFound for the version."""
         validation.check_tag_name(key)
-        return self._change(name, number, lambda version: transitions.delete_version_tag(version, key))
+        return self._change_version(name, number, lambda version: transitions.delete_version_tag(version, key))
 
     def decide(self, name: str, number: int, approval: entities.Approval) -> entities.Version:
         """Record a person's decision about a version, mirrored or not; of several the last counts. Raises NotFound."""
@@ -196,7 +196,7 @@ class Versions:
 
     # Steps of the above
 
-    def _change(self, name: str, number: int, step: writers.VersionStep) -> entities.Version:
+    def _change_version(self, name: str, number: int, step: writers.VersionStep) -> entities.Version:
         validation.check_model_name(name)
         validation.check_number(number)
         return self._writer.change_version(name, number, step)

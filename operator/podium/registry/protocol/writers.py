@@ -184,19 +184,19 @@ class Writer:
 
     def _carry_out(self, change: _Change[T], shown: readers.Stored[T] | None) -> T:
         waiting, lost = self.start_patience(), _LostSwaps[T]()
-        if shown and (planned := _plan_tentatively(change, shown)) and self._swap(shown, planned, lost):
+        if shown and (planned := _plan_tentatively(change, shown)) and self._swap_object(shown, planned, lost):
             return planned.entity
         while True:
             stored = change.read()
             if (written := lost.find_taken(stored.entity.writes)) is not None:
                 return written
-            if (planned := _plan(change, stored)) is None:
+            if (planned := _plan_change(change, stored)) is None:
                 return stored.entity
-            if self._swap(stored, planned, lost):
+            if self._swap_object(stored, planned, lost):
                 return planned.entity
             waiting.wait(f"ConfigMap {stored.record.name}")
 
-    def _swap(self, stored: readers.Stored[T], planned: _Planned[T], lost: "_LostSwaps[T]") -> bool:
+    def _swap_object(self, stored: readers.Stored[T], planned: _Planned[T], lost: "_LostSwaps[T]") -> bool:
         """Swap the object; False if another writer was faster, or the answer was lost."""
         labels = {**stored.record.labels, **planned.record.labels}
         try:
@@ -223,7 +223,7 @@ def _keep_version(version: entities.Version) -> entities.Version:
     return version
 
 
-def _plan(change: _Change[T], stored: readers.Stored[T]) -> _Planned[T] | None:
+def _plan_change(change: _Change[T], stored: readers.Stored[T]) -> _Planned[T] | None:
     """What the change makes of an object; None for nothing."""
     after = change.step(stored.entity)
     if after == stored.entity and not change.is_forced:
@@ -235,7 +235,7 @@ def _plan(change: _Change[T], stored: readers.Stored[T]) -> _Planned[T] | None:
 def _plan_tentatively(change: _Change[T], shown: readers.Stored[T]) -> _Planned[T] | None:
     """The same of an object that may be old, which is no reason to refuse anything."""
     try:
-        return _plan(change, shown)
+        return _plan_change(change, shown)
     except (errors.Unavailable, errors.Forbidden):  # a second try would end the same, only later
         raise
     except errors.RegistryError:

@@ -30,7 +30,7 @@ class MemoryBackend:
         with self._lock:
             if record.name in self._records:
                 raise errors.AlreadyExists(f"ConfigMap {record.name} exists already")
-            return self._store(record)
+            return self._store_record(record)
 
     def replace(self, record: backend.Record) -> backend.Record:
         """See backend.Backend."""
@@ -40,7 +40,7 @@ class MemoryBackend:
                 raise backend.Stale(record.name)
             if stored.data == record.data and stored.labels == record.labels:
                 return stored  # as the API server does: a write that changes nothing is none
-            return self._store(record)
+            return self._store_record(record)
 
     def delete(self, name: str, resource_version: str) -> None:
         """See backend.Backend."""
@@ -58,7 +58,7 @@ class MemoryBackend:
             found = [record for record in self._records.values() if labels.items() <= record.labels.items()]
         return sorted(found, key=lambda record: record.name)
 
-    def _store(self, record: backend.Record) -> backend.Record:
+    def _store_record(self, record: backend.Record) -> backend.Record:
         self._clock += 1
         stored = dataclasses.replace(
             record, labels=dict(record.labels), data=dict(record.data), resource_version=str(self._clock)

@@ -56,7 +56,7 @@ class Parser:
         """A JSON string, or None when the key is not there."""
         if not (raw := self._record.data.get(key, "")):
             return None
-        value = self._json(key, raw)
+        value = self._parse_json(key, raw)
         if not isinstance(value, str):
             raise self.corrupt(key, f"{quote(raw, 40)} is not a JSON string")
         return value
@@ -117,7 +117,7 @@ class Parser:
         """A JSON object of texts."""
         if not (raw := self._record.data.get(key, "")):
             return {}
-        value = self._json(key, raw)
+        value = self._parse_json(key, raw)
         if not isinstance(value, dict) or not all(v is None or isinstance(v, str) for v in value.values()):
             raise self.corrupt(key, "is not a JSON object whose values are strings or null")
         return value
@@ -128,7 +128,7 @@ class Parser:
         for number, line in enumerate(self._record.data.get(key, "").split("\n"), 1):
             if not line:
                 continue
-            value = self._json(key, line)
+            value = self._parse_json(key, line)
             if not isinstance(value, dict):
                 raise self.corrupt(key, f"line {number} is not a JSON object")
             try:
@@ -148,7 +148,7 @@ class Parser:
                 raise self.corrupt(key, f"sequence {after.sequence} follows {before.sequence}")
         return entries
 
-    def _json(self, key: str, raw: str) -> Any:
+    def _parse_json(self, key: str, raw: str) -> Any:
         try:
             value = json.loads(raw)
             if "\\u" in raw:

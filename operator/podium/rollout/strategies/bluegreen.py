@@ -59,7 +59,7 @@ class BlueGreen:
             if not _may_take_over(world, old):
                 return transition
             return phases.enter(world, transition, names.Phase.SWITCHING, aborting=True)
-        if not _answers(new) or common.seconds(world.spec.rollout.overlap) == 0:
+        if not _has_ready_pods(new) or common.seconds(world.spec.rollout.overlap) == 0:
             return phases.enter(world, transition, names.Phase.SWITCHING, aborting=True)
         if _has_third(world, transition):
             return transition
@@ -105,13 +105,13 @@ class BlueGreen:
     def _advance_overlap(self, world: worlds.World, transition: phases.Transition) -> phases.Transition:
         old, new = _find_sides(world, transition)
         if new is None or not new.is_ready:
-            must_stay = _answers(new) and not _answers(old)  # nobody else does
+            must_stay = _has_ready_pods(new) and not _has_ready_pods(old)  # nobody else does
             return transition if must_stay else phases.enter(world, transition, names.Phase.PREPARING)
         return self._end_overlap(world, transition)
 
     def _advance_overlap_back(self, world: worlds.World, transition: phases.Transition) -> phases.Transition:
         old, new = _find_sides(world, transition)
-        if not _answers(new) or _may_take_over(world, old):
+        if not _has_ready_pods(new) or _may_take_over(world, old):
             return self._end_overlap(world, transition)
         if _may_recover(world, transition, old):
             return transition
@@ -137,7 +137,7 @@ class BlueGreen:
 
     def _advance_switch_back(self, world: worlds.World, transition: phases.Transition) -> phases.Transition:
         old, new = _find_sides(world, transition)
-        if _answers(new) and not _answers(old) and (old is None or old.replicas):
+        if _has_ready_pods(new) and not _has_ready_pods(old) and (old is None or old.replicas):
             return phases.enter(world, transition, names.Phase.OVERLAPPING)
         is_verified = self._is_written(world, transition) and _has_followed(world, transition, old, new)
         return phases.enter(world, transition, names.Phase.ABORTED) if is_verified else transition
@@ -155,30 +155,30 @@ def _find_sides(
     return old, world.revisions.get(transition.to.name)
 
 
-def _answers(revision: worlds.Revision | None) -> bool:
+def _has_ready_pods(revision: worlds.Revision | None) -> bool:
     return revision is not None and bool(revision.ready_pods)
 
 
 def _may_take_over(world: worlds.World, old: worlds.Revision | None) -> bool:
     """Whether all old pods are Ready. One that somebody scaled to 0 is Ready too, and cannot answer."""
-    return old is not None and old.is_ready and (_answers(old) or world.replicas.is_met(0))
+    return old is not None and old.is_ready and (_has_ready_pods(old) or world.replicas.is_met(0))
 
 
 def _may_recover(world: worlds.World, transition: phases.Transition, old: worlds.Revision | None) -> bool:
     """Whether some of the old pods answer, and the others have time left to become Ready again."""
-    return _answers(old) and phases.find_deadline_seconds(world, transition) > 0
+    return _has_ready_pods(old) and phases.find_deadline_seconds(world, transition) > 0
 
 
 def _has_overlap(world: worlds.World, transition: phases.Transition) -> bool:
     old, _ = _find_sides(world, transition)
-    return _answers(old) and common.seconds(world.spec.rollout.overlap) > 0
+    return _has_ready_pods(old) and common.seconds(world.spec.rollout.overlap) > 0
 
 
 def _has_third(world: worlds.World, transition: phases.Transition) -> bool:
     """Whether a third revision would answer while both receive traffic: the overlap selects all that may."""
     two = {ref.name for ref in (transition.to, transition.from_) if ref}
     others = (revision for name, revision in world.revisions.items() if name not in two)
-    return any(_answers(other) for other in others if not other.is_shadow)
+    return any(_has_ready_pods(other) for other in others if not other.is_shadow)
 
 
 def _has_followed(
