@@ -208,8 +208,9 @@ class Fields:
         return value
 
     def optional_member(self, name: str, kind: type[E]) -> E | None:
-        """A member of this enumeration, or None where there is no such field."""
-        return kind(self.choice(name, list(kind))) if name in self._value else None
+        """A member of this enumeration; None where there is no such field, or a word that a newer Podium knows."""
+        word = self.optional_text(name)
+        return kind(word) if word in list(kind) else None
 
     def floats(self, name: str) -> dict[str, float]:
         """Finite numbers by their names; none where there is no such field."""
@@ -289,7 +290,11 @@ def parse_entry(fields: Fields, recorded: str = "") -> entities.HistoryEntry:
 
 
 def _parse_gate(fields: Fields) -> entities.GateRecord:
-    """What is recorded of one gate. An entry of an earlier Podium has neither rule nor outcome. Raises ValueError."""
+    """What is recorded of one gate. Raises ValueError.
+
+    An entry of an earlier Podium has neither rule nor outcome, and one of a newer Podium may have others than these: it
+    is read as the text that every entry has, so that while an upgrade is under way no model is held up.
+    """
     rule = fields.optional_object("rule")
     return entities.GateRecord(
         gate=fields.text("gate"),
@@ -301,13 +306,12 @@ def _parse_gate(fields: Fields) -> entities.GateRecord:
     )
 
 
-def _parse_rule(fields: Fields) -> entities.Rule:
+def _parse_rule(fields: Fields) -> entities.Rule | None:
     if fields.has("metric"):
         return parse_bound(fields.text("metric"), fields)
     if fields.has("tag"):
         return entities.TagGate(fields.text("tag"), fields.text("value"))
-    fields.choice("approval", ("Manual",))
-    return entities.ApprovalGate()
+    return entities.ApprovalGate() if fields.optional_text("approval") == "Manual" else None
 
 
 def parse_bound(metric: str, fields: Fields) -> entities.MetricGate:
