@@ -52,8 +52,8 @@ def test_a_user_without_rights_is_told_what_to_grant(api: session.Session, names
     class Powerless(session.Session):
         """The same connection as a user who may do nothing."""
 
-        def _headers(self, has_body: bool) -> dict[str, str]:
-            return {**super()._headers(has_body), "Impersonate-User": "nobody-special"}
+        def _build_headers(self, has_body: bool) -> dict[str, str]:
+            return {**super()._build_headers(has_body), "Impersonate-User": "nobody-special"}
 
     registry = store.Registry(configmaps.ConfigMapBackend(Powerless(api._configuration), namespace))
     with pytest.raises(

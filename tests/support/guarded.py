@@ -26,9 +26,9 @@ class As(session.Session):
         super().__init__(configuration)
         self._user = user
 
-    def _headers(self, has_body: bool) -> dict[str, str]:
+    def _build_headers(self, has_body: bool) -> dict[str, str]:
         impersonated = {"Impersonate-User": self._user} if self._user else {}
-        return {**super()._headers(has_body), **impersonated}
+        return {**super()._build_headers(has_body), **impersonated}
 
 
 class Site:
