@@ -84,7 +84,8 @@ def test_the_status_says_where_the_traffic_moves(switching: simulator.Cluster) -
     assert (ready.status, ready.reason, ready.message) == ("False", "Overlapping", "traffic moves back to version 1")
 
 
-def test_without_an_overlap_the_traffic_returns_in_one_write() -> None:
+def switch_without_overlap() -> simulator.Cluster:
+    """Version 2 has just got the traffic of version 1, in one write."""
     cluster = simulator.Cluster(template={"replicas": 1}, rollout={"overlap": "0s"})
     cluster.designate(1)
     cluster.settle()
@@ -92,6 +93,11 @@ def test_without_an_overlap_the_traffic_returns_in_one_write() -> None:
     cluster.pass_once()
     cluster.pods_become_ready()
     cluster.pass_once()
+    return cluster
+
+
+def test_without_an_overlap_the_traffic_returns_in_one_write() -> None:
+    cluster = switch_without_overlap()
     assert phase(cluster) == ("Switching", False)
     cluster.designate(1)
     cluster.settle()
@@ -99,13 +105,7 @@ def test_without_an_overlap_the_traffic_returns_in_one_write() -> None:
 
 
 def test_an_old_version_that_somebody_scaled_to_none_takes_no_traffic_back() -> None:
-    cluster = simulator.Cluster(template={"replicas": 1}, rollout={"overlap": "0s"})
-    cluster.designate(1)
-    cluster.settle()
-    cluster.designate(2)
-    cluster.pass_once()
-    cluster.pods_become_ready()
-    cluster.pass_once()
+    cluster = switch_without_overlap()
     assert (phase(cluster), cluster.answering()) == (("Switching", False), {2})
     old = cluster.of_version(1)
     old.manifest["spec"] = old.manifest["spec"] | {"replicas": 0}

@@ -84,3 +84,20 @@ def serving(**fields: Any) -> version.World:
         "deployment": deployment(wanted),
     }
     return world(**(given | fields))
+
+
+def puller(template: Manifest) -> Manifest:
+    """The init container of a pod template."""
+    (container,) = template["spec"]["initContainers"]
+    return dict(container)
+
+
+def server(template: Manifest) -> Manifest:
+    """The container of a pod template that answers."""
+    (container,) = template["spec"]["containers"]
+    return dict(container)
+
+
+def env(container: Manifest) -> dict[str, str]:
+    """The variables of a container by name; "" for one whose value comes from elsewhere."""
+    return {variable["name"]: variable.get("value", "") for variable in container["env"]}

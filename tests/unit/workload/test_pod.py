@@ -8,6 +8,7 @@ from podium import names
 from podium.manifest import Manifest
 from podium.workload import labels, pod
 from tests.unit.workload import factories
+from tests.unit.workload.factories import env, puller, server
 
 
 def build(alias: str | None = None, traffic: str | None = None, **fields: Any) -> Manifest:
@@ -17,20 +18,6 @@ def build(alias: str | None = None, traffic: str | None = None, **fields: Any) -
     return pod.build_pod_template(
         owner, factories.spec(**fields), factories.SOURCE, factories.IMAGES, factories.RUNTIME
     )
-
-
-def puller(template: Manifest) -> Manifest:
-    (container,) = template["spec"]["initContainers"]
-    return dict(container)
-
-
-def server(template: Manifest) -> Manifest:
-    (container,) = template["spec"]["containers"]
-    return dict(container)
-
-
-def env(container: Manifest) -> dict[str, str]:
-    return {variable["name"]: variable.get("value", "") for variable in container["env"]}
 
 
 def test_pod_security_restricted_finds_nothing_to_refuse() -> None:

@@ -40,7 +40,7 @@ def test_a_cached_model_is_as_the_watch_has_shown_it_and_costs_no_read() -> None
     records = factories.WatchedBackend()
     registry = store.Registry(records, watch=factories.PunctualWatch(records.catalog))
     created = registry.models.create("iris")
-    records.get = None  # type: ignore[assignment]
+    records.get = None  # type: ignore[assignment]  # because nobody may read
     assert registry.models.cached("iris") == created
 
 

@@ -7,6 +7,7 @@ import pytest
 from podium.manifest import Manifest
 from podium.workload import pod
 from tests.unit.workload import factories
+from tests.unit.workload.factories import env, puller, server
 
 S3 = {"endpoint": "http://s3:9000", "region": "eu-1", "secretName": "s3", "caBundle": {"configMapName": "ca"}}
 
@@ -16,20 +17,6 @@ def build(**fields: Any) -> Manifest:
     return pod.build_pod_template(
         owner, factories.spec(**fields), factories.SOURCE, factories.IMAGES, factories.RUNTIME
     )
-
-
-def puller(template: Manifest) -> Manifest:
-    (container,) = template["spec"]["initContainers"]
-    return dict(container)
-
-
-def server(template: Manifest) -> Manifest:
-    (container,) = template["spec"]["containers"]
-    return dict(container)
-
-
-def env(container: Manifest) -> dict[str, str]:
-    return {variable["name"]: variable.get("value", "") for variable in container["env"]}
 
 
 def test_the_puller_is_told_what_to_bring_and_from_where() -> None:
