@@ -17,16 +17,16 @@ def decide(world: worlds.World, strategy: protocol.Strategy) -> actions.Plan:
     desired = revisions.find_desired(world)
     progress = transitions.find_progress(world, desired, strategy)
     assigned = roles.assign_roles(world, desired, progress)
+    split = strategy.find_split(world, progress.transition)
+    is_held = split is not None and _would_silence(world, split, strategy)
     steps: list[actions.Action] = [
         *_write_pin(world, desired),
         *_apply_desired(world, desired, assigned),
         *retirement.resize_revisions(world, desired, assigned, growing=True),
         *_claim_receiving(world, progress, assigned),
         *_write_status(world, desired, progress),
-        *_apply_routes(world, progress, strategy),
-        *_release_others(world, progress, assigned),
-        *retirement.resize_revisions(world, desired, assigned, growing=False),
-        *retirement.delete_unneeded(world, assigned),
+        *_apply_routes(world, split, strategy, is_held=is_held),
+        *([] if is_held else _retire_others(world, desired, progress, assigned)),
         *events.find_news(world, desired, progress),
     ]
     return actions.Plan(tuple(steps), _find_wait(world, progress, strategy))
@@ -97,16 +97,25 @@ def _write_status(
     return [actions.WriteStatus(new)] if new != world.status else []
 
 
+def _retire_others(
+    world: worlds.World, desired: revisions.DesiredOrProblem, progress: transitions.Progress, assigned: roles.Roles
+) -> list[actions.Action]:
+    """What no longer receives traffic loses its claim and its pods, and at last is deleted."""
+    return [
+        *_release_others(world, progress, assigned),
+        *retirement.resize_revisions(world, desired, assigned, growing=False),
+        *retirement.delete_unneeded(world, assigned),
+    ]
+
+
 def _apply_routes(
-    world: worlds.World, progress: transitions.Progress, strategy: protocol.Strategy
+    world: worlds.World, split: routers.Split | None, strategy: protocol.Strategy, *, is_held: bool
 ) -> list[actions.Action]:
     """The objects that bring traffic to the pods, from the first switch on; those that are not needed are pruned."""
     owner, objects, router = world.metadata, world.traffic.objects, strategy.router
-    split = strategy.find_split(world, progress.transition)
     if split is None:
         return []
     moves = not router.is_written(owner, split, objects)
-    is_held = moves and _would_silence(world, split)
     out: list[actions.Action] = []
     needed = set()
     for manifest in router.build(owner, split, world.runtime.port):
@@ -122,11 +131,15 @@ def _apply_routes(
     return out + [actions.Prune(*key) for key in sorted(objects.keys() - needed)]
 
 
-def _would_silence(world: worlds.World, split: routers.Split) -> bool:
-    """Whether pods answer now, and none would by this split: then the objects stay as they are until some do.
+def _would_silence(world: worlds.World, split: routers.Split, strategy: protocol.Strategy) -> bool:
+    """Whether pods answer now, and none would by this split.
+
+    Then the objects stay as they are until some do, and the pods that answer are left alone.
 
     It happens where both revisions of a switch died, the way back was recorded, and the new one came back first.
     """
+    if strategy.router.is_written(world.metadata, split, world.traffic.objects):
+        return False
     ready = {name: revision.ready_pods for name, revision in world.revisions.items()}
     is_answered = any(pods & world.traffic.endpoints for pods in ready.values())
     return is_answered and not any(ready.get(name) for name in split.revisions)

@@ -252,3 +252,25 @@ def test_what_goes_wrong_after_a_failed_rollout_is_announced_too(cluster: simula
         "RolloutFailed",
         names.REGISTRY_CORRUPT,
     ]
+
+
+def test_the_only_version_that_answers_keeps_its_pods_although_another_one_is_to_be_served() -> None:
+    cluster = simulator.Cluster(template={"replicas": 2}, rollout={"overlap": "0s", "previous": {"delay": "0s"}})
+    for version in (1, 2):
+        cluster.designate(version)
+        cluster.settle()
+    cluster.designate(1)  # the switch back to version 1 has begun when all pods of both versions die
+    for _ in range(2):
+        cluster.pass_once()
+        cluster.pods_become_ready()
+    cluster.pass_once()
+    for revision in cluster.revisions.values():
+        revision.ready = 0
+    cluster.pass_once(crash_after=2)  # the Service still selects version 1
+    cluster.of_version(1).ready = 1
+    cluster.endpoints_follow()
+    cluster.designate(2)  # the alias moves on before version 2 has pods again
+    cluster.pass_once()
+    assert cluster.answering() == {1}
+    cluster.settle()
+    assert cluster.answering() == {2}
