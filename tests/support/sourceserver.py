@@ -8,6 +8,7 @@ import contextlib
 import os
 import socket
 import subprocess
+import threading
 import uuid
 
 import mlflow
@@ -96,15 +97,13 @@ class Source:
         self._namespace, self._kubectl = namespace, kubectl
         self._port = programs.free_ports(1)[0]
         self._forwarding: subprocess.Popen[bytes] | None = None
+        self._keeper: threading.Thread | None = None
+        self._is_over = threading.Event()
 
     @property
     def client(self) -> mlflow.MlflowClient:
-        """MLflow's client.
-
-        The way there is made anew where it has ended: `kubectl port-forward` ends when the API server, the kubelet or
-        the container runtime is restarted, and other tests do that.
-        """
-        if self._forwarding is None or self._forwarding.poll() is not None:
+        """MLflow's client. The way there is kept open, so that its own retries come through when it was interrupted."""
+        if self._keeper is None:
             self._forward()
         url = f"http://127.0.0.1:{self._port}"
         return mlflow.MlflowClient(tracking_uri=url, registry_uri=url)
@@ -133,10 +132,25 @@ class Source:
 
     def _forward(self) -> None:
         self.wait_ready()
+        self._is_over.clear()
+        self._keeper = threading.Thread(target=self._keep_forwarding, daemon=True)
+        self._keeper.start()
+        cluster.wait_for("kubectl port-forward to listen", self._listens, 20)
+
+    def _keep_forwarding(self) -> None:
+        """Forward until it is over, again and again.
+
+        `kubectl port-forward` ends when the API server, the kubelet or the container runtime is restarted, and other
+        tests do that, perhaps in the middle of a call.
+        """
         command = ["kubectl", "port-forward", f"service/{NAME}", f"{self._port}:{PORT}", *self._in]
         environment = os.environ | self._kubectl.environment
-        self._forwarding = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
-        cluster.wait_for("kubectl port-forward to listen", self._listens, 20)
+        while not self._is_over.is_set():
+            self._forwarding = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+            if self._is_over.is_set():
+                self._forwarding.kill()
+            self._forwarding.wait()
+            self._is_over.wait(0.5)
 
     def _listens(self) -> bool:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self._port), 1):
@@ -144,10 +158,12 @@ class Source:
         return False
 
     def _end_forwarding(self) -> None:
-        if self._forwarding:
-            self._forwarding.kill()
-            self._forwarding.wait()
-            self._forwarding = None
+        if self._keeper:
+            self._is_over.set()
+            if self._forwarding:
+                self._forwarding.kill()
+            self._keeper.join()
+            self._keeper = None
 
     @property
     def _in(self) -> tuple[str]:
