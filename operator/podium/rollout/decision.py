@@ -42,8 +42,8 @@ def _write_pin(world: worlds.World, desired: revisions.DesiredOrProblem) -> list
     """The pin of spec, written into the registry; one that spec has no more is given back."""
     registry, pinned = world.registry, world.spec.version
     if pinned is None:
-        has_pin = registry.is_pin_known and registry.registered_uid
-        return [actions.ReleasePin(registry.registered_uid)] if has_pin and registry.registered_uid else []
+        uid = registry.registered_uid
+        return [actions.ReleasePin(uid)] if uid and registry.is_pin_known else []
     if isinstance(desired, worlds.Problem) or desired.barred:
         return []
     is_new = registry.designated_version != pinned
