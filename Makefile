@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help venv lock demo demo-down cluster cluster-down images crds check unit test soak
+.PHONY: help venv lock demo demo-down cluster cluster-down images crds check unit test soak bench
 
 # Each process that imports MLflow without its bytecode compiles it anew, which takes three times as long as the rest.
 export PYTHONDONTWRITEBYTECODE :=
@@ -43,6 +43,10 @@ soak: venv ## run what is random ten times as long, then mutants of the core for
 	@$(PYTEST) --hypothesis-profile=soak tests/unit
 	@PODIUM_SEQUENCES=$(SEQUENCES) $(PYTEST) tests/contract/test_differential.py -k memory
 	@$(BIN)/python hack/mutation.py --minutes=$(MINUTES)
+
+bench: venv ## measure MLflow's registry calls against its own SQL store (bench/README.md)
+	@$(PYTHON) hack/localcluster up --install
+	@PYTHONPATH=hack $(BIN)/python -m bench.registry
 
 check: venv ## format, lint, types, layers, generated files, Dockerfile, chart
 	$(BIN)/ruff format --check .
