@@ -190,6 +190,10 @@ class RolloutOutcome(enum.StrEnum):
 MODEL_VERSION_HEADER = "X-Podium-Model-Version"
 """On every answer of /invocations, errors included: the version (a decimal number) that answered."""
 SERVER_PORT = 8080
+"""Where clients come: INVOCATIONS_PATH, HEALTH_PATH and PING_PATH, and nothing else."""
+METRICS_PORT = 8081
+"""Where METRICS_PATH and VERSION_PATH are. No Service and no Ingress leads here."""
+METRICS_PORT_NAME = "metrics"
 INVOCATIONS_PATH = "/invocations"
 HEALTH_PATH = "/health"
 """The three probes ask here: 200 while the server may receive traffic."""
@@ -221,6 +225,8 @@ ENV_EXPECTED_DIGEST_FILE = "PODIUM_EXPECTED_DIGEST_FILE"
 ENV_S3_PATH_STYLE = "PODIUM_S3_PATH_STYLE"
 ENV_PORT = "PODIUM_PORT"
 """Where the server listens instead of on SERVER_PORT, outside of a pod."""
+ENV_METRICS_PORT = "PODIUM_METRICS_PORT"
+"""Where it listens instead of on METRICS_PORT, outside of a pod."""
 ENV_TERMINATION_LOG = "PODIUM_TERMINATION_LOG"
 """Where last words go instead of to TERMINATION_LOG, outside of a pod."""
 ENV_TRUSTED_USER_HEADER = "PODIUM_TRUSTED_USER_HEADER"
@@ -234,9 +240,20 @@ TERMINATION_LOG_LIMIT = 4096
 METRIC_REQUESTS = "podium_model_requests_total"
 """Answers of /invocations, by HTTP status code (label `code`)."""
 METRIC_ERRORS = "podium_model_request_errors_total"
-"""Answers of /invocations with a status code of 500 or more."""
+"""Requests to /invocations that failed through no fault of the client (label `cause`), whatever their status code."""
 METRIC_SECONDS = "podium_model_request_duration_seconds"
 """Histogram: from a request's head to the end of its answer."""
+
+
+class ErrorCause(enum.StrEnum):
+    """Why a request to /invocations failed: the label `cause` of METRIC_ERRORS."""
+
+    MODEL = "model"
+    """Its `predict` raised, or returned what no JSON can hold."""
+    TIMEOUT = "timeout"
+    """It took longer than a request may."""
+    SERVER = "server"
+    """A fault of the server around the model."""
 
 
 class PullReason(enum.StrEnum):

@@ -47,7 +47,7 @@ def test_a_server_that_passed_its_smoke_test_says_that_it_is_healthy(
 
 
 def test_version_tells_model_version_libraries_and_what_the_image_lacks(server: modelserver.Server) -> None:
-    told = httpx.get(f"{server.url}/version").json()
+    told = httpx.get(f"{server.metrics_url}/version").json()
     assert (told["model"], told["version"]) == (modelserver.MODEL, modelserver.VERSION)
     assert told["python"].startswith("3.")
     assert "no-such-thing is not installed, the model requires no-such-thing>=1" in told["dependencyMismatches"]
@@ -64,7 +64,7 @@ def test_version_tells_model_version_libraries_and_what_the_image_lacks(server: 
         pytest.param("POST", "x", {"content-type": "text/html"}, 415, id="a content type of another kind"),
         pytest.param("GET", "", {}, 405, id="another method"),
         pytest.param("POST", "x" * 10001, JSON, 413, id="a body above the limit"),
-        pytest.param("POST", json.dumps(modelserver.RAISE), JSON, 400, id="a model that raises, in MLflow's words"),
+        pytest.param("POST", json.dumps(modelserver.RAISE), JSON, 500, id="a model that raises"),
         pytest.param("POST", json.dumps(modelserver.UNWRITABLE), JSON, 500, id="an answer that cannot be written"),
     ],
 )
@@ -85,11 +85,11 @@ def test_metrics_count_answers_errors_and_time_with_model_and_version_over_all_w
     server: modelserver.Server,
 ) -> None:
     def value(line: str) -> float:
-        text = httpx.get(f"{server.url}/metrics").text
+        text = httpx.get(f"{server.metrics_url}/metrics").text
         return sum(float(found.rpartition(" ")[2]) for found in text.splitlines() if found.startswith(line))
 
     who = f'model="{modelserver.MODEL}",version="{modelserver.VERSION}"'
-    answers, errors = f'{names.METRIC_REQUESTS}{{code="200",{who}}}', f"{names.METRIC_ERRORS}{{{who}}}"
+    answers, errors = f'{names.METRIC_REQUESTS}{{code="200",{who}}}', f'{names.METRIC_ERRORS}{{cause="model",{who}}}'
     before = value(answers), value(errors), value(f"{names.METRIC_SECONDS}_count")
     for _ in range(10):
         server.post()

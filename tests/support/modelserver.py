@@ -72,6 +72,7 @@ class Server:
 
     process: subprocess.Popen[bytes]
     port: int
+    metrics_port: int
     termination_log: pathlib.Path
     output: pathlib.Path
 
@@ -79,6 +80,11 @@ class Server:
     def url(self) -> str:
         """Where it answers."""
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def metrics_url(self) -> str:
+        """Where it answers with metrics and its version."""
+        return f"http://127.0.0.1:{self.metrics_port}"
 
     @property
     def last_words(self) -> str:
@@ -97,20 +103,21 @@ class Server:
 @contextlib.contextmanager
 def start(folder: pathlib.Path, **environment: str) -> Iterator[Server]:
     """A server of the model in `folder/model`, not awaited, killed at the end."""
-    port = programs.free_ports(1)[0]
+    port, metrics_port = programs.free_ports(2)
     log, output = folder / "termination-log", folder / "output"
     env = dict(os.environ) | {
         names.ENV_MODEL_DIR: str(folder / "model"),
         names.ENV_MODEL_NAME: MODEL,
         names.ENV_MODEL_VERSION: VERSION,
         names.ENV_PORT: str(port),
+        names.ENV_METRICS_PORT: str(metrics_port),
         names.ENV_TERMINATION_LOG: str(log),
         names.ENV_WORKERS: "2",
         names.ENV_DRAIN_SECONDS: "1",
         **environment,
     }
     with programs.running([sys.executable, "-m", "podium.serving"], output, env) as process:
-        yield Server(process, port, log, output)
+        yield Server(process, port, metrics_port, log, output)
 
 
 def await_health(server: Server, seconds: float = 90.0) -> None:

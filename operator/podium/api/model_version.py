@@ -59,6 +59,7 @@ _OWN_VARIABLES = [
     names.ENV_MODEL_VERSION,
     names.ENV_WORKERS,
     names.ENV_PORT,
+    names.ENV_METRICS_PORT,
     names.ENV_TERMINATION_LOG,
 ]
 

@@ -43,7 +43,10 @@ class Recorder:
             registry=none,
         )
         self._errors = prometheus_client.Counter(
-            names.METRIC_ERRORS, f"Answers of {names.INVOCATIONS_PATH} with status 500 or more.", labels, registry=none
+            names.METRIC_ERRORS,
+            f"Requests to {names.INVOCATIONS_PATH} that failed through no fault of the client, by cause.",
+            (*labels, "cause"),
+            registry=none,
         )
         self._seconds = prometheus_client.Histogram(
             names.METRIC_SECONDS,
@@ -53,16 +56,17 @@ class Recorder:
             registry=none,
         )
         # Zeros where nothing was counted yet, so that the first error is seen as an increase.
-        self._errors.labels(**self._of)
+        for cause in names.ErrorCause:
+            self._errors.labels(**self._of, cause=cause)
         self._seconds.labels(**self._of)
         self._requests.labels(**self._of, code="200")
 
-    def record(self, code: int, seconds: float) -> None:
-        """Counts one answer."""
+    def record(self, code: int, seconds: float, cause: names.ErrorCause | None = None) -> None:
+        """Counts one answer, and with a `cause` one error."""
         self._requests.labels(**self._of, code=str(code)).inc()
         self._seconds.labels(**self._of).observe(seconds)
-        if code >= 500:
-            self._errors.labels(**self._of).inc()
+        if cause is not None:
+            self._errors.labels(**self._of, cause=cause).inc()
 
     def expose(self) -> bytes:
         """All workers' values in Prometheus' text format."""

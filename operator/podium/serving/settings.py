@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from podium import names
 
 _ENV_MAX_REQUEST_BYTES = "PODIUM_MAX_REQUEST_BYTES"
+_ENV_MODEL_ERROR_STATUS = "PODIUM_MODEL_ERROR_STATUS"
+_ENV_NON_FINITE = "PODIUM_NON_FINITE_NUMBERS"
 _DEFAULTS = {
     "OMP_NUM_THREADS": "1",
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -27,7 +29,12 @@ class Settings:
     drain_seconds: float
     """How long the server goes on accepting after it was told to end: proxies still send requests for a while."""
     port: int
+    metrics_port: int
     max_request_bytes: int
+    model_error_status: int
+    """500, or 400 as MLflow answers: what a client gets when the model's predict raised."""
+    non_finite_as_null: bool
+    """Whether NaN and infinities are answered as null, or as Python writes them, which is no JSON."""
     termination_log: pathlib.Path
 
 
@@ -43,7 +50,10 @@ def from_environment(env: Mapping[str, str]) -> Settings:
         workers=_read_whole_number(env, names.ENV_WORKERS, 2, 1),
         drain_seconds=drain,
         port=_read_whole_number(env, names.ENV_PORT, names.SERVER_PORT, 1),
+        metrics_port=_read_whole_number(env, names.ENV_METRICS_PORT, names.METRICS_PORT, 1),
         max_request_bytes=_read_whole_number(env, _ENV_MAX_REQUEST_BYTES, 100 * 1024 * 1024, 1),
+        model_error_status=int(_read_choice(env, _ENV_MODEL_ERROR_STATUS, "500", "400")),
+        non_finite_as_null=_read_choice(env, _ENV_NON_FINITE, "null", "literal") == "null",
         termination_log=termination_log(env),
     )
 
@@ -63,3 +73,10 @@ def _read_whole_number(env: Mapping[str, str], name: str, default: int, least: i
     if not text.isdecimal() or int(text) < least:
         raise ValueError(f"{name} is {text!r}: write a whole number of {least} or more")
     return int(text)
+
+
+def _read_choice(env: Mapping[str, str], name: str, default: str, other: str) -> str:
+    text = env.get(name) or default
+    if text not in {default, other}:
+        raise ValueError(f"{name} is {text!r}: write {default} or {other}")
+    return text

@@ -49,7 +49,7 @@ def run(
     served: application.Application,
     state: application.State,
     chosen: settings.Settings,
-    listener: socket.socket,
+    listeners: list[socket.socket],
     parent: int,
 ) -> int:
     """Serves until it is told to end; returns the exit code."""
@@ -73,7 +73,7 @@ def run(
         timeout_keep_alive=IDLE_SECONDS,
         timeout_graceful_shutdown=int(names.GRACE_SECONDS - chosen.drain_seconds - 5),
     )
-    DrainingServer(config, state, chosen.drain_seconds, parent).run(sockets=[listener])
+    DrainingServer(config, state, chosen.drain_seconds, parent).run(sockets=listeners)
     return 0
 
 

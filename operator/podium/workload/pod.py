@@ -80,7 +80,7 @@ def _build_server(
     overridden = {variable["name"] for variable in users}
     own = {name: value for name, value in program.env.items() if name not in overridden}
     container["env"] = containers.build_env(own) + users
-    container["ports"] = [{"name": "http", "containerPort": runtime.port, "protocol": "TCP"}]
+    container["ports"] = _build_ports(runtime)
     container["startupProbe"] = _build_probe(paths.startup, spec.probes.startup)
     container["readinessProbe"] = _build_probe(paths.readiness, spec.probes.readiness)
     container["livenessProbe"] = _build_probe(paths.liveness, spec.probes.liveness)
@@ -88,6 +88,13 @@ def _build_server(
         container["lifecycle"] = {"preStop": {"sleep": {"seconds": runtime.stop_delay_seconds}}}
     container["volumeMounts"] = [model_mount, containers.TMP_MOUNT]
     return container
+
+
+def _build_ports(runtime: protocol.Runtime) -> list[Manifest]:
+    ports = {"http": runtime.port}
+    if runtime.metrics_port != runtime.port:
+        ports[names.METRICS_PORT_NAME] = runtime.metrics_port
+    return [{"name": name, "containerPort": port, "protocol": "TCP"} for name, port in ports.items()]
 
 
 def _build_probe(path: str, probe: model_version.Probe) -> Manifest:

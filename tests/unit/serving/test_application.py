@@ -7,10 +7,12 @@ import httpx
 import pytest
 
 from podium import names
-from podium.serving import application
+from podium.serving import application, settings
 
 IDENTITY = application.Identity("iris", "7", "3.17.2", "3.11.7", [])
 LIMIT = 100
+CHOSEN = settings.from_environment({"PODIUM_MAX_REQUEST_BYTES": str(LIMIT)})
+OPERATIONS = f"http://pod:{names.METRICS_PORT}"
 
 
 class Recorder:
@@ -18,9 +20,11 @@ class Recorder:
 
     def __init__(self) -> None:
         self.codes: list[int] = []
+        self.causes: list[names.ErrorCause | None] = []
 
-    def record(self, code: int, seconds: float) -> None:
+    def record(self, code: int, seconds: float, cause: names.ErrorCause | None = None) -> None:
         self.codes.append(code)
+        self.causes.append(cause)
 
     def expose(self) -> bytes:
         return b"exposed"
@@ -61,8 +65,10 @@ async def swallows_the_error(scope: Any, receive: Any, send: Any) -> None:
 def serve(scoring: Any, *, draining: bool = False) -> tuple[httpx.AsyncClient, Recorder]:
     recorder = Recorder()
     state = application.State(draining)
-    served: Any = application.Application(scoring, IDENTITY, recorder, state, LIMIT)  # type: ignore[arg-type]  # a fake
-    return httpx.AsyncClient(transport=httpx.ASGITransport(served), base_url="http://pod"), recorder
+    served: Any = application.Application(scoring, IDENTITY, recorder, state, CHOSEN)  # type: ignore[arg-type]  # a fake
+    return httpx.AsyncClient(
+        transport=httpx.ASGITransport(served), base_url=f"http://pod:{names.SERVER_PORT}"
+    ), recorder
 
 
 async def post(scoring: Any, body: bytes = b"{}", **options: Any) -> tuple[httpx.Response, list[int]]:
@@ -109,29 +115,29 @@ async def test_health_says_no_while_the_server_drains(path: str, draining: bool,
         assert (await client.get(path)).status_code == status
 
 
-@pytest.mark.parametrize("path", ["/invocations", "/health", "/version", "/metrics", "/else"])
+@pytest.mark.parametrize("address", ["/invocations", "/health", "/else", f"{OPERATIONS}/metrics"])
 @pytest.mark.parametrize(("draining", "connection"), [(False, None), (True, "close")])
 async def test_every_answer_asks_to_reconnect_while_the_server_drains(
-    path: str, draining: bool, connection: str | None
+    address: str, draining: bool, connection: str | None
 ) -> None:
     client, _ = serve(echo, draining=draining)
     async with client:
-        found = await client.request("GET", path)
+        found = await client.request("GET", address)
     assert found.headers.get("connection") == connection
 
 
 async def test_only_invocations_are_counted() -> None:
     client, recorder = serve(echo)
     async with client:
-        for path in ("/health", "/ping", "/version", "/metrics", "/else"):
-            await client.get(path)
+        for address in ("/health", "/ping", "/else", f"{OPERATIONS}/version", f"{OPERATIONS}/metrics"):
+            await client.get(address)
     assert recorder.codes == []
 
 
 async def test_version_is_json() -> None:
     client, _ = serve(echo)
     async with client:
-        found = await client.get("/version")
+        found = await client.get(f"{OPERATIONS}/version")
     assert json.loads(found.text) == {
         "model": "iris",
         "version": "7",
@@ -139,3 +145,75 @@ async def test_version_is_json() -> None:
         "python": "3.11.7",
         "dependencyMismatches": [],
     }
+
+
+OF_MLFLOW = ["/version", "/metrics", "/docs", "/redoc", "/openapi.json", "/docs/oauth2-redirect", "/invocations/", "/"]
+
+
+@pytest.mark.parametrize("path", OF_MLFLOW)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_clients_reach_nothing_but_invocations_and_health(path: str, method: str) -> None:
+    async def never(*_: Any) -> None:
+        raise AssertionError("MLflow's application was asked")
+
+    client, _ = serve(never)
+    async with client:
+        found = await client.request(method, path, content=b"x" * (LIMIT + 1) if method == "POST" else b"")
+    assert (found.status_code, found.text) == (404, "this port answers /invocations, /health and /ping\n")
+
+
+async def test_the_port_for_metrics_answers_nothing_else() -> None:
+    client, recorder = serve(echo)
+    async with client:
+        assert (await client.get(f"{OPERATIONS}/metrics")).text == "exposed"
+        for path in ("/invocations", "/health", "/docs"):
+            found = await client.post(f"{OPERATIONS}{path}", content=b"{}")
+            assert (found.status_code, found.text) == (404, "this port answers /metrics and /version\n")
+    assert recorder.codes == []
+
+
+async def test_another_method_is_told_which_one_is_taken() -> None:
+    client, _ = serve(echo)
+    async with client:
+        found = await client.put("/invocations")
+    assert (found.status_code, found.headers["allow"]) == (405, "POST")
+
+
+async def test_the_scoring_application_gets_the_media_type_as_it_knows_it() -> None:
+    async def tell_type(scope: Any, receive: Any, send: Any) -> None:
+        await answer(send, dict(scope["headers"])[b"content-type"])
+
+    client, _ = serve(tell_type)
+    async with client:
+        found = await client.post("/invocations", headers={"content-type": 'Application/JSON; charset="UTF-8"'})
+    assert found.text == "application/json"
+
+
+async def speak(*messages: Any) -> tuple[list[Any], Recorder]:
+    """What is sent to a client that sends these messages."""
+    recorder, waiting, sent = Recorder(), list(messages), []
+    served: Any = application.Application(echo, IDENTITY, recorder, application.State(), CHOSEN)  # type: ignore[arg-type]  # a fake
+
+    async def receive() -> Any:
+        message = waiting.pop(0)
+        if isinstance(message, Exception):
+            raise message
+        return message
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    headers = [(b"content-type", b"application/json")]
+    await served({"type": "http", "method": "POST", "path": "/invocations", "headers": headers}, receive, send)
+    return sent, recorder
+
+
+async def test_a_client_that_goes_away_while_it_sends_is_no_error_of_the_server() -> None:
+    begun = {"type": "http.request", "body": b"{", "more_body": True}
+    _, recorder = await speak(begun, {"type": "http.disconnect"})
+    assert (recorder.codes, recorder.causes) == ([499], [None])
+
+
+async def test_a_fault_of_the_scoring_application_is_counted_as_the_servers() -> None:
+    _, recorder = await speak(ValueError("no"))
+    assert (recorder.codes, recorder.causes) == ([500], [names.ErrorCause.SERVER])

@@ -25,15 +25,17 @@ def exposed(answers: str = "pass") -> list[str]:
 
 def test_errors_and_requests_are_zero_before_the_first_so_that_an_increase_is_seen() -> None:
     lines = exposed()
-    assert 'podium_model_request_errors_total{model="iris",version="3"} 0.0' in lines
+    for cause in ("model", "timeout", "server"):
+        assert f'podium_model_request_errors_total{{cause="{cause}",model="iris",version="3"}} 0.0' in lines
     assert 'podium_model_requests_total{code="200",model="iris",version="3"} 0.0' in lines
     assert lines[-1] == "removed"
 
 
-def test_answers_are_counted_by_code_and_those_of_500_and_more_are_errors() -> None:
-    lines = exposed("recorder.record(200, 0.004); recorder.record(404, 0.1); recorder.record(503, 70)")
+def test_answers_are_counted_by_code_and_errors_by_cause() -> None:
+    lines = exposed("recorder.record(200, 0.004); recorder.record(404, 0.1); recorder.record(503, 70, 'server')")
     assert 'podium_model_requests_total{code="404",model="iris",version="3"} 1.0' in lines
-    assert 'podium_model_request_errors_total{model="iris",version="3"} 1.0' in lines
+    assert 'podium_model_request_errors_total{cause="server",model="iris",version="3"} 1.0' in lines
+    assert 'podium_model_request_errors_total{cause="model",model="iris",version="3"} 0.0' in lines
     assert 'podium_model_request_duration_seconds_bucket{le="0.005",model="iris",version="3"} 1.0' in lines
     assert 'podium_model_request_duration_seconds_bucket{le="60.0",model="iris",version="3"} 2.0' in lines
     assert 'podium_model_request_duration_seconds_count{model="iris",version="3"} 3.0' in lines

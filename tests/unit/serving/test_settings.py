@@ -18,7 +18,10 @@ def test_an_empty_environment_gives_what_a_pod_needs() -> None:
         workers=2,
         drain_seconds=5,
         port=8080,
+        metrics_port=8081,
         max_request_bytes=100 * 1024 * 1024,
+        model_error_status=500,
+        non_finite_as_null=True,
         termination_log=pathlib.Path("/dev/termination-log"),
     )
 
@@ -38,6 +41,9 @@ def test_the_server_knows_the_grace_and_the_drain_that_the_pod_has() -> None:
         ("PODIUM_WORKERS", "0", "PODIUM_WORKERS is '0': write a whole number of 1 or more"),
         ("PODIUM_WORKERS", "two", "PODIUM_WORKERS is 'two': write a whole number of 1 or more"),
         ("PODIUM_PORT", "-1", "PODIUM_PORT is '-1': write a whole number of 1 or more"),
+        ("PODIUM_METRICS_PORT", "http", "PODIUM_METRICS_PORT is 'http': write a whole number of 1 or more"),
+        ("PODIUM_MODEL_ERROR_STATUS", "502", "PODIUM_MODEL_ERROR_STATUS is '502': write 500 or 400"),
+        ("PODIUM_NON_FINITE_NUMBERS", "NaN", "PODIUM_NON_FINITE_NUMBERS is 'NaN': write null or literal"),
         ("PODIUM_DRAIN_SECONDS", "51", "PODIUM_DRAIN_SECONDS is 51: write at most 50"),
         ("PODIUM_DRAIN_SECONDS", "1.5", "PODIUM_DRAIN_SECONDS is '1.5': write a whole number of 0 or more"),
         ("PODIUM_MAX_REQUEST_BYTES", "1M", "PODIUM_MAX_REQUEST_BYTES is '1M': write a whole number of 1 or more"),

@@ -53,7 +53,7 @@ def run(tmp_path: pathlib.Path, scoring: Any) -> tuple[int, str]:
     log = tmp_path / "termination-log"
     chosen = settings.from_environment({"PODIUM_MODEL_DIR": str(tmp_path), "PODIUM_TERMINATION_LOG": str(log)})
     with socket.socket() as listener:
-        code = worker.run(scoring, scoring, application.State(), chosen, listener, os.getpid())
+        code = worker.run(scoring, scoring, application.State(), chosen, [listener], os.getpid())
     return code, log.read_text()
 
 

@@ -55,6 +55,13 @@ def test_the_probes_ask_health_as_often_as_users_know_it() -> None:
     }
 
 
+def test_metrics_have_a_port_of_their_own() -> None:
+    assert server(build())["ports"] == [
+        {"name": "http", "containerPort": 8080, "protocol": "TCP"},
+        {"name": "metrics", "containerPort": 8081, "protocol": "TCP"},
+    ]
+
+
 def test_what_is_left_out_of_a_probe_keeps_its_default() -> None:
     container = server(build(probes={"startup": {"failureThreshold": 900}, "liveness": {"timeoutSeconds": 9}}))
     assert container["startupProbe"] == {

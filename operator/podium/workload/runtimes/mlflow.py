@@ -20,6 +20,7 @@ class MLflow:
     """The runtime of MLflow models."""
 
     port: int = names.SERVER_PORT
+    metrics_port: int = names.METRICS_PORT
     paths: protocol.Paths = _PATHS
     grace_seconds: int = names.GRACE_SECONDS
     stop_delay_seconds: int = 0

@@ -14,7 +14,7 @@ class Paths:
     invocations: str
     """Requests of clients."""
     metrics: str
-    """Prometheus' metrics."""
+    """Prometheus' metrics, on the runtime's `metrics_port`."""
     startup: str
     readiness: str
     liveness: str
@@ -38,6 +38,10 @@ class Runtime(Protocol):
     @property
     def port(self) -> int:
         """Where the server listens."""
+
+    @property
+    def metrics_port(self) -> int:
+        """Where the server answers with its metrics: `port`, or one of its own that no Service leads to."""
 
     @property
     def paths(self) -> Paths:

@@ -15,6 +15,7 @@ class Plain:
     """What a runtime has to tell, and nothing of MLflow's."""
 
     port: int = 9000
+    metrics_port: int = 9000
     paths: protocol.Paths = _PATHS
     grace_seconds: int = 20
     stop_delay_seconds: int = 5

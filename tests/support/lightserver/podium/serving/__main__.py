@@ -1,6 +1,6 @@
 """`python3 -m podium.serving` of the light image: keeps the contract of the real server, without MLflow.
 
-It answers /health, /ping, /version and /invocations on port 8080, names its version on every answer of /invocations,
+It answers /health, /ping and /invocations on port 8080, names its version on every answer of /invocations,
 drains on SIGTERM (unhealthy, `Connection: close`, still answering), and leaves last words when it cannot serve.
 What it does besides is written in the artifact, `light.json`, so that each version of a model can behave differently:
 
@@ -66,8 +66,6 @@ class Connection(asyncio.Protocol):
         if path in {"/health", "/ping"}:
             well = self._state.healthy and not self._state.draining
             status = "200 OK" if well else "503 Service Unavailable"
-        elif path == "/version":
-            status, body = "200 OK", json.dumps({"version": VERSION}).encode()
         elif path == "/invocations":
             status, body, more = "200 OK", self._predictions, f"X-Podium-Model-Version: {VERSION}\r\n"
         close = "Connection: close\r\n" if self._state.draining else ""
