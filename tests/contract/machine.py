@@ -163,7 +163,7 @@ def _orders(*keys: str) -> Strategy:
 
 MODEL_ORDERS = st.none() | _orders("name", "timestamp") | _orders("last_updated_timestamp", "name")
 VERSION_ORDERS = st.none() | _orders("name", "version_number", "creation_timestamp", "last_updated_timestamp")
-COUNTS = _often([2, 3, 100, 100], [0, -1, -2, 1000, 1001, 200_000, 200_001])
+COUNTS = _often([2, 3, 100, 100], [0, -1, -2, 1.5, 1000, 1000.5, 1001, 200_000, 200_000.5, 200_001])
 _FORGED = [
     *[
         differences.token(each)
