@@ -135,6 +135,8 @@ def test_any_search_finds_the_same_in_the_same_order_and_pages(database: str, re
     @hypothesis.settings(max_examples=int(ASKED or 300), deadline=None, suppress_health_check=ALL_CHECKS)
     @hypothesis.given(machine.searches())
     @hypothesis.example(("search_model_versions", (None, 2, ["tag.a", "name SIDEWAYS"], None)))
+    @hypothesis.example(("search_registered_models", (None, 1000.5, None, None)))
+    @hypothesis.example(("search_model_versions", (None, 200_000.5, None, None)))
     def search(call: differences.Call) -> None:
         both.calls.clear()
         both.compare(call[0], *call[1])

@@ -89,7 +89,8 @@ def parse_model_search(
     filter_string: str | None, max_results: Any, order_by: Sequence[str] | None, page_token: Any
 ) -> Query[entities.Head, entities.Head]:
     """A search for models. Raises MlflowException and InvalidInput."""
-    _check_max_results(max_results, -1, MODELS_LIMIT)
+    _check_limit(max_results, MODELS_LIMIT)
+    _check_count(max_results, -1)
     with _refuse_unreadable("The filter", filter_string):
         conditions = search_utils.SearchModelUtils.parse_search_filter(filter_string)
     order = _parse_model_order(order_by or ())
@@ -111,7 +112,8 @@ def parse_version_search(
     filter_string: str | None, max_results: Any, order_by: Sequence[str] | None, page_token: Any
 ) -> Query[catalog.VersionList, VersionOf]:
     """A search for versions. Raises MlflowException and InvalidInput."""
-    _check_max_results(max_results, 1, VERSIONS_LIMIT)
+    _check_count(max_results, 1)
+    _check_limit(max_results, VERSIONS_LIMIT)
     with _refuse_unreadable("The filter", filter_string):
         conditions = search_utils.SearchModelVersionUtils.parse_search_filter(filter_string)
     wants_prompts = _asks_for_prompts(conditions)
@@ -319,10 +321,14 @@ def _check_comparator(what: str, comparator: str, allowed: Iterable[str]) -> Non
         raise _build_refusal(f"Invalid comparator for {what}: {comparator}")
 
 
-def _check_max_results(max_results: Any, least: int, limit: int) -> None:
+def _check_count(max_results: Any, least: int) -> None:
     if not isinstance(max_results, int) or max_results < least:
         raise _build_refusal(f"Invalid value for max_results. It must be a positive integer, but got {max_results}")
-    if max_results > limit:
+
+
+def _check_limit(max_results: Any, limit: int) -> None:
+    """Raises for more than the limit. A fraction above it is two mistakes, and each search of MLflow tells another."""
+    if isinstance(max_results, int | float) and max_results > limit:
         raise _build_refusal(
             f"Invalid value for request parameter max_results. It must be at most {limit}, but got value {max_results}"
         )

@@ -46,6 +46,7 @@ class WebhookMethods:
     update_webhook = _delegate_to_database("update_webhook")
     delete_webhook = _delegate_to_database("delete_webhook")
 
+    @calls.translated
     def list_webhooks_by_event(self, *arguments: Any, **named: Any) -> Any:
         """A PagedList of Webhooks, empty without a database: a tracking server asks after every write."""
         database = _find_database()
@@ -61,7 +62,11 @@ class WebhookMethods:
 
 
 def _find_database() -> Any | None:
-    """MLflow's store on the server's database; None: there is no server, or the server has no database."""
+    """MLflow's store on the server's database; None: there is no server, or the server has no database.
+
+    Raises NotOffered for a call that asks for another workspace.
+    """
+    calls.check_workspace()
     address = server.tracking_uri(os.environ)
     if not address or uri.get_uri_scheme(address) not in db_types.DATABASE_ENGINES:
         return None
