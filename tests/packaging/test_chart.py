@@ -1,5 +1,6 @@
 """The chart: what it makes in each of its variants, what it refuses, and what it never asks for."""
 
+import json
 import pathlib
 from typing import Any
 
@@ -8,7 +9,9 @@ import yaml
 
 from podium import names, settings
 from podium.sync import settings as sync_settings
+from podium.workload import pod
 from tests.support import helm
+from tests.unit.workload import factories
 
 pytestmark = pytest.mark.needs("helm")
 
@@ -35,6 +38,12 @@ WITH_INGRESS = [
     "tracking.ingress.host=mlflow.example.com",
 ]
 ON_POSTGRESQL = [*TRACKING, "--set", "tracking.replicas=2", "--set", "tracking.backendStoreSecret.name=database"]
+PROXY = {"podSelector": {"matchLabels": {"app": "oauth2-proxy"}}}
+MONITORING = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
+TRUSTED = [
+    *("--set", "tracking.trustedUserHeader=X-Forwarded-User"),
+    *("--set-json", f"networkPolicy.tracking={json.dumps([PROXY])}"),
+]
 SYNC = ["--set", "sync.enabled=true", "--set", "sync.trackingUri=http://mlflow.team:5000"]
 SYNC_IN_FULL = [
     *("--set", "sync.enabled=true", "--set", "sync.trackingUriSecret.name=database"),
@@ -51,6 +60,10 @@ VARIANTS = {
     "nothing that is optional": NOTHING_OPTIONAL,
     "a tracking server behind an ingress": WITH_INGRESS,
     "two tracking servers on PostgreSQL": ON_POSTGRESQL,
+    "a tracking server that trusts a proxy": [*TRACKING, *TRUSTED],
+    "policies for models": [
+        *("--set", "networkPolicy.models.namespaces={team-a}", "--set", "metrics.podMonitor.enabled=true")
+    ],
     "a mirror": SYNC,
     "a mirror with all that it takes": SYNC_IN_FULL,
 }
@@ -265,6 +278,8 @@ def test_the_default_images_are_of_the_charts_own_version() -> None:
         ),
         pytest.param("tracking.ingress.hosts=x", "hosts", id="a misspelt part of the tracking server"),
         pytest.param("tracking.trustedUserHeader=X User", "trustedUserHeader", id="no name of a header"),
+        pytest.param("networkPolicy.trackng=x", "trackng", id="a misspelt part of the policies"),
+        pytest.param("networkPolicy.sync[0].podSelectors.a=b", "podSelectors", id="a misspelt peer"),
         pytest.param("tracking.enabled=true", "artifactRoot", id="a tracking server without a place for artifacts"),
         pytest.param("resources.limit.memory=1Gi", "limit", id="a misspelt part of resources"),
     ],
@@ -276,7 +291,7 @@ def test_a_value_that_cannot_be_honoured_is_refused_by_name(value: str, told: st
 
 @pytest.mark.parametrize(
     ("options", "expected"),
-    [([], []), (["--set", "tracking.trustedUserHeader=X-Forwarded-User"], ["X-Forwarded-User"])],
+    [([], []), (TRUSTED, ["X-Forwarded-User"])],
     ids=["nobody is trusted by default", "a trusted proxy"],
 )
 def test_the_tracking_server_trusts_a_header_only_where_a_value_says_so(
@@ -285,6 +300,121 @@ def test_the_tracking_server_trusts_a_header_only_where_a_value_says_so(
     environment = tracking_container(*options)["env"]
     found = [each["value"] for each in environment if each["name"] == names.ENV_TRUSTED_USER_HEADER]
     assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        pytest.param(
+            ["--set", "tracking.trustedUserHeader=X-Forwarded-User"],
+            "whoever reaches the server can write this header. Name the pods of the proxy",
+            id="anybody may connect",
+        ),
+        pytest.param(
+            [*TRUSTED, "--set", "networkPolicy.enabled=false"],
+            "whoever reaches the server can write this header. Name the pods of the proxy",
+            id="no policy is made",
+        ),
+        *(
+            pytest.param(
+                [*TRUSTED, "--set-json", f"networkPolicy.tracking={json.dumps([PROXY, everybody])}"],
+                "one of networkPolicy.tracking is everybody",
+                id=f"{everybody}",
+            )
+            for everybody in (
+                {"namespaceSelector": {}},
+                {"namespaceSelector": {}, "podSelector": {}},
+                {"ipBlock": {"cidr": "0.0.0.0/0"}},
+                {"ipBlock": {"cidr": "::/0"}},
+            )
+        ),
+        pytest.param(
+            [*WITH_INGRESS, *TRUSTED],
+            "an ingress controller passes on what a client writes into this header",
+            id="the chart's own Ingress leads around the proxy",
+        ),
+    ],
+)
+def test_a_header_that_anybody_could_write_is_not_trusted(options: list[str], sentence: str) -> None:
+    with pytest.raises(helm.Refused, match=f"tracking.trustedUserHeader: {sentence}"):
+        helm.template(*TRACKING, *options)
+
+
+def test_an_ingress_whose_controller_authenticates_may_lead_to_a_server_that_trusts_its_header() -> None:
+    objects = helm.template(*WITH_INGRESS, *TRUSTED, "--set", "tracking.ingress.authenticates=true")
+    assert [each["metadata"]["name"] for each in of_kind(objects, "Ingress")] == ["podium-tracking"]
+
+
+@pytest.mark.parametrize(
+    ("part", "name"),
+    [("operator", "podium-operator"), ("tracking", "podium-tracking"), ("sync", "podium-sync")],
+)
+def test_who_may_connect_is_everybody_or_whom_a_value_names(part: str, name: str) -> None:
+    for options, peers in (
+        ((), None),
+        (("--set-json", f"networkPolicy.{part}={json.dumps([PROXY, MONITORING])}"), [PROXY, MONITORING]),
+    ):
+        objects = helm.template(*TRACKING, *SYNC, *options)
+        [policy] = [each for each in of_kind(objects, "NetworkPolicy") if each["metadata"]["name"] == name]
+        [rule, *more] = policy["spec"]["ingress"]
+        assert (rule["ports"], rule.get("from")) == ([{"port": "http"}], peers)
+        is_tested = part == "operator" and peers is not None
+        assert [each["from"] for each in more] == ([[{"podSelector": {"matchLabels": of_test()}}]] if is_tested else [])
+
+
+def of_test() -> dict[str, str]:
+    """The labels by which the pod of `helm test` is let in."""
+    shown = helm.run("template", "podium", str(helm.CHART), "--show-only", "templates/tests/readyz.yaml")
+    found: dict[str, str] = yaml.safe_load(shown)["metadata"]["labels"]
+    return {key: value for key, value in found.items() if key.rpartition("/")[2] in {"name", "instance", "component"}}
+
+
+def test_models_get_policies_in_the_namespaces_that_are_named_or_watched() -> None:
+    named = ["--set", "networkPolicy.models.namespaces={team-b}"]
+    for options, places in (
+        ([], []),
+        (named, ["team-b"]),
+        (NAMESPACED, ["team-a", "team-b"]),
+        ([*NAMESPACED, *named], ["team-b"]),
+        ([*NAMESPACED, "--set", "networkPolicy.enabled=false"], []),
+    ):
+        policies = [e for e in of_kind(helm.template(*options), "NetworkPolicy") if "models" in e["metadata"]["name"]]
+        assert [each["metadata"]["namespace"] for each in policies] == places
+
+
+def test_a_policy_for_models_opens_the_ports_that_their_pods_have_to_whom_it_names() -> None:
+    [policy] = [
+        each
+        for each in of_kind(
+            helm.template(
+                *("--set", "networkPolicy.models.namespaces={team-a}"),
+                *("--set-json", f"networkPolicy.models.clients={json.dumps([PROXY])}"),
+                *("--set-json", f"networkPolicy.models.metrics={json.dumps([MONITORING])}"),
+            ),
+            "NetworkPolicy",
+        )
+        if each["metadata"]["namespace"] == "team-a"
+    ]
+    built = pod.build_pod_template(
+        {"name": "iris-v1"}, factories.spec(), factories.SOURCE, factories.IMAGES, factories.RUNTIME
+    )
+    assert policy["spec"]["podSelector"]["matchLabels"].items() <= built["metadata"]["labels"].items()
+    ports = [each["name"] for each in factories.server(built)["ports"]]
+    assert policy["spec"]["ingress"] == [
+        {"ports": [{"port": ports[0]}], "from": [PROXY]},
+        {"ports": [{"port": ports[1]}], "from": [MONITORING]},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "places"), [(EVERYWHERE, {"any": True}), (NAMESPACED, {"matchNames": ["team-a", "team-b"]})]
+)
+def test_a_pod_monitor_scrapes_the_port_of_the_models_pods(options: list[str], places: dict[str, Any]) -> None:
+    [monitor] = of_kind(helm.template(*options, "--set", "metrics.podMonitor.enabled=true"), "PodMonitor")
+    assert monitor["spec"]["namespaceSelector"] == places
+    assert monitor["spec"]["selector"] == {"matchLabels": {names.NAME_LABEL: names.SERVED_NAME}}
+    [endpoint] = monitor["spec"]["podMetricsEndpoints"]
+    assert (endpoint["port"], endpoint["path"]) == (names.METRICS_PORT_NAME, names.METRICS_PATH)
 
 
 def tracking_container(*options: str) -> Any:

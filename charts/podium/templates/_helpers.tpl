@@ -51,6 +51,13 @@ capabilities:
   drop: [ALL]
 {{- end -}}
 
+{{/* The "from" of a NetworkPolicy's rule for these peers; without one everybody may connect. */}}
+{{- define "podium.from" -}}
+{{- with . }}
+from: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
 {{/* The namespaces of the registries, as JSON {"names": […]}. */}}
 {{- define "podium.registryNamespaces" -}}
 {{- dict "names" (.Values.registry.namespaces | default (list .Release.Namespace)) | toJson -}}

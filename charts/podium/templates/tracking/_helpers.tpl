@@ -43,3 +43,21 @@ endpoint's name in the cluster; the plugin's scheme keeps it from that.
 {{- $root := trimSuffix "/" .Values.tracking.artifactRoot -}}
 {{- if .Values.tracking.s3.presignedUrls -}}{{ $root }}{{- else -}}s3-proxied://{{ trimPrefix "s3://" $root }}{{- end -}}
 {{- end -}}
+
+{{/* Fails where the header that names the user could be written by somebody else than the proxy. */}}
+{{- define "podium.tracking.checkTrust" -}}
+{{- if .Values.tracking.trustedUserHeader -}}
+{{- if not (and .Values.networkPolicy.enabled .Values.networkPolicy.tracking) -}}
+{{- fail "tracking.trustedUserHeader: whoever reaches the server can write this header. Name the pods of the proxy that authenticates users as networkPolicy.tracking: nobody else can connect then" -}}
+{{- end -}}
+{{- range .Values.networkPolicy.tracking -}}
+{{- $isAnyPod := and (hasKey . "namespaceSelector") (empty .namespaceSelector) (empty .podSelector) -}}
+{{- if or $isAnyPod (hasSuffix "/0" (dig "ipBlock" "cidr" "" .)) -}}
+{{- fail "tracking.trustedUserHeader: one of networkPolicy.tracking is everybody, who could write this header. Name the pods of the proxy that authenticates users" -}}
+{{- end -}}
+{{- end -}}
+{{- if and .Values.tracking.ingress.enabled (not .Values.tracking.ingress.authenticates) -}}
+{{- fail "tracking.trustedUserHeader: an ingress controller passes on what a client writes into this header. Lead an Ingress to your proxy instead of tracking.ingress; or, if the controller itself authenticates every request and overwrites the header, say so by tracking.ingress.authenticates=true" -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
