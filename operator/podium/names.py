@@ -218,6 +218,13 @@ ENV_MODEL_DIR = "PODIUM_MODEL_DIR"
 ENV_MODEL_NAME = "PODIUM_MODEL_NAME"
 ENV_MODEL_VERSION = "PODIUM_MODEL_VERSION"
 ENV_WORKERS = "PODIUM_WORKERS"
+ENV_WORKER_START = "PODIUM_WORKER_START"
+"""A WorkerStart."""
+ENV_DEVICES = "PODIUM_DEVICES"
+"""Devices that the server container asks for, such as `nvidia.com/gpu`, with commas between them."""
+ENV_SMOKE_TEST = "PODIUM_SMOKE_TEST"
+"""A SmokeTest, where the spec says one."""
+ENV_SMOKE_TEST_SECONDS = "PODIUM_SMOKE_TEST_SECONDS"
 ENV_DRAIN_SECONDS = "PODIUM_DRAIN_SECONDS"
 ENV_PULL_TIMEOUT = "PODIUM_PULL_TIMEOUT"
 ENV_PULL_RETRIES = "PODIUM_PULL_RETRIES"
@@ -235,6 +242,28 @@ ENV_NAMESPACE = "PODIUM_NAMESPACE"
 """Namespace of the registry that the command `podium` works on where none is chosen, as in a tracking server's pod."""
 TERMINATION_LOG_LIMIT = 4096
 """Bytes that the kubelet reads of a termination message."""
+START_AGAIN_CODE = 75
+"""Exit code of a server whose model does not answer in a forked worker: started again, it forks none."""
+
+
+class WorkerStart(enum.StrEnum):
+    """How the server's workers come to the model."""
+
+    AUTO = "Auto"
+    """Fork, where the model was seen to answer in a forked worker; else Spawn."""
+    FORK = "Fork"
+    """It is loaded once, and the workers are forks that share its memory."""
+    SPAWN = "Spawn"
+    """Each worker is a process of its own that loads it."""
+
+
+class SmokeTest(enum.StrEnum):
+    """Which request a worker must answer before it is healthy."""
+
+    REQUIRED = "Required"
+    IF_POSSIBLE = "IfPossible"
+    OFF = "Off"
+
 
 # The server's metrics, each with the labels `model` and `version`
 METRIC_REQUESTS = "podium_model_requests_total"
@@ -243,6 +272,14 @@ METRIC_ERRORS = "podium_model_request_errors_total"
 """Requests to /invocations that failed through no fault of the client (label `cause`), whatever their status code."""
 METRIC_SECONDS = "podium_model_request_duration_seconds"
 """Histogram: from a request's head to the end of its answer."""
+METRIC_IN_FLIGHT = "podium_model_requests_in_flight"
+"""Requests that a thread works on, those included whose client was told that their time is over."""
+METRIC_WAITING = "podium_model_requests_waiting"
+"""Requests that wait for a thread."""
+METRIC_OLDEST = "podium_model_oldest_request_seconds"
+"""How long the oldest of the requests in flight has been worked on."""
+METRIC_WORKERS = "podium_model_workers"
+"""Workers that answer, by how they were started (label `start`: Fork or Spawn)."""
 
 
 class ErrorCause(enum.StrEnum):
@@ -252,6 +289,8 @@ class ErrorCause(enum.StrEnum):
     """Its `predict` raised, or returned what no JSON can hold."""
     TIMEOUT = "timeout"
     """It took longer than a request may."""
+    BUSY = "busy"
+    """No thread was free for it in time."""
     SERVER = "server"
     """A fault of the server around the model."""
 

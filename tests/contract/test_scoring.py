@@ -117,7 +117,7 @@ def ask() -> Callable[..., Ask]:
         recorder = Recorder()
         served: Any = application.Application(
             scoring_server.init(model),
-            application.Identity("iris", "7", mlflow.__version__, "3", []),
+            application.Identity("iris", "7", mlflow.__version__, "3", [], "Fork", ""),
             recorder,  # type: ignore[arg-type]  # a fake
             application.State(),
             settings.from_environment(environment),

@@ -47,8 +47,8 @@ def test_nobody_is_let_in_before_the_smoke_test_passed_and_one_that_fails_ends_w
                 met = True
             time.sleep(0.05)
         assert (server.wait(), met) == (1, False)
-    assert server.last_words.startswith("the model answers its own input example with 400: ")
-    assert "thirteen is bad luck" in server.last_words
+    assert server.last_words.splitlines()[0] == "ZeroDivisionError: thirteen is bad luck"
+    assert server.last_words.splitlines()[1].startswith("the model answers its own input example with 400: ")
 
 
 def test_a_model_that_does_not_load_ends_with_last_words(tmp_path: pathlib.Path) -> None:

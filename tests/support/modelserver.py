@@ -22,6 +22,14 @@ UNWRITABLE = {"inputs": [[14.0, 0.0]]}
 """Asks for an answer that no JSON can hold."""
 SLEEP = {"inputs": [[99.0, 1.0]]}
 """Asks for an answer after one second."""
+HANG = {"inputs": [[99.0, 1000.0]]}
+"""Asks for an answer that will not come."""
+HOLD = {"inputs": [[98.0, 0.0]]}
+"""The same, and no thread of the process does anything meanwhile."""
+DIE = {"inputs": [[66.0, 0.0]]}
+"""Ends the process that is to answer."""
+BROKEN = "broken"
+"""While a file of this name is in the model's folder, the model answers nobody."""
 _MLMODEL = """\
 flavors:
   python_function:
@@ -30,16 +38,33 @@ flavors:
     python_version: 3.11.0
 model_uuid: 00000000000000000000000000000000
 """
+SIGNATURE = """\
+signature:
+  inputs: '[{"type": "double", "name": "a", "required": true}, {"type": "double", "name": "b", "required": true}]'
+  outputs: null
+  params: null
+"""
+"""Further lines of MLmodel: two columns of numbers."""
 _CODE = '''\
 """Answers the number of the process that answers, for each row; some rows ask for trouble."""
 
 import os
+import re
 import time
 
 
 class Model:
+    def __init__(self, path):
+        self.broken = os.path.join(path, "broken")
+
     def predict(self, data):
         rows = data.values.tolist() if hasattr(data, "values") else data.tolist()
+        if os.path.exists(self.broken):
+            raise RuntimeError("the database is away")
+        if rows[0][0] == 66:
+            os.abort()
+        if rows[0][0] == 98:
+            re.match("(a+)+$", "a" * 64 + "b")  # for years, with the interpreter's lock
         if rows[0][0] == 13:
             raise ZeroDivisionError("thirteen is bad luck")
         if rows[0][0] == 14:
@@ -51,15 +76,26 @@ class Model:
 
 def _load_pyfunc(path):
 {on_load}
-    return Model()
+    return Model(path)
 '''
 
 
-def write_model(folder: pathlib.Path, *, on_load: str = "pass", example: object = ROWS, requirements: str = "") -> None:
-    """An MLflow model whose loader runs the statement `on_load`, with this input example unless it is None."""
+def write_model(
+    folder: pathlib.Path,
+    *,
+    on_load: str = "pass",
+    example: object = ROWS,
+    requirements: str = "",
+    code: str = "",
+    more: str = "",
+) -> None:
+    """An MLflow model whose loader runs the statement `on_load`, with this input example unless it is None.
+
+    `code` is another module than the usual one, which defines _load_pyfunc; `more` are further lines of MLmodel.
+    """
     (folder / "code").mkdir(parents=True)
-    (folder / "MLmodel").write_text(_MLMODEL)
-    (folder / "code/tiny_podium_model.py").write_text(_CODE.replace("{on_load}", f"    {on_load}"))
+    (folder / "MLmodel").write_text(_MLMODEL + more)
+    (folder / "code/tiny_podium_model.py").write_text(code or _CODE.replace("{on_load}", f"    {on_load}"))
     if example is not None:
         (folder / "serving_input_example.json").write_text(json.dumps(example))
     if requirements:
@@ -104,7 +140,8 @@ class Server:
 def start(folder: pathlib.Path, **environment: str) -> Iterator[Server]:
     """A server of the model in `folder/model`, not awaited, killed at the end."""
     port, metrics_port = programs.free_ports(2)
-    log, output = folder / "termination-log", folder / "output"
+    log, output, tmp = folder / "termination-log", folder / "output", folder / "tmp"
+    tmp.mkdir(exist_ok=True)
     env = dict(os.environ) | {
         names.ENV_MODEL_DIR: str(folder / "model"),
         names.ENV_MODEL_NAME: MODEL,
@@ -114,6 +151,7 @@ def start(folder: pathlib.Path, **environment: str) -> Iterator[Server]:
         names.ENV_TERMINATION_LOG: str(log),
         names.ENV_WORKERS: "2",
         names.ENV_DRAIN_SECONDS: "1",
+        "TMPDIR": str(tmp),
         **environment,
     }
     with programs.running([sys.executable, "-m", "podium.serving"], output, env) as process:

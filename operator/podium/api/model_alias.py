@@ -52,6 +52,11 @@ class Rollout(common.Model):
         description="How long the new version may take to become Ready before the rollout counts as failed. A failed "
         "revision is tried again when the version, the template or the annotation podium.dev/retry changes.",
     )
+    smoke_test: model_version.SmokeTest | None = pydantic.Field(
+        None,
+        description="The request that each worker of a new version must answer before the version receives traffic. "
+        "Goes before template.smokeTest, and is part of the pods as that is: a change makes a new revision.",
+    )
     previous: Previous = pydantic.Field(
         default_factory=Previous, description="What happens to the version that was served before."
     )
@@ -105,6 +110,12 @@ class ModelAliasSpec(common.Model):
     model_config = pydantic.ConfigDict(
         json_schema_extra=common.validated(common.immutable_optional("spec.registry.namespace"))
     )
+
+    @property
+    def revision_template(self) -> Template:
+        """The template of a revision: `template` with what `rollout` says about the pods themselves."""
+        told = self.rollout.smoke_test
+        return self.template if told is None else self.template.model_copy(update={"smoke_test": told})
 
 
 def _list_words(words: type[enum.StrEnum]) -> str:

@@ -1,6 +1,6 @@
 """ModelVersion: this version of this registered model is materialised as a Deployment, a Service, an Ingress."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import pydantic
 
@@ -58,6 +58,10 @@ _OWN_VARIABLES = [
     names.ENV_MODEL_NAME,
     names.ENV_MODEL_VERSION,
     names.ENV_WORKERS,
+    names.ENV_WORKER_START,
+    names.ENV_DEVICES,
+    names.ENV_SMOKE_TEST,
+    names.ENV_SMOKE_TEST_SECONDS,
     names.ENV_PORT,
     names.ENV_METRICS_PORT,
     names.ENV_TERMINATION_LOG,
@@ -85,8 +89,8 @@ class EnvVar(common.Model):
             common.cel("!(has(self.value) && has(self.valueFrom))", "write value or valueFrom, not both"),
             common.cel(
                 f"!(self.name in {_OWN_VARIABLES})",
-                f"remove this variable: Podium sets {', '.join(_OWN_VARIABLES)} itself (the number of workers is "
-                "runtime.workers)",
+                f"remove this variable: Podium sets {', '.join(_OWN_VARIABLES)} itself (see runtime.workers, "
+                "runtime.workerStart and smokeTest)",
             ),
         )
     )
@@ -102,12 +106,38 @@ class Runtime(common.Model):
         min_length=1,
         max_length=1024,
     )
-    workers: int = pydantic.Field(2, description="Worker processes; the model's memory is shared.", ge=1, le=64)
+    workers: int = pydantic.Field(
+        2, description="Worker processes; forked ones share the model's memory, see workerStart.", ge=1, le=64
+    )
+    worker_start: Literal["Auto", "Fork", "Spawn"] = pydantic.Field(
+        "Auto",
+        description="How the workers come to the model. Fork: it is loaded once, and the workers are forks that share "
+        "its memory; a model that owns threads, locks or a device when it is loaded hangs there. Spawn: each worker is "
+        "a process that loads it, with the memory that this needs. Auto: Fork, if a first forked worker answers the "
+        "smoke test with 200; else the server is started once more, as Spawn, and status.workerStart says why. Spawn "
+        "at once if the server asks for a device such as nvidia.com/gpu, or if there is no smoke test.",
+    )
     env: list[EnvVar] = pydantic.Field(
         default_factory=list,
         description="Further environment variables.",
         max_length=100,
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+    )
+
+
+class SmokeTest(common.Model):
+    """The request that each worker must answer before it receives others."""
+
+    mode: Literal["Required", "IfPossible", "Off"] | None = pydantic.Field(
+        None,
+        description="Required: the model must answer its own input example (serving_input_example.json) with 200, and "
+        "must have one. IfPossible: the same if it has one, else any answer in time to a request that is made up from "
+        "its signature; without a signature nothing is asked. Off: nothing is asked. Default: IfPossible, but Off for "
+        "agents and chat models, whose example MLflow writes itself, and for models that call a provider (openai, "
+        "langchain and the like) if they have no example, so that a start calls nobody.",
+    )
+    timeout: common.PositiveDuration = pydantic.Field(
+        "60s", description="How long the answer may take. The probe of the start must be patient enough for it."
     )
 
 
@@ -141,7 +171,7 @@ class Probes(common.Model):
 
     startup: StartupProbe = pydantic.Field(
         default_factory=StartupProbe,
-        description="While the model loads and answers its own example; its patience in seconds is periodSeconds x "
+        description="While the model loads and answers the smoke test; its patience in seconds is periodSeconds x "
         "failureThreshold.",
     )
     readiness: Probe = pydantic.Field(default_factory=Probe, description="Decides about traffic.")
@@ -189,6 +219,11 @@ class Template(common.Model):
         default_factory=common.Storage, description="How the pod reaches the artifact on S3."
     )
     runtime: Runtime = pydantic.Field(default_factory=Runtime, description="The server in the pod.")
+    smoke_test: SmokeTest | None = pydantic.Field(
+        None,
+        description="The request that each worker must answer before it receives others. In a ModelAlias "
+        "spec.rollout.smokeTest goes before spec.template.smokeTest.",
+    )
     replicas: int | None = pydantic.Field(
         None, description=f"Number of pods. Default: {DEFAULT_REPLICAS}.", ge=0, le=10000
     )
@@ -263,6 +298,11 @@ class ModelVersionStatus(common.Observed):
     run_id: str | None = pydantic.Field(None, description="MLflow run that made the version.")
     artifact: Artifact | None = pydantic.Field(None, description="What the puller brought.")
     image: str | None = pydantic.Field(None, description="Image of the server container.")
+    worker_start: str | None = pydantic.Field(
+        None,
+        description="Why workers load the model each by itself although spec.runtime.workerStart is Auto, in the "
+        "server's words. Absent: no server found that it has to.",
+    )
     replicas: int | None = pydantic.Field(None, description="Pods that exist.")
     ready_replicas: int | None = pydantic.Field(None, description="Pods that answer.")
     selector: str | None = pydantic.Field(None, description="Label selector of the pods, for the scale subresource.")

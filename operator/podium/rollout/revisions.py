@@ -46,7 +46,7 @@ def find_desired(world: worlds.World) -> DesiredOrProblem:
             "is served stays; to serve the new one set the annotation "
             f"{names.ACCEPT_MODEL_ANNOTATION}={designation.model_uid}",
         )
-    revision = intent.hash_revision(world.spec.template, designation.model_uid, designation.source)
+    revision = intent.hash_revision(world.spec.revision_template, designation.model_uid, designation.source)
     name = intent.name_revision(world.metadata["name"], designation.version, revision)
     ref = model_alias.RevisionReference(version=designation.version, revision=revision, name=name)
     desired = Desired(ref, designation.model_uid, designation.source, designation.by, designation.why)
@@ -91,7 +91,8 @@ def _receives_traffic(world: worlds.World, desired: Desired) -> bool:
 
 def build_desired(world: worlds.World, desired: Desired, replicas: int) -> Manifest:
     """The ModelVersion of the desired revision."""
-    template = world.spec.template.model_dump(by_alias=True, exclude_defaults=True, exclude={"replicas", "ingress"})
+    rendered = world.spec.revision_template
+    template = rendered.model_dump(by_alias=True, exclude_defaults=True, exclude={"replicas", "ingress"})
     registry = world.spec.registry.model_dump(by_alias=True, exclude_none=True)
     spec = template | {"model": world.spec.model, "version": desired.ref.version, "source": desired.source}
     complete = spec | ({"registry": registry} if registry else {}) | {"replicas": replicas}

@@ -3,6 +3,7 @@
 the model raised                500 in MLflow's form, unless the settings ask for MLflow's own 400
 MLflow refused the input        400, also where MLflow says 500
 the model took too long         504 in JSON, as its type says
+no thread was free in time      503, with Retry-After
 a prediction is NaN or infinite null, because JSON has no such numbers
 """
 
@@ -83,6 +84,14 @@ def refuse(status: int, sentence: str, *headers: tuple[bytes, bytes]) -> Answer:
 def refuse_size(limit: int) -> Answer:
     """The answer to a body that is too large."""
     return refuse(413, f"the body has more than {limit} bytes (PODIUM_MAX_REQUEST_BYTES)")
+
+
+def refuse_busy() -> Answer:
+    """The answer where no thread was free in time: somebody else may have one, and so may this worker soon."""
+    error = _build_error(
+        503, "TEMPORARILY_UNAVAILABLE", "the model is busy with other requests: try again", cause=names.ErrorCause.BUSY
+    )
+    return dataclasses.replace(error, headers=((b"retry-after", b"1"),))
 
 
 def _build_model_error(answer: Answer, failure: predictions.Failure, chosen: settings.Settings) -> Answer:

@@ -9,18 +9,9 @@ import dataclasses
 import json
 import logging
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
 
 from podium import names
-from podium.serving import answers, media_types, metrics, predictions, settings
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
-
+from podium.serving import answers, asgi, load, media_types, metrics, predictions, settings
 
 _log = logging.getLogger("podium.serving")
 
@@ -41,11 +32,16 @@ class Identity:
     mlflow: str
     python: str
     dependency_mismatches: list[str]
+    worker_start: str
+    """Fork or Spawn, and why."""
+    worker_start_reason: str
 
     def to_json(self) -> bytes:
         """The body of /version."""
         fields = dataclasses.asdict(self)
-        fields["dependencyMismatches"] = fields.pop("dependency_mismatches")
+        for name in ("dependency_mismatches", "worker_start", "worker_start_reason"):
+            first, *others = name.split("_")
+            fields[first + "".join(map(str.title, others))] = fields.pop(name)
         return json.dumps(fields).encode()
 
 
@@ -59,12 +55,12 @@ class _Body:
     `verdict` is the answer if it went no further, whatever the application makes of that.
     """
 
-    def __init__(self, receive: Receive, limit: int) -> None:
+    def __init__(self, receive: asgi.Receive, limit: int) -> None:
         self._receive, self._limit, self._received = receive, limit, 0
         self.is_complete = False
         self.verdict: answers.Answer | None = None
 
-    async def receive(self) -> Message:
+    async def receive(self) -> asgi.Message:
         """The next message."""
         message = await self._receive()
         self._received += len(message.get("body", b""))
@@ -84,7 +80,7 @@ class _Collector:
         self._status, self._content_type = 500, b""
         self._parts: list[bytes] = []
 
-    async def take(self, message: Message) -> None:
+    async def take(self, message: asgi.Message) -> None:
         """Takes the next message."""
         if message["type"] == "http.response.start":
             self._status = message["status"]
@@ -102,7 +98,7 @@ class Application:
 
     def __init__(
         self,
-        scoring: Asgi,
+        scoring: asgi.Asgi,
         identity: Identity,
         recorder: metrics.Recorder,
         state: State,
@@ -112,7 +108,7 @@ class Application:
         self._version = identity.to_json()
         self._header = (names.MODEL_VERSION_HEADER.lower().encode(), identity.version.encode())
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
         """Answers one request."""
         if scope["type"] != "http":
             return
@@ -138,7 +134,7 @@ class Application:
         paths = f"{names.INVOCATIONS_PATH}, {names.HEALTH_PATH} and {names.PING_PATH}"
         return answers.refuse(404, f"this port answers {paths}")
 
-    async def _answer_invocation(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _answer_invocation(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
         began = time.perf_counter()
         with predictions.observe() as prediction:
             answer = await self._score_request(scope, receive, prediction)
@@ -148,7 +144,7 @@ class Application:
             self._recorder.record(answer.status, time.perf_counter() - began, answer.cause)
 
     async def _score_request(
-        self, scope: Scope, receive: Receive, prediction: predictions.Prediction
+        self, scope: asgi.Scope, receive: asgi.Receive, prediction: predictions.Prediction
     ) -> answers.Answer:
         """Lets MLflow answer, unless the request cannot be one for it."""
         headers = dict(scope["headers"])
@@ -163,10 +159,14 @@ class Application:
         headers[b"content-type"] = content_type.encode("latin-1")
         return await self._ask_mlflow({**scope, "headers": list(headers.items())}, receive, prediction)
 
-    async def _ask_mlflow(self, scope: Scope, receive: Receive, prediction: predictions.Prediction) -> answers.Answer:
+    async def _ask_mlflow(
+        self, scope: asgi.Scope, receive: asgi.Receive, prediction: predictions.Prediction
+    ) -> answers.Answer:
         body, collector = _Body(receive, self._chosen.max_request_bytes), _Collector()
         try:
             await self._scoring(scope, body.receive, collector.take)
+        except load.Busy:
+            return answers.refuse_busy()
         except Exception as error:  # noqa: BLE001 -- whatever it is, the client gets an answer, and the log the trace
             if body.verdict is None:
                 _log.exception("the scoring application failed")
@@ -178,7 +178,7 @@ class Application:
             _log.error("the model's predict raised\n%s", prediction.failure.stack_trace)
         return answer
 
-    async def _send(self, send: Send, answer: answers.Answer, *more: tuple[bytes, bytes]) -> None:
+    async def _send(self, send: asgi.Send, answer: answers.Answer, *more: tuple[bytes, bytes]) -> None:
         """Sends an answer, which asks for another connection while the server drains."""
         length = str(len(answer.body)).encode()
         headers = [(b"content-type", answer.content_type), (b"content-length", length), *answer.headers, *more]
@@ -188,7 +188,7 @@ class Application:
         await send({"type": "http.response.body", "body": answer.body})
 
 
-def _find_port(scope: Scope) -> int | None:
+def _find_port(scope: asgi.Scope) -> int | None:
     """The port of this server that the request came to."""
     address = scope.get("server")
     return address[1] if address else None

@@ -9,6 +9,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from typing import Literal
 
 from podium import names
 
@@ -25,6 +26,20 @@ def directory() -> Iterator[None]:
         yield
     finally:
         shutil.rmtree(path, ignore_errors=True)
+
+
+_LOAD: tuple[tuple[str, str, Literal["livesum", "livemax"]], ...] = (
+    (names.METRIC_IN_FLIGHT, "Requests that a thread works on.", "livesum"),
+    (names.METRIC_WAITING, "Requests that wait for a thread.", "livesum"),
+    (names.METRIC_OLDEST, "Seconds since a thread began with the oldest request in flight.", "livemax"),
+)
+
+
+def forget_worker(pid: int) -> None:
+    """Removes what an ended worker showed of itself; what it counted stays."""
+    from prometheus_client import multiprocess
+
+    multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]  # the library types it not
 
 
 class Recorder:
@@ -55,6 +70,17 @@ class Recorder:
             buckets=_BUCKETS,
             registry=none,
         )
+        self._load = [
+            prometheus_client.Gauge(name, says, labels, multiprocess_mode=mode, registry=none)
+            for name, says, mode in _LOAD
+        ]
+        self._workers = prometheus_client.Gauge(
+            names.METRIC_WORKERS,
+            "Workers that answer, by how they were started.",
+            (*labels, "start"),
+            multiprocess_mode="livesum",
+            registry=none,
+        )
         # Zeros where nothing was counted yet, so that the first error is seen as an increase.
         for cause in names.ErrorCause:
             self._errors.labels(**self._of, cause=cause)
@@ -67,6 +93,15 @@ class Recorder:
         self._seconds.labels(**self._of).observe(seconds)
         if cause is not None:
             self._errors.labels(**self._of, cause=cause).inc()
+
+    def show_load(self, in_flight: int, waiting: int, oldest_seconds: float) -> None:
+        """Shows what this worker has to do now."""
+        for gauge, value in zip(self._load, (in_flight, waiting, oldest_seconds), strict=True):
+            gauge.labels(**self._of).set(value)
+
+    def show_worker(self, start: str) -> None:
+        """Shows that this worker answers, and how it was started."""
+        self._workers.labels(**self._of, start=start).set(1)
 
     def expose(self) -> bytes:
         """All workers' values in Prometheus' text format."""

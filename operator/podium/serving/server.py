@@ -1,12 +1,14 @@
-"""One server from end to end: loads the model once, then forks the workers that answer."""
+"""One server from end to end: port, smoke test, how the workers start, the model, the workers."""
 
+import functools
 import gc
 import logging
 import os
-import platform
 import socket
+import sys
 
-from podium.serving import application, dependencies, last_words, logs, metrics, predictions, settings, supervisor
+from podium import names
+from podium.serving import fleet, last_words, metrics, settings, smoke, start, supervisor
 
 _log = logging.getLogger("podium.serving")
 
@@ -15,17 +17,21 @@ def run(chosen: settings.Settings) -> int:
     """Serves until a stop signal; returns the exit code. Raises CannotServe."""
     with metrics.directory(), _bind_port(chosen.port) as clients, _bind_port(chosen.metrics_port) as operations:
         listeners = [clients, operations]
-        scoring, served, state = _load_model(chosen)
-        from podium.serving import worker
-
-        parent = os.getpid()
-        gc.collect()
-        gc.freeze()  # what is loaded is never looked at again, so that its pages stay shared with the workers
-        return supervisor.Supervisor(
-            lambda: worker.run(scoring, served, state, chosen, listeners, parent),
-            chosen.workers,
-            lambda: _close_all(listeners),
-        ).run()
+        test = smoke.read_test(chosen.model_dir, chosen.smoke_test)
+        choice = start.choose_start(chosen, test, start.read_note())
+        _log.info("workers start by %s: %s", choice.start, "to be shown" if choice.is_trial else choice.why)
+        launch = _prepare_forks(chosen, test, choice, listeners) if choice.start is names.WorkerStart.FORK else None
+        launch = launch or functools.partial(_spawn_worker, listeners, choice)
+        plan = fleet.Plan(
+            count=chosen.workers,
+            start=choice.start,
+            is_trial=choice.is_trial,
+            request=test.name,
+            test_seconds=chosen.smoke_test_seconds,
+            silence_seconds=chosen.request_seconds + names.DRAIN_SECONDS,
+        )
+        result = supervisor.Supervisor(plan, launch, lambda: _close_all(listeners), metrics.forget_worker).run()
+    return result if isinstance(result, int) else _start_again(chosen, result.words)
 
 
 def _bind_port(port: int) -> socket.socket:
@@ -43,28 +49,39 @@ def _close_all(sockets: list[socket.socket]) -> None:
         each.close()
 
 
-def _load_model(chosen: settings.Settings) -> tuple[application.Asgi, application.Application, application.State]:
-    fields = {"model": chosen.model_name, "version": chosen.model_version}
-    try:
-        import mlflow.version
-        from mlflow.pyfunc import scoring_server
+def _prepare_forks(
+    chosen: settings.Settings, test: smoke.Test, choice: start.Choice, listeners: list[socket.socket]
+) -> supervisor.Start:
+    """Loads the model here; what is returned forks workers that have it."""
+    from podium.serving import model, worker  # before the model's own code, which may have modules of the same names
 
-        logs.configure(**fields)
-        mismatches = dependencies.model_mismatches(chosen.model_dir)
-        for mismatch in mismatches:
-            _log.warning("dependency mismatch: %s", mismatch)
-        model = scoring_server.load_model_with_mlflow_config(str(chosen.model_dir))
-        predictions.watch(model)
-        scoring: application.Asgi = scoring_server.init(model)
-    except Exception as error:
-        _log.exception("the model does not load")
-        raise last_words.CannotServe(last_words.describe("the model does not load", error)) from error
-    identity = application.Identity(
-        model=chosen.model_name,
-        version=chosen.model_version,
-        mlflow=mlflow.version.VERSION,
-        python=platform.python_version(),
-        dependency_mismatches=mismatches,
+    loaded = model.load_model(chosen, choice)
+    gc.collect()
+    gc.freeze()  # what is loaded is never looked at again, so that its pages stay shared with the workers
+    return functools.partial(
+        supervisor.fork_worker, functools.partial(worker.run, loaded, test, choice, chosen, listeners)
     )
-    state, recorder = application.State(), metrics.Recorder(chosen.model_name, chosen.model_version)
-    return scoring, application.Application(scoring, identity, recorder, state, chosen), state
+
+
+def _spawn_worker(listeners: list[socket.socket], choice: start.Choice, writer: int) -> int:
+    """Starts a process that loads the model itself; this one never holds it."""
+    descriptors = [writer, *(listener.fileno() for listener in listeners)]
+    for inherited in descriptors:
+        os.set_inheritable(inherited, True)
+    command = [sys.executable, "-m", "podium.serving.spawned", choice.why, *map(str, descriptors)]
+    return os.posix_spawn(sys.executable, command, os.environ)
+
+
+def _start_again(chosen: settings.Settings, words: str) -> int:
+    """Ends so that the kubelet starts the container again, with a note that it is not to fork.
+
+    That frees all that the model has taken here, and is what the operator and `kubectl describe` can see.
+    """
+    try:
+        start.leave_note(words)
+    except OSError as error:
+        raise last_words.CannotServe(f"{words}. Set runtime.workerStart: Spawn ({error})") from error
+    told = f"{words}. It is started again, and each worker loads it. To save that, set runtime.workerStart: Spawn"
+    _log.warning("%s", told)
+    last_words.leave(chosen.termination_log, last_words.fit(told, ""))
+    return names.START_AGAIN_CODE

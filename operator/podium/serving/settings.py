@@ -1,11 +1,15 @@
 """The server's settings, read once from the environment that the operator gives the container."""
 
 import dataclasses
+import enum
 import pathlib
 from collections.abc import Mapping
 
 from podium import names
 
+ENV_REQUEST_SECONDS = "MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT"
+"""MLflow's own variable, with its own default."""
+SMOKE_TEST_SECONDS = 60.0
 _ENV_MAX_REQUEST_BYTES = "PODIUM_MAX_REQUEST_BYTES"
 _ENV_MODEL_ERROR_STATUS = "PODIUM_MODEL_ERROR_STATUS"
 _ENV_NON_FINITE = "PODIUM_NON_FINITE_NUMBERS"
@@ -36,6 +40,14 @@ class Settings:
     non_finite_as_null: bool
     """Whether NaN and infinities are answered as null, or as Python writes them, which is no JSON."""
     termination_log: pathlib.Path
+    worker_start: names.WorkerStart
+    devices: str
+    """Devices that the container has, with commas between them."""
+    smoke_test: names.SmokeTest | None
+    """None: nobody has chosen one."""
+    smoke_test_seconds: float
+    request_seconds: float
+    """MLflow answers a request that takes longer with 504."""
 
 
 def from_environment(env: Mapping[str, str]) -> Settings:
@@ -55,6 +67,11 @@ def from_environment(env: Mapping[str, str]) -> Settings:
         model_error_status=int(_read_choice(env, _ENV_MODEL_ERROR_STATUS, "500", "400")),
         non_finite_as_null=_read_choice(env, _ENV_NON_FINITE, "null", "literal") == "null",
         termination_log=termination_log(env),
+        worker_start=names.WorkerStart(_read_word(env, names.ENV_WORKER_START, names.WorkerStart) or "Auto"),
+        devices=env.get(names.ENV_DEVICES, ""),
+        smoke_test=_read_smoke_test(env),
+        smoke_test_seconds=float(env.get(names.ENV_SMOKE_TEST_SECONDS) or SMOKE_TEST_SECONDS),
+        request_seconds=_read_whole_number(env, ENV_REQUEST_SECONDS, 60, 1),
     )
 
 
@@ -66,6 +83,19 @@ def termination_log(env: Mapping[str, str]) -> pathlib.Path:
 def missing_defaults(env: Mapping[str, str]) -> dict[str, str]:
     """Variables that libraries read when they are imported, as far as the environment does not set them."""
     return {name: value for name, value in _DEFAULTS.items() if name not in env}
+
+
+def _read_smoke_test(env: Mapping[str, str]) -> names.SmokeTest | None:
+    word = _read_word(env, names.ENV_SMOKE_TEST, names.SmokeTest)
+    return names.SmokeTest(word) if word else None
+
+
+def _read_word(env: Mapping[str, str], name: str, words: type[enum.StrEnum]) -> str:
+    """One of the words, or nothing."""
+    word = env.get(name, "")
+    if word and word not in list(words):
+        raise ValueError(f"{name} is {word!r}: write one of {', '.join(words)}")
+    return word
 
 
 def _read_whole_number(env: Mapping[str, str], name: str, default: int, least: int) -> int:

@@ -59,14 +59,17 @@ class Pod:
     ready_since: str = ""
     """When it last became Ready, as the kubelet says; "" while it is not."""
     restarts: int = 0
-    """How often its server was started again."""
+    """How often its server was started again, without the one time that it asked for itself."""
+    no_forks: str = ""
+    """Why its server was started again to fork no worker, in its own words."""
 
 
 def extract(pod: dict[str, Any]) -> Pod:
     """The extract of a Pod as the API server gives it."""
     metadata, status = pod["metadata"], pod.get("status", {})
     ready = next((c for c in status.get("conditions", []) if c["type"] == "Ready" and c["status"] == "True"), None)
-    servers = (c for c in status.get("containerStatuses", []) if c["name"] == names.SERVER_CONTAINER)
+    servers = [c for c in status.get("containerStatuses", []) if c["name"] == names.SERVER_CONTAINER]
+    no_forks = next((words for server in servers if (words := _read_restart_for_forks(server))), "")
     return Pod(
         name=metadata["name"],
         model_version=metadata.get("labels", {}).get(names.MODEL_VERSION_NAME_LABEL, ""),
@@ -75,8 +78,15 @@ def extract(pod: dict[str, Any]) -> Pod:
         report=_read_report(status),
         trouble=_find_trouble(pod),
         ready_since=(ready or {}).get("lastTransitionTime", ""),
-        restarts=sum(server.get("restartCount", 0) for server in servers),
+        restarts=sum(server.get("restartCount", 0) for server in servers) - bool(no_forks),
+        no_forks=no_forks,
     )
+
+
+def _read_restart_for_forks(server: dict[str, Any]) -> str:
+    """The words of a server whose last run ended because its model does not answer in forked workers."""
+    ended = server.get("lastState", {}).get("terminated") or {}
+    return str(ended.get("message", "")).strip() if ended.get("exitCode") == names.START_AGAIN_CODE else ""
 
 
 # What the puller reports
@@ -145,6 +155,8 @@ def _find_crash(pod: dict[str, Any], container: dict[str, Any]) -> Trouble | Non
     """Of the server; the puller says by its report why it ended."""
     ended = _find_end(container)
     if container["name"] != names.SERVER_CONTAINER or container.get("ready") or ended is None:
+        return None
+    if ended["exitCode"] == names.START_AGAIN_CODE:  # it asks to be started again, and is
         return None
     return Trouble(container["name"], names.CONTAINER_CRASHED, _explain_end(ended, _find_liveness_path(pod)))
 

@@ -296,11 +296,24 @@ def _build_status(world: World, source: Source | Problem, image: str | None) -> 
         run_id=world.status.run_id or (known and known.run_id) or None,
         artifact=_describe_artifact(world, known),
         image=image,
+        worker_start=_explain_worker_start(world),
         replicas=view.total,
         ready_replicas=view.ready,
         selector=",".join(f"{key}={value}" for key, value in labels.selector(world.metadata["name"]).items()),
         endpoint=children.build_endpoint(world.metadata),
     )
+
+
+def _explain_worker_start(world: World) -> str | None:
+    """Why workers are not forked although nobody said so; what a server has found out stays said until spec changes.
+
+    A pod tells it only until its server ends for another cause.
+    """
+    if world.spec.runtime.worker_start != names.WorkerStart.AUTO:
+        return None
+    is_known = world.status.observed_generation == world.metadata["generation"]
+    known = world.status.worker_start if is_known else None
+    return known or next((p.no_forks for p in world.pods if p.no_forks), None)
 
 
 def _describe_artifact(world: World, source: Source | None) -> model_version.Artifact | None:

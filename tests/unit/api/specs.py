@@ -13,8 +13,10 @@ MODEL_VERSION: dict[str, Any] = {
     "runtime": {
         "image": "mine:1",
         "workers": 4,
+        "workerStart": "Spawn",
         "env": [{"name": "A", "value": "1"}, {"name": "B", "valueFrom": {"fieldRef": {"fieldPath": "x"}}}],
     },
+    "smokeTest": {"mode": "Required", "timeout": "30s"},
     "replicas": 0,
     "resources": {"requests": {"cpu": 1}, "limits": {"nvidia.com/gpu": "1"}},
     "probes": {
@@ -60,6 +62,7 @@ MODEL_ALIAS: dict[str, Any] = {
     "rollout": {
         "overlap": "1s",
         "progressDeadline": "5m",
+        "smokeTest": {"mode": "Off"},
         "previous": {"delay": "1m"},
         "revisionHistoryLimit": 1,
     },

@@ -24,6 +24,17 @@ def test_a_revision_is_named_by_its_alias_its_version_and_a_hash_of_what_makes_i
     assert desired(cluster).ref != ref
 
 
+def test_the_smoke_test_of_the_rollout_goes_before_the_templates_and_makes_a_revision(
+    cluster: simulator.Cluster,
+) -> None:
+    cluster.spec = simulator.spec(template={"smokeTest": {"mode": "Required"}})
+    ref = desired(cluster).ref
+    assert revisions.build_desired(cluster.world(), desired(cluster), 2)["spec"]["smokeTest"] == {"mode": "Required"}
+    cluster.spec = simulator.spec(template={"smokeTest": {"mode": "Required"}}, rollout={"smokeTest": {"mode": "Off"}})
+    assert desired(cluster).ref != ref
+    assert revisions.build_desired(cluster.world(), desired(cluster), 2)["spec"]["smokeTest"] == {"mode": "Off"}
+
+
 def test_an_older_rival_goes_before_what_the_registry_says(cluster: simulator.Cluster) -> None:
     cluster.conflict = worlds.Problem(names.HOST_CONFLICT, "models/older has it")
     assert revisions.find_desired(cluster.world()) == cluster.conflict

@@ -9,7 +9,7 @@ import pytest
 from podium import names
 from podium.serving import application, settings
 
-IDENTITY = application.Identity("iris", "7", "3.17.2", "3.11.7", [])
+IDENTITY = application.Identity("iris", "7", "3.17.2", "3.11.7", [], "Fork", "it answers")
 LIMIT = 100
 CHOSEN = settings.from_environment({"PODIUM_MAX_REQUEST_BYTES": str(LIMIT)})
 OPERATIONS = f"http://pod:{names.METRICS_PORT}"
@@ -144,6 +144,8 @@ async def test_version_is_json() -> None:
         "mlflow": "3.17.2",
         "python": "3.11.7",
         "dependencyMismatches": [],
+        "workerStart": "Fork",
+        "workerStartReason": "it answers",
     }
 
 

@@ -23,6 +23,11 @@ def test_an_empty_environment_gives_what_a_pod_needs() -> None:
         model_error_status=500,
         non_finite_as_null=True,
         termination_log=pathlib.Path("/dev/termination-log"),
+        worker_start=names.WorkerStart.AUTO,
+        devices="",
+        smoke_test=None,
+        smoke_test_seconds=60,
+        request_seconds=60,
     )
 
 
@@ -46,6 +51,8 @@ def test_the_server_knows_the_grace_and_the_drain_that_the_pod_has() -> None:
         ("PODIUM_NON_FINITE_NUMBERS", "NaN", "PODIUM_NON_FINITE_NUMBERS is 'NaN': write null or literal"),
         ("PODIUM_DRAIN_SECONDS", "51", "PODIUM_DRAIN_SECONDS is 51: write at most 50"),
         ("PODIUM_DRAIN_SECONDS", "1.5", "PODIUM_DRAIN_SECONDS is '1.5': write a whole number of 0 or more"),
+        ("PODIUM_WORKER_START", "fork", "PODIUM_WORKER_START is 'fork': write one of Auto, Fork, Spawn"),
+        ("PODIUM_SMOKE_TEST", "no", "PODIUM_SMOKE_TEST is 'no': write one of Required, IfPossible, Off"),
         ("PODIUM_MAX_REQUEST_BYTES", "1M", "PODIUM_MAX_REQUEST_BYTES is '1M': write a whole number of 1 or more"),
     ],
 )

@@ -97,6 +97,7 @@ def test_the_server_is_told_whom_it_serves() -> None:
         "PODIUM_MODEL_NAME": "붓꽃 분류",
         "PODIUM_MODEL_VERSION": "3",
         "PODIUM_WORKERS": "4",
+        "PODIUM_WORKER_START": "Auto",
         "PODIUM_DRAIN_SECONDS": "5",
     }
 

@@ -267,3 +267,14 @@ def test_a_pod_that_is_scheduled_and_not_ready_is_not_ready() -> None:
 def test_a_pod_without_a_status_is_kept() -> None:
     found = pods.extract({"metadata": {"name": "p"}})
     assert (found.name, found.model_version, found.ready, found.restarts) == ("p", "", False, 0)
+
+
+def test_a_server_that_is_started_again_to_fork_no_worker_is_no_trouble_and_its_words_are_kept() -> None:
+    asked = ended(names.START_AGAIN_CODE, "the model does not answer in a forked worker")
+    between = pods.extract(a_pod(server=container("server", asked)))
+    assert between.trouble is None
+    loading = pods.extract(a_pod(server=container("server", RUNNING, asked)))
+    assert (loading.trouble, loading.no_forks) == (None, "the model does not answer in a forked worker")
+    assert loading.restarts == 0, "that one time it asked for itself"
+    crashed = pods.extract(a_pod(server=container("server", RUNNING, ended(1, "no")) | {"restartCount": 2}))
+    assert (crashed.no_forks, crashed.restarts) == ("", 2)

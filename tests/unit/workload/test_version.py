@@ -334,3 +334,19 @@ def test_the_service_leads_to_the_pods_that_the_deployment_makes_and_to_no_other
     assert selector == deployment["spec"]["selector"]["matchLabels"]
     assert selector.items() <= deployment["spec"]["template"]["metadata"]["labels"].items()
     assert "iris-v1" in selector.values()
+
+
+def test_why_workers_are_not_forked_is_kept_until_the_spec_changes() -> None:
+    why = "it does not answer in a forked worker"
+    told = pods.Pod("p", "iris-v1", ready=True, terminating=False, report=None, trouble=None, no_forks=why)
+
+    def tell(**fields: Any) -> str | None:
+        return version.decide(factories.world(**fields)).status.worker_start
+
+    assert tell() is None
+    assert tell(pods=[told]) == "it does not answer in a forked worker"
+    generation = factories.METADATA["generation"]
+    known = model_version.ModelVersionStatus(worker_start="it hangs", observed_generation=generation)
+    assert tell(status=known) == "it hangs"
+    assert tell(status=known.model_copy(update={"observed_generation": generation - 1})) is None
+    assert tell(pods=[told], spec=factories.spec(runtime={"workerStart": "Spawn"})) is None

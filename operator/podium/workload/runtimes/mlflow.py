@@ -3,7 +3,7 @@
 import dataclasses
 
 from podium import names
-from podium.api import model_version
+from podium.api import common, model_version
 from podium.workload.runtimes import protocol
 
 _PATHS = protocol.Paths(
@@ -36,5 +36,23 @@ class MLflow:
                 names.ENV_MODEL_VERSION: str(spec.version),
                 names.ENV_WORKERS: str(spec.runtime.workers),
                 names.ENV_DRAIN_SECONDS: str(names.DRAIN_SECONDS),
+                names.ENV_WORKER_START: spec.runtime.worker_start,
+                **_ask_for_devices(spec.resources),
+                **_describe_smoke_test(spec.smoke_test),
             },
         )
+
+
+def _ask_for_devices(resources: model_version.Resources) -> dict[str, str]:
+    """Extended resources (their names have a domain) are devices: a fork cannot use what its parent has opened."""
+    asked = {
+        key for key, number in (resources.requests | resources.limits).items() if "/" in key and str(number) != "0"
+    }
+    return {names.ENV_DEVICES: ",".join(sorted(asked))} if asked else {}
+
+
+def _describe_smoke_test(test: model_version.SmokeTest | None) -> dict[str, str]:
+    if test is None:
+        return {}
+    told = {names.ENV_SMOKE_TEST_SECONDS: f"{common.seconds(test.timeout):g}"}
+    return told | ({names.ENV_SMOKE_TEST: test.mode} if test.mode else {})

@@ -1,0 +1,52 @@
+"""The model, loaded, and the applications around it."""
+
+import dataclasses
+import logging
+import platform
+
+from podium.serving import application, dependencies, last_words, load, logs, metrics, predictions, settings, start
+
+_log = logging.getLogger("podium.serving")
+
+
+@dataclasses.dataclass(frozen=True)
+class Model:
+    """A loaded model."""
+
+    scoring: load.Admission
+    """MLflow's application, which asks it."""
+    served: application.Application
+    """Podium's application around that."""
+    state: application.State
+    recorder: metrics.Recorder
+
+
+def load_model(chosen: settings.Settings, choice: start.Choice) -> Model:
+    """The model and the applications around it. Raises CannotServe."""
+    fields = {"model": chosen.model_name, "version": chosen.model_version}
+    try:
+        import mlflow.version
+        from mlflow.pyfunc import scoring_server
+
+        logs.configure(**fields)
+        mismatches = dependencies.model_mismatches(chosen.model_dir)
+        for mismatch in mismatches:
+            _log.warning("dependency mismatch: %s", mismatch)
+        loaded = scoring_server.load_model_with_mlflow_config(str(chosen.model_dir))
+        predictions.watch(loaded)
+        scoring = load.Admission(scoring_server.init(loaded))
+    except Exception as error:
+        _log.exception("the model does not load")
+        raise last_words.CannotServe(last_words.describe("the model does not load", error)) from error
+    identity = application.Identity(
+        model=chosen.model_name,
+        version=chosen.model_version,
+        mlflow=mlflow.version.VERSION,
+        python=platform.python_version(),
+        dependency_mismatches=mismatches,
+        worker_start=choice.start,
+        worker_start_reason=choice.why,
+    )
+    state, recorder = application.State(), metrics.Recorder(chosen.model_name, chosen.model_version)
+    served = application.Application(scoring, identity, recorder, state, chosen)
+    return Model(scoring, served, state, recorder)
