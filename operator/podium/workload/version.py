@@ -309,7 +309,7 @@ def _explain_worker_start(world: World) -> str | None:
 
     A pod tells it only until its server ends for another cause.
     """
-    if world.spec.runtime.worker_start != names.WorkerStart.AUTO:
+    if names.WorkerStart(world.spec.runtime.worker_start) is not names.WorkerStart.AUTO:
         return None
     is_known = world.status.observed_generation == world.metadata["generation"]
     known = world.status.worker_start if is_known else None

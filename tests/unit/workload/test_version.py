@@ -338,7 +338,7 @@ def test_the_service_leads_to_the_pods_that_the_deployment_makes_and_to_no_other
 
 def test_why_workers_are_not_forked_is_kept_until_the_spec_changes() -> None:
     why = "it does not answer in a forked worker"
-    told = pods.Pod("p", "iris-v1", ready=True, terminating=False, report=None, trouble=None, no_forks=why)
+    told = factories.a_pod(no_forks=why)
 
     def tell(**fields: Any) -> str | None:
         return version.decide(factories.world(**fields)).status.worker_start
