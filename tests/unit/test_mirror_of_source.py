@@ -22,8 +22,11 @@ HELD_ELSEWHERE = {
     "workload/storage/delivery.py": "tests/unit/workload/storage/test_second_delivery.py",
     # Wiring: the process as a whole.
     "sync/__main__.py": "tests/contract/test_mirror_process.py",
-    # A type: mypy holds it.
+    "serving/model.py": "tests/contract/test_serving.py",
+    "serving/spawned.py": "tests/contract/test_serving_forks.py",
+    # Types: mypy holds them.
     "manifest.py": "pyproject.toml",
+    "serving/asgi.py": "pyproject.toml",
     # Values without logic.
     "engine/caches.py": "tests/unit/engine/test_worlds.py",
 }
