@@ -19,6 +19,8 @@ from podium.settings import Settings
 
 STOP_SECONDS = 5.0
 """How long Kopf may take to close its connections."""
+SILENCE_SECONDS = 70.0
+"""A watch in which nothing comes for so long is dead: the API server sends a bookmark each minute."""
 _log = logging.getLogger("podium.kopf_adapter")
 
 
@@ -40,7 +42,7 @@ def build_registry(observer: watches.Observer) -> kopf.OperatorRegistry:
     return registry
 
 
-def build_settings() -> kopf.OperatorSettings:
+def build_settings(silence_seconds: float) -> kopf.OperatorSettings:
     """Kopf as a watcher alone: no Events of its own, no peering, no look at the cluster's other kinds."""
     settings = kopf.OperatorSettings()
     settings.process.ultimate_exiting_timeout = None
@@ -49,6 +51,7 @@ def build_settings() -> kopf.OperatorSettings:
     settings.queueing.idle_timeout = 0.1  # idle workers hold memory, one for each object
     settings.watching.server_timeout = 300
     settings.watching.client_timeout = 330
+    settings.watching.inactivity_timeout = silence_seconds
     settings.networking.error_backoffs = [1, 2, 5, 10]
     return settings
 
@@ -58,13 +61,14 @@ async def run(
     settings: Settings,
     told: asyncio.Event,
     finish: collections.abc.Callable[[], collections.abc.Awaitable[None]],
+    silence_seconds: float = SILENCE_SECONDS,
 ) -> None:
     """Watch until a stop signal sets `told`; then `finish` is awaited and Kopf is stopped. Raises Stopped.
 
     An end of Kopf before that is raised as what ended it.
     """
     stop = asyncio.Event()
-    watching = asyncio.create_task(_run_kopf(observer, settings, stop, told))
+    watching = asyncio.create_task(_run_kopf(observer, settings, build_settings(silence_seconds), stop, told))
     telling = asyncio.create_task(told.wait())
     try:
         await asyncio.wait({watching, telling}, return_when=asyncio.FIRST_COMPLETED)
@@ -81,12 +85,18 @@ async def run(
     raise signals.Stopped
 
 
-async def _run_kopf(observer: watches.Observer, settings: Settings, stop: asyncio.Event, told: asyncio.Event) -> None:
+async def _run_kopf(
+    observer: watches.Observer,
+    settings: Settings,
+    watching: kopf.OperatorSettings,
+    stop: asyncio.Event,
+    told: asyncio.Event,
+) -> None:
     """Run Kopf until `stop` is set; an end before that is an error of Kopf's, and it says so."""
     others = asyncio.all_tasks()
     tasks = await kopf.spawn_tasks(
         registry=build_registry(observer),
-        settings=build_settings(),
+        settings=watching,
         identity=cast(Any, settings.identity),  # for peering, unused; by default the user's name, which may be missing
         standalone=True,
         clusterwide=not settings.watch_namespaces,

@@ -19,6 +19,7 @@ from podium.process import signals
 from tests.support import httpserver
 
 SECONDS = 20
+CHOSEN = settings.Settings("podium-system", "one", "puller", "server", ("podium-system",), ())
 _VERSION = {"groupVersion": f"{names.GROUP}/{names.API_VERSION}", "version": names.API_VERSION}
 _VERBS = ["get", "list", "watch", "patch"]
 DISCOVERY: dict[str, Manifest] = {
@@ -55,12 +56,25 @@ def build(kind: str, name: str) -> Manifest:
     return {"apiVersion": f"{names.GROUP}/{names.API_VERSION}", "kind": kind, "metadata": metadata, "spec": {}}
 
 
+def is_list_of_aliases(request: web.Request) -> bool:
+    return request.path.endswith(f"/{names.MODEL_ALIAS_PLURAL}") and "watch" not in request.query
+
+
+def is_watch_of_aliases(request: web.Request) -> bool:
+    return request.path.endswith(f"/{names.MODEL_ALIAS_PLURAL}") and "watch" in request.query
+
+
 class Kinds:
-    """A server of the two kinds: one object of each in the list, and then the events of a test."""
+    """A server of the two kinds: what `listed` names of each in the list, and then the events of a test."""
 
     def __init__(self) -> None:
         self.server = httpserver.Server(self._answer)
         self.events: asyncio.Queue[Manifest] = asyncio.Queue()
+        self.listed = ["listed"]
+
+    def say(self, event: Manifest) -> None:
+        """Have the watch of ModelAliases say this next."""
+        self.server.call(lambda: self.events.put_nowait(event))
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         if request.path in DISCOVERY:
@@ -70,20 +84,24 @@ class Kinds:
             return web.json_response({"kind": "Status", "code": 404}, status=404)
         if "watch" in request.query:
             return await self._watch(request, found[0])
-        return web.json_response({"metadata": {"resourceVersion": "2"}, "items": [build(found[0], "listed")]})
+        items = [build(found[0], name) for name in self.listed]
+        return web.json_response({"metadata": {"resourceVersion": "2"}, "items": items})
 
     async def _watch(self, request: web.Request, kind: str) -> web.StreamResponse:
         response = web.StreamResponse()
         await response.prepare(request)
         while kind == names.MODEL_ALIAS_KIND:
-            await response.write(json.dumps(await self.events.get()).encode() + b"\n")
+            event = await self.events.get()
+            await response.write(json.dumps(event).encode() + b"\n")
+            if event["type"] == "ERROR":  # the API server's last word in a watch
+                return response
         return await httpserver.hang(request)
 
 
 @pytest.fixture
-async def kinds(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> collections.abc.AsyncIterator[Kinds]:
+def kinds(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> collections.abc.Iterator[Kinds]:
     kinds = Kinds()
-    async with kinds.server.serving() as server:
+    with kinds.server.running() as server:  # in a loop of its own: Kopf waits for tasks that began after it
         config = {
             "current-context": "one",
             "clusters": [{"name": "c", "cluster": {"server": server.url}}],
@@ -109,13 +127,12 @@ async def test_every_object_and_event_of_both_kinds_is_shown_and_a_stop_signal_e
     async def finish() -> None:
         finished.append(not running.done())
 
-    chosen = settings.Settings("podium-system", "one", "puller", "server", ("podium-system",), ())
     shown = typing.cast(watches.Observer, observer)
-    running = asyncio.create_task(kopf_adapter.run(shown, chosen, asyncio.Event(), finish))
+    running = asyncio.create_task(kopf_adapter.run(shown, CHOSEN, asyncio.Event(), finish))
     listed = {("observe", kind, "listed") for kind in resources.OWN_KINDS}
     await until(lambda: running.done() or set(observer.shown) == listed)
     for change in ("ADDED", "MODIFIED", "DELETED"):
-        kinds.events.put_nowait({"type": change, "object": build(names.MODEL_ALIAS_KIND, "new")})
+        kinds.say({"type": change, "object": build(names.MODEL_ALIAS_KIND, "new")})
     await until(lambda: running.done() or len(observer.shown) == 5)
     assert [what for what, _, name in observer.shown if name == "new"] == ["observe", "observe", "forget"]
     os.kill(os.getpid(), signal.SIGTERM)
@@ -132,10 +149,9 @@ async def test_a_stop_signal_that_came_before_kopf_had_begun_is_not_lost(kinds: 
     async def finish() -> None:
         finished.append(True)
 
-    chosen = settings.Settings("podium-system", "one", "puller", "server", ("podium-system",), ())
     with pytest.raises(signals.Stopped):
         await asyncio.wait_for(
-            kopf_adapter.run(typing.cast(watches.Observer, Observer()), chosen, told, finish), SECONDS
+            kopf_adapter.run(typing.cast(watches.Observer, Observer()), CHOSEN, told, finish), SECONDS
         )
     assert finished == [True]
 
@@ -156,9 +172,96 @@ async def test_a_stop_signal_that_comes_as_soon_as_kopf_takes_the_signals_is_not
         finished.append(True)
 
     monkeypatch.setattr(loop, "add_signal_handler", take_and_signal)
-    chosen = settings.Settings("podium-system", "one", "puller", "server", ("podium-system",), ())
     with pytest.raises(signals.Stopped):
         await asyncio.wait_for(
-            kopf_adapter.run(typing.cast(watches.Observer, Observer()), chosen, asyncio.Event(), finish), SECONDS
+            kopf_adapter.run(typing.cast(watches.Observer, Observer()), CHOSEN, asyncio.Event(), finish), SECONDS
         )
     assert finished == [True]
+
+
+def start_watching(observer: Observer, silence_seconds: float = kopf_adapter.SILENCE_SECONDS) -> asyncio.Task[None]:
+    """Kopf, until the test ends."""
+
+    async def finish() -> None:
+        pass
+
+    shown, told = typing.cast(watches.Observer, observer), asyncio.Event()
+    return asyncio.create_task(kopf_adapter.run(shown, CHOSEN, told, finish, silence_seconds))
+
+
+async def stop_watching(running: asyncio.Task[None]) -> None:
+    assert not running.done(), "Kopf has ended by itself"
+    os.kill(os.getpid(), signal.SIGTERM)
+    with pytest.raises(signals.Stopped):
+        await asyncio.wait_for(running, SECONDS)
+
+
+def fail(code: int) -> Manifest:
+    return {"type": "ERROR", "object": {"kind": "Status", "code": code, "message": "what the API server says"}}
+
+
+SHOWN = ("observe", names.MODEL_ALIAS_KIND, "listed")
+
+
+async def test_after_a_410_in_a_watch_everything_is_listed_again_and_the_watch_goes_on(kinds: Kinds) -> None:
+    observer = Observer()
+    running = start_watching(observer)
+    await until(lambda: SHOWN in observer.shown)
+    kinds.listed = ["new"]
+    kinds.say(fail(410))
+    await until(lambda: ("observe", names.MODEL_ALIAS_KIND, "new") in observer.shown)
+    kinds.say({"type": "ADDED", "object": build(names.MODEL_ALIAS_KIND, "later")})
+    await until(lambda: ("observe", names.MODEL_ALIAS_KIND, "later") in observer.shown)
+    await stop_watching(running)
+    assert ("forget", *SHOWN[1:]) not in observer.shown, "Kopf says it now: engine.lists need not find what vanished"
+
+
+async def break_off(request: web.Request) -> web.StreamResponse:
+    """An act: half of a list."""
+    response = web.StreamResponse(headers={"Content-Length": "1000", "Content-Type": "application/json"})
+    await response.prepare(request)
+    await response.write(b'{"metadata": {"resourceVersion": "2"}, "items": [')
+    assert request.transport is not None
+    request.transport.abort()
+    return response
+
+
+@pytest.mark.parametrize("act", [httpserver.answer(500), break_off], ids=["refused", "broken off"])
+async def test_a_first_list_that_fails_is_made_again(kinds: Kinds, act: httpserver.Act) -> None:
+    observer = Observer()
+    kinds.server.rule(is_list_of_aliases, act, times=1)
+    running = start_watching(observer)
+    await until(lambda: SHOWN in observer.shown)
+    await stop_watching(running)
+    assert kinds.server.count(is_list_of_aliases) == 2
+
+
+async def test_a_watch_that_has_become_silent_is_opened_again(kinds: Kinds) -> None:
+    observer = Observer()
+    kinds.server.rule(is_watch_of_aliases, httpserver.hang, times=1)
+    running = start_watching(observer, silence_seconds=0.5)
+    kinds.say({"type": "ADDED", "object": build(names.MODEL_ALIAS_KIND, "later")})
+    await until(lambda: ("observe", names.MODEL_ALIAS_KIND, "later") in observer.shown)
+    await stop_watching(running)
+
+
+async def test_another_error_in_a_watch_ends_kopf_with_the_api_servers_words(kinds: Kinds) -> None:
+    running = start_watching(observer := Observer())
+    await until(lambda: SHOWN in observer.shown)
+    kinds.say(fail(500))
+    with pytest.raises(Exception, match="what the API server says"):
+        await asyncio.wait_for(running, SECONDS)
+
+
+async def test_the_peering_of_another_operator_pauses_nothing(kinds: Kinds) -> None:
+    peering = {"identity": "another", "priority": 1000, "lifetime": 3600, "lastseen": "2126-01-01T00:00:00+00:00"}
+    kinds.server.rule(
+        lambda request: "peering" in request.path,
+        httpserver.answer(200, json.dumps({"items": [{"status": {"another": peering}}]}).encode()),
+    )
+    running = start_watching(observer := Observer())
+    await until(lambda: SHOWN in observer.shown)
+    kinds.say({"type": "ADDED", "object": build(names.MODEL_ALIAS_KIND, "later")})
+    await until(lambda: ("observe", names.MODEL_ALIAS_KIND, "later") in observer.shown)
+    await stop_watching(running)
+    assert not [path for _, path, _, _ in kinds.server.asked if "peering" in path], "nobody asks for peerings"
