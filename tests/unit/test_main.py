@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from podium import names
-from tests.support import httpserver
+from podium import main, names
+from tests.support import dyingpart, httpserver
 
 REQUIRED = {
     "POD_NAMESPACE": "podium-system",
@@ -33,11 +33,11 @@ NOBODY_ANSWERS = """
 """
 
 
-def start(kubeconfig: pathlib.Path, **env: str) -> subprocess.Popen[str]:
+def start(kubeconfig: pathlib.Path, module: str = main.__name__, *args: str, **env: str) -> subprocess.Popen[str]:
     environment = os.environ | REQUIRED | env | {"KUBECONFIG": str(kubeconfig)}
     environment.pop("KUBERNETES_SERVICE_HOST", None)
-    command = [sys.executable, "-m", "podium.main"]
-    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+    command = [sys.executable, "-m", module, *args]
+    return subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def find_port() -> int:
@@ -202,3 +202,21 @@ def test_an_operator_leads_judges_what_kopf_shows_then_is_silent_and_gives_the_l
     assert messages[-1] == "stopped as told"
     assert "leading as operator-0" in messages
     assert [line for line in lines if line["level"] == "error"] == []
+
+
+@pytest.mark.parametrize("part", ["health", "watches", "lease", "controller", "kopf", "worker 0"])
+def test_the_death_of_any_part_ends_the_operator(tmp_path: pathlib.Path, part: str) -> None:
+    cluster = Cluster()
+    with cluster.server.running() as server:
+        (tmp_path / "config").write_text(NOBODY_ANSWERS.replace("http://127.0.0.1:1", server.url))
+        port = str(find_port())
+        operator = start(tmp_path / "config", dyingpart.__name__, part, PODIUM_HTTP_PORT=port)
+        try:
+            await_true(cluster.has_caught_up, "leading")
+            assert operator.poll() is None
+            _, said = operator.communicate("die\n", timeout=30)
+        finally:
+            operator.kill()
+    assert operator.returncode == 1
+    assert '"message": "the operator ends after an internal error"' in said
+    assert "RuntimeError" in said
