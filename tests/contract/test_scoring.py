@@ -1,5 +1,6 @@
 """The application around MLflow's own scoring application, with models as MLflow saves and loads them."""
 
+import datetime
 import json
 import pathlib
 import time
@@ -94,6 +95,13 @@ class Hinted(pyfunc.PythonModel):  # type: ignore[misc]
         return [1 / row["a"] for row in model_input]
 
 
+class Dated(pyfunc.PythonModel):  # type: ignore[misc]
+    """Its input is read by type hints."""
+
+    def predict(self, model_input: list[datetime.datetime], params: Any = None) -> Any:
+        return [each.year for each in model_input]
+
+
 class Agent(pyfunc.ResponsesAgent):  # type: ignore[misc]
     """Answers, fails, or answers what is no response."""
 
@@ -149,7 +157,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     folder = tmp_path_factory.mktemp("models")
     params = schema.ParamSchema([schema.ParamSpec("k", "long", 5)])
     signed = {"misbehaving": signature.ModelSignature(inputs=TABLE.inputs, params=params)}
-    python_models = {"misbehaving": Misbehaving(), "hinted": Hinted(), "agent": Agent()}
+    python_models = {"misbehaving": Misbehaving(), "hinted": Hinted(), "dated": Dated(), "agent": Agent()}
     python_models |= {name: Constant(name) for name in NON_FINITE}
     for name, model in python_models.items():
         pyfunc.save_model(folder / name, python_model=model, signature=signed.get(name), pip_requirements=["mlflow"])
@@ -263,6 +271,13 @@ async def test_type_hints_refuse_input_from_inside_of_predict(
 ) -> None:
     found = await ask(models / "hinted")(body)
     assert (found.status, found.cause) == (status, cause)
+
+
+async def test_input_that_a_type_hint_cannot_read_is_400_where_mlflow_says_500(ask: Any, models: pathlib.Path) -> None:
+    asked = ask(models / "dated")
+    assert (await asked({"inputs": ["2026-11-28"]})).json == {"predictions": [2026]}
+    found = await asked({"inputs": ["yesterday"]})
+    assert (found.status, found.cause, found.json["error_code"]) == (400, None, "BAD_REQUEST")
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,12 @@ def test_version_tells_model_version_libraries_and_what_the_image_lacks(server: 
     assert told["dependencyMismatches"][0].endswith("is installed, the model requires mlflow==0.0.1")
 
 
+@pytest.mark.parametrize("path", ["/version", "/metrics", "/docs", "/openapi.json"])
+def test_what_clients_have_no_business_with_is_not_on_their_port(server: modelserver.Server, path: str) -> None:
+    assert httpx.get(server.url + path).status_code == 404
+    assert httpx.post(f"{server.metrics_url}/invocations", json=modelserver.ROWS).status_code == 404
+
+
 @pytest.mark.parametrize(
     ("method", "content", "headers", "status"),
     [

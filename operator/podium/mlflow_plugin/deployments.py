@@ -361,7 +361,7 @@ def ask_model(cluster: objects.Objects, obj: Manifest, body: Manifest, ingress: 
     """The text that the deployment's model answered.
 
     `ingress` is the address of the ingress controller; None: the host's own by DNS. Raises KubeError for a failure on
-    the way, InvalidInput for what the model refuses.
+    the way, InvalidInput for what the model refuses, and MlflowException (INTERNAL_ERROR) where the model failed.
     """
     if manifests.has_ingress(obj):
         return _ask_through_ingress(manifests.find_url(obj), body, ingress)
@@ -374,6 +374,8 @@ def _ask_through_api_server(cluster: objects.Objects, name: str, body: Manifest)
         try:
             return cluster.post(f"{name}:http", names.INVOCATIONS_PATH, body, REQUEST_SECONDS)
         except errors.KubeUnavailable as error:
+            if error.status in {500, 504} and not error.reason:  # the API server gives a reason for its own
+                raise _build_refusal_of_model(error.status, error.message) from error
             if error.status != 503 or time.monotonic() > end:
                 raise
         time.sleep(_PROXY_PAUSE_SECONDS)
@@ -387,7 +389,7 @@ def _ask_through_ingress(url: str, body: Manifest, address: str | None) -> str:
         if names.MODEL_VERSION_HEADER in answer.headers:
             if answer.status < 300:
                 return text
-            raise errors.InvalidInput(f"the model answered {answer.status}: {_extract_message(text)}")
+            raise _build_refusal_of_model(answer.status, _extract_message(text))
         if time.monotonic() > end:
             raise errors.KubeUnavailable(
                 answer.status,
@@ -395,6 +397,14 @@ def _ask_through_ingress(url: str, body: Manifest, address: str | None) -> str:
                 f"{url}: not the model answered but a proxy in front of it, with status {answer.status}: {text[:200]}",
             )
         time.sleep(_PROXY_PAUSE_SECONDS)
+
+
+def _build_refusal_of_model(status: int, message: str) -> Exception:
+    sentence = f"the model answered {status}: {message}"
+    if status < 500:
+        return errors.InvalidInput(sentence)
+    failure: Exception = exceptions.MlflowException(sentence, databricks_pb2.INTERNAL_ERROR)
+    return failure
 
 
 def _post_body(url: str, body: Manifest, address: str | None) -> urllib3.BaseHTTPResponse:

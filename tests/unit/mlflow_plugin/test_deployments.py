@@ -152,6 +152,18 @@ def test_what_the_model_refuses_is_raised_with_its_sentence_and_not_repeated(obj
     assert len(server.seen) == 1
 
 
+@pytest.mark.parametrize("status", [500, 504])
+@pytest.mark.parametrize("obj", [AT_INGRESS, deployment()], ids=["ingress", "API server"])
+def test_an_error_of_the_model_is_raised_as_one_and_not_repeated(obj: dict[str, Any], status: int) -> None:
+    with (
+        answering(Answer(status, '{"error_code": "INTERNAL_ERROR", "message": "predict raised"}', True)) as server,
+        pytest.raises(exceptions.MlflowException, match=f"the model answered {status}: predict raised") as caught,
+    ):
+        deployments.ask_model(cluster(server.address), obj, ROWS, server.address)
+    assert caught.value.error_code == "INTERNAL_ERROR"
+    assert len(server.seen) == 1
+
+
 def test_a_host_that_no_dns_knows_is_told_with_the_way_around() -> None:
     obj = deployment(ingress={"host": "iris.invalid"})
     with pytest.raises(errors.KubeUnavailable, match=r"ingress=ADDRESS"):

@@ -191,10 +191,10 @@ async def test_the_scoring_application_gets_the_media_type_as_it_knows_it() -> N
     assert found.text == "application/json"
 
 
-async def speak(*messages: Any) -> tuple[list[Any], Recorder]:
+async def speak(*messages: Any, scoring: Any = echo) -> tuple[list[Any], Recorder]:
     """What is sent to a client that sends these messages."""
     recorder, waiting, sent = Recorder(), list(messages), []
-    served: Any = application.Application(echo, IDENTITY, recorder, application.State(), CHOSEN)  # type: ignore[arg-type]  # a fake
+    served: Any = application.Application(scoring, IDENTITY, recorder, application.State(), CHOSEN)  # type: ignore[arg-type]  # a fake
 
     async def receive() -> Any:
         message = waiting.pop(0)
@@ -214,6 +214,18 @@ async def test_a_client_that_goes_away_while_it_sends_is_no_error_of_the_server(
     begun = {"type": "http.request", "body": b"{", "more_body": True}
     _, recorder = await speak(begun, {"type": "http.disconnect"})
     assert (recorder.codes, recorder.causes) == ([499], [None])
+
+
+async def test_a_body_that_comes_too_slowly_is_no_timeout_of_the_model() -> None:
+    async def waits_for_the_body(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "http.response.start", "status": 504, "headers": []})
+        await send({"type": "http.response.body", "body": b"exceeded"})
+
+    begun = {"type": "http.request", "body": b"{", "more_body": True}
+    sent, recorder = await speak(begun, scoring=waits_for_the_body)
+    assert sent[0]["status"] == 408
+    assert (recorder.codes, recorder.causes) == ([408], [None])
 
 
 async def test_a_fault_of_the_scoring_application_is_counted_as_the_servers() -> None:
