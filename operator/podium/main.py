@@ -57,9 +57,9 @@ async def run(chosen: settings.Settings) -> None:
     work: queue.Queue[wakeups.WorkKey] = queue.Queue(metrics)
     leadership = lease.Lease(api, chosen.namespace, chosen.lease_name, chosen.identity)
 
-    def wake(key: wakeups.WorkKey) -> None:
+    def wake(key: wakeups.WorkKey, *, patiently: bool = False) -> None:
         if leadership.acquired.is_set():  # who becomes leader looks at everything; a standby's queue would only grow
-            work.add(key)
+            work.add(key, patiently=patiently)
 
     seen = caches.build_caches(chosen)
     observer = watches.Observer(api, chosen, seen, wakeups.Waker(seen, wake))

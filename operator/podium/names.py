@@ -101,6 +101,10 @@ NAME_TAKEN = "NameTaken"
 """An object of somebody else's has the name of one that has to be made."""
 INVALID_SPEC = "InvalidSpec"
 """What is stored does not fit this operator's version of the kind."""
+RETRYING = "Retrying"
+"""What has to be done failed several times in a row and is tried again; the message says of what."""
+INTERNAL_ERROR = "InternalError"
+"""A fault of the operator's own keeps it from working on the object; its log has more."""
 
 # Reasons of a ModelVersion's conditions, beside those above, the puller's (PullReason) and the scheduler's own
 PROGRESSING = "Progressing"

@@ -267,6 +267,27 @@ class Condition(Observed):
     observed_generation: int | None = pydantic.Field(None, description="Generation of the object that this is about.")
 
 
+class LastError(Observed):
+    """What the operator's passes over the object fail of."""
+
+    reason: str = pydantic.Field(description="Reason, a constant; that of the condition Stalled or Reconciling.")
+    message: str = pydantic.Field(description="What failed, in the words of the part that refused it.")
+    since: str = pydantic.Field(description="Since when, UTC.", json_schema_extra={"format": "date-time"})
+    generation: int = pydantic.Field(description="Generation of the object at which it failed.")
+    stalled: bool = pydantic.Field(
+        description="True: somebody must act, and it is tried again from time to time. False: trying again may help."
+    )
+
+
+def last_error_field() -> Any:
+    """The status field of what keeps failing."""
+    return pydantic.Field(
+        None,
+        description="What the operator cannot do for this object, until it could do all of it. Absent: nothing failed, "
+        "or not repeatedly.",
+    )
+
+
 def conditions_field() -> Any:
     """The status field that holds conditions: a map list keyed by type, as Kubernetes' own kinds have it."""
     return pydantic.Field(

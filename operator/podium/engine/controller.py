@@ -5,7 +5,7 @@ import logging
 import time
 
 from podium import errors
-from podium.engine import execution, kinds, queue, reconciliation, telemetry, wakeups
+from podium.engine import execution, failures, kinds, queue, reconciliation, telemetry, wakeups
 from podium.kube import resources
 from podium.process import logs
 
@@ -58,7 +58,9 @@ class Controller:
         began, result = time.monotonic(), "success"
         with logs.bound(controller=key[0], namespace=key[1], name=key[2], reconcileID=logs.new_id()):
             try:
-                again_after = await self._reconciler.reconcile(key)
+                failed, seconds = self._queue.measure_failing(key)
+                is_lasting = failures.is_lasting(failed + 1, seconds)
+                again_after = await self._reconciler.reconcile(key, is_lasting=is_lasting)
                 if again_after is not None:
                     self._queue.add_after(key, again_after)
                     result = "requeue_after"

@@ -9,8 +9,8 @@ import datetime
 import logging
 
 from podium import errors, names
-from podium.api import conditions, model_alias, model_version
-from podium.engine import extracts, ownership, watches
+from podium.api import common, conditions, model_alias, model_version
+from podium.engine import extracts, failures, ownership, watches
 from podium.kube import applier, client, events, resources
 from podium.manifest import Manifest
 from podium.registry import store as stores
@@ -58,14 +58,14 @@ class Executor:
             self._on_step(f"after:{step}")
 
     async def carry_out_version(self, world: version.World, outcome: version.Outcome) -> None:
-        """Apply the children of a ModelVersion and write its status. Raises KubeError or NotLeading."""
+        """Write the status of a ModelVersion, then apply its children. Raises KubeError or NotLeading."""
         namespace = world.metadata["namespace"]
+        await self.write_version_status(world, outcome)
         for manifest in outcome.children:
             await self._apply_child(manifest)
         for kind, name in outcome.unneeded:
             self._assert_leading()
             await self._api.delete(_CHILD_RESOURCES[kind], namespace, name)
-        await self.write_version_status(world, outcome)
 
     async def write_version_status(self, world: version.World, outcome: version.Outcome) -> None:
         """Write the status of a ModelVersion, if it says anything new."""
@@ -79,21 +79,40 @@ class Executor:
 
     async def write_invalid_spec(self, kind: str, key: resources.Key, problem: str) -> None:
         """Say in the status of an object that its spec cannot be read; what else the status says stays."""
-        obj = self._seen.kinds.get(kind, key)
-        if obj is None:
-            return
-        status, metadata = obj.get("status", {}), obj["metadata"]
+        if obj := self._seen.kinds.get(kind, key):
+            await self._write_stalled(obj, obj.get("status", {}), names.INVALID_SPEC, problem)
+
+    async def write_fault(self, kind: str, key: resources.Key, error: Exception) -> None:
+        """Say that a fault of our own keeps us from an object; of its status nothing is read but the last error."""
+        if obj := self._seen.kinds.get(kind, key):
+            status: Manifest = obj.get("status", {})
+            known = common.LastError.model_validate(status["lastError"]) if "lastError" in status else None
+            now = datetime.datetime.now(datetime.UTC)
+            told = failures.build_error(error, known, obj["metadata"]["generation"], now)
+            recorded = status | {"lastError": told.model_dump(by_alias=True, exclude_none=True)}
+            await self._write_stalled(obj, recorded, told.reason, told.message)
+
+    async def announce_failure(self, kind: str, key: resources.Key, error: Exception) -> None:
+        """Say by an Event what a pass over an object failed of, whose status cannot be written."""
+        if obj := self._seen.kinds.get(kind, key):
+            told = failures.build_error(error, None, obj["metadata"]["generation"], datetime.datetime.now(datetime.UTC))
+            await self._recorder.record(obj, told.reason, told.message, warning=True)
+
+    async def _write_stalled(self, obj: Manifest, status: Manifest, reason: str, message: str) -> None:
+        """Write a status, given as the API server keeps it, with the conditions that say why it is stalled."""
+        metadata = obj["metadata"]
         verdicts = [
-            conditions.Verdict(names.READY, False, names.INVALID_SPEC, problem),
-            conditions.Verdict(names.STALLED, True, names.INVALID_SPEC, problem),
+            conditions.Verdict(names.READY, False, reason, message),
+            conditions.Verdict(names.STALLED, True, reason, message),
         ]
         now = datetime.datetime.now(datetime.UTC)
         before = {condition["type"]: condition for condition in status.get("conditions", [])}
         merged = conditions.merge(before.values(), verdicts, metadata["generation"], now)
         after = before | {condition["type"]: condition for condition in merged}
         after.pop(names.RECONCILING, None)
-        if after != before:
-            await self._write_status(kind, metadata, status | {"conditions": list(after.values())})
+        written = status | {"conditions": list(after.values())}
+        if written != obj.get("status"):
+            await self._write_status(obj["kind"], metadata, written)
 
     async def release_holder(self, registry: str, model_uid: str, holder: entities.Holder) -> None:
         """Drop the claim and the pins of a ModelAlias object, unless the API server still has it. Raises KubeError."""
@@ -159,6 +178,8 @@ class Executor:
                 _log.log(logging.WARNING if warning else logging.INFO, "%s: %s", reason, message)
                 regarding = {"kind": names.MODEL_ALIAS_KIND, "metadata": world.metadata}
                 await self._recorder.record(regarding, reason, message, warning=warning)
+            case actions.WritePolicy(model_uid=uid):
+                await self.write_policy(self._seen.registries.resolve(world.spec.registry.namespace), uid)
             case _:
                 await asyncio.to_thread(self._tell_registry, world, action)
 

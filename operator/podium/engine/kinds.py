@@ -142,6 +142,15 @@ class Kinds:
             yield self._revisions, (key[0], alias), key
 
 
+def is_same_but_status(one: Manifest, other: Manifest) -> bool:
+    """Whether two states of one object differ in nothing but the status, which the operator writes."""
+    return bool(one["spec"] == other["spec"] and _strip_metadata(one) == _strip_metadata(other))
+
+
+def _strip_metadata(obj: Manifest) -> Manifest:
+    return {name: value for name, value in obj["metadata"].items() if name not in ("resourceVersion", "managedFields")}
+
+
 def alias_of(version: Manifest) -> str | None:
     """Name of the ModelAlias that a ModelVersion belongs to: its owner, or for an orphan the one on its label."""
     metadata = version["metadata"]
@@ -155,6 +164,5 @@ def alias_of(version: Manifest) -> str | None:
 
 
 def _is_older(known: Manifest, metadata: Manifest) -> bool:
-    """resourceVersions of one resource are ordered numbers since Kubernetes 1.35."""
-    another = known["metadata"]["uid"] != metadata["uid"]
-    return another or int(known["metadata"]["resourceVersion"]) < int(metadata["resourceVersion"])
+    """resourceVersions of one resource are ordered numbers since Kubernetes 1.35, whichever object they are of."""
+    return int(known["metadata"]["resourceVersion"]) < int(metadata["resourceVersion"])

@@ -1,7 +1,9 @@
 """The work queue: keys, each at most once in it and never in two workers, with delays and a back-off per key.
 
 The semantics are those of client-go's workqueue: a key that is added while a worker has it is handed out again when
-that worker is done, so no change is lost and many changes cost one look.
+that worker is done, so no change is lost and many changes cost one look. A key that is added *patiently* is the
+exception: it shortens no back-off. So what the operator writes itself, and is shown, does not have it try again at once
+what has just failed.
 """
 
 import asyncio
@@ -46,7 +48,10 @@ class Queue(Generic[K]):
         """Keys that wait, with the time since when. While a worker has such a key, it is not in `_ready`."""
         self._processing: dict[K, float] = {}
         self._timers: dict[K, asyncio.TimerHandle] = {}
-        self._failures: dict[K, int] = {}
+        self._failures: dict[K, tuple[int, float]] = {}
+        """How often in a row a key has failed, and when it was handed out for the first of these tries."""
+        self._patient: set[K] = set()
+        """Keys that wait only because they were added patiently while a worker has them."""
         self._draining = False
         self._idle = asyncio.Event()
         self._idle.set()
@@ -56,11 +61,22 @@ class Queue(Generic[K]):
         """Keys that wait for a worker; delayed ones do not count."""
         return len(self._dirty)
 
-    def add(self, key: K) -> None:
-        """Have the key worked on as soon as a worker is free, although it may be delayed now."""
-        self._cancel_timer(key)
+    def add(self, key: K, *, patiently: bool = False) -> None:
+        """Have the key worked on as soon as a worker is free, although it may be delayed now.
+
+        One that is added `patiently` waits for the end of its back-off, if it fails now or has failed last.
+        """
+        is_worked_on = key in self._processing
+        if patiently and key in self._failures and not is_worked_on:
+            return
+        if not patiently:
+            self._patient.discard(key)
+        if not (patiently and is_worked_on):
+            self._cancel_timer(key)
         if self._draining or key in self._dirty:
             return
+        if patiently and is_worked_on:
+            self._patient.add(key)
         self._dirty[key] = time.monotonic()
         if key not in self._processing:
             self._ready.put_nowait(key)
@@ -90,22 +106,35 @@ class Queue(Generic[K]):
 
     def done(self, key: K, failed: bool) -> None:
         """The worker is done with the key; one that failed is handed out again after its back-off."""
-        self._recorder.finished(time.monotonic() - self._processing.pop(key), failed)
+        began = self._processing.pop(key)
+        self._recorder.finished(time.monotonic() - began, failed)
         if not self._processing:
             self._idle.set()
+        if failed and key in self._patient:
+            del self._dirty[key]
+        self._patient.discard(key)
         if key in self._dirty:
             self._ready.put_nowait(key)
         if failed:
-            self._failures[key] = self._failures.get(key, 0) + 1
+            count, since = self._failures.get(key, (0, began))
+            self._failures[key] = count + 1, since
             limits = self._backoff_seconds, self._backoff_limit_seconds
-            self.add_after(key, backoff.delay(self._failures[key], *limits))
+            self.add_after(key, backoff.delay(count + 1, *limits))
         else:
             self._failures.pop(key, None)
+
+    def measure_failing(self, key: K) -> tuple[int, float]:
+        """How often in a row the key has failed, and for how many seconds; 0 and 0 if it succeeded last."""
+        if key not in self._failures:
+            return 0, 0.0
+        count, since = self._failures[key]
+        return count, time.monotonic() - since
 
     async def drain(self) -> None:
         """Hand out nothing more, and wait until no worker has a key."""
         self._draining = True
         self._dirty.clear()
+        self._patient.clear()
         while not self._ready.empty():
             self._ready.get_nowait()
         for key in list(self._timers):

@@ -1,52 +1,31 @@
 """Reconciliation: one pass over one object. Gather once, decide purely, carry out once.
 
-A pass returns when to look again although nothing has happened. What the API server or the registry refuses for good is
-said in the object's status, because only a person can mend it; anything else is tried again by the queue.
+A pass returns when to look again although nothing has happened. One that fails is tried again by the queue. What it
+fails of is recorded in the object's status (see failures), and stays there until a whole pass has gone through.
 """
 
 import collections.abc
 import dataclasses
+import logging
 from typing import Any
 
 import pydantic
 
 from podium import errors, names
-from podium.engine import execution, lists, registries, wakeups, worlds
+from podium.api import common
+from podium.engine import execution, failures, lists, registries, wakeups, worlds
 from podium.kube import resources
 from podium.process import logs
 from podium.rollout import decision
+from podium.rollout import worlds as rollout_worlds
 from podium.rollout.strategies import selection
-from podium.workload import sources, version
+from podium.workload import version
 
-REFUSALS = (
-    errors.KubeInvalid,
-    errors.KubeForbidden,
-    errors.NotFound,
-    errors.InUse,
-    errors.InvalidInput,
-    errors.TooLarge,
-    errors.CorruptRegistry,
-    errors.Mirrored,
-    errors.Forbidden,
-    errors.NameTaken,
-)
-"""What trying again does not help until somebody acts: the status has to say it."""
-_REASONS: dict[type[errors.PodiumError], str] = {
-    errors.KubeForbidden: names.FORBIDDEN,
-    errors.Forbidden: names.FORBIDDEN,
-    errors.NameTaken: names.NAME_TAKEN,
-    errors.InUse: names.ALIAS_OWNED_ELSEWHERE,
-    errors.CorruptRegistry: names.REGISTRY_CORRUPT,
-}
+_log = logging.getLogger("podium.reconciliation")
 
 
 class Reconciler:
-    """Brings one object after the other to what is asked for.
-
-    It remembers per ModelAlias what was refused last, and the status depends on that: after a restart a refusal is
-    forgotten until it is met again. That is an exception to ADR 4, by which all state is in the API server; a status
-    that records the refusal itself would end it.
-    """
+    """Brings one object after the other to what is asked for. Remembers nothing from one pass to the next."""
 
     def __init__(
         self,
@@ -56,22 +35,30 @@ class Reconciler:
         known: registries.Registries,
     ) -> None:
         self._gatherer, self._executor, self._lister, self._registries = gatherer, executor, lister, known
-        self._refused: dict[resources.Key, tuple[int, sources.Problem]] = {}
-        """By ModelAlias: the generation that was refused, and why. Its status says so until a whole pass has gone
-        through, or the spec changes."""
 
-    async def reconcile(self, key: wakeups.WorkKey) -> float | None:
-        """One pass over one object; the seconds after which to look again. Raises PodiumError."""
+    async def reconcile(self, key: wakeups.WorkKey, *, is_lasting: bool = False) -> float | None:
+        """One pass over one object; the seconds after which to look again. Raises what it fails of.
+
+        That is said in the object's status where it is a refusal, or where `is_lasting` says that the passes before
+        have failed too.
+        """
         kind, *where = key
         if kind == wakeups.POLICY:
             await self._executor.write_policy(where[0], where[1])
             return None
         passes = {names.MODEL_VERSION_KIND: self._reconcile_version, names.MODEL_ALIAS_KIND: self._reconcile_alias}
+        own: resources.Key = (where[0], where[1])
         try:
-            return await passes[kind]((where[0], where[1]))
+            return await passes[kind](own)
         except pydantic.ValidationError as error:
-            await self._executor.write_invalid_spec(kind, (where[0], where[1]), describe_faults(error))
+            await self._executor.write_invalid_spec(kind, own, describe_faults(error))
             return None
+        except execution.NotLeading:
+            raise
+        except Exception as error:
+            if is_lasting or failures.is_told_at_once(error):
+                await self._tell_failure(kind, own, error)
+            raise
 
     async def tidy(self) -> None:
         """Find what the watches have missed, and clear away what processes that died have left. Raises PodiumError."""
@@ -93,47 +80,56 @@ class Reconciler:
         if world is None:
             return None
         logs.bind(generation=world.metadata["generation"])
-        try:
-            await self._executor.carry_out_version(world, version.decide(world))
-        except REFUSALS as error:
-            seen = dataclasses.replace(world, refused=build_problem(error))
-            await self._executor.write_version_status(seen, version.decide(seen))
-            raise
-        return None
+        outcome = version.decide(world)
+        await self._executor.carry_out_version(world, outcome)
+        if world.error:
+            await self._write_error(names.MODEL_VERSION_KIND, key, None)
+        return outcome.again_after
 
     async def _reconcile_alias(self, key: resources.Key) -> float | None:
         world = self._gatherer.gather_alias(key)
         if world is None:
-            self._refused.pop(key, None)
             await self._release_stale(key)
             return None
         if self._registries.has_predecessor(key):
             await self._release_stale(key)
-        generation = world.metadata["generation"]
-        logs.bind(generation=generation)
+        logs.bind(generation=world.metadata["generation"])
         if world.status.rollout:
             logs.bind(transition=world.status.rollout.id)
-        known, before = self._refused.get(key, (generation, None))
-        seen = dataclasses.replace(world, refused=before if known == generation else None)
-        plan = decision.decide(seen, selection.choose_strategy(world.spec))
-        try:
-            if world.spec.gates and world.registry.registered_uid:
-                registry = self._registries.resolve(world.spec.registry.namespace)
-                await self._executor.write_policy(registry, world.registry.registered_uid)
-            await self._executor.carry_out(world, plan)
-        except REFUSALS as error:
-            self._refused[key] = (generation, build_problem(error))
-            await self._write_refusal(key, build_problem(error))
-            raise
-        if self._refused.pop(key, None):
-            return 0.0
+        plan = decision.decide(world, selection.choose_strategy(world.spec))
+        await self._executor.carry_out(world, plan)
+        if world.error:
+            await self._write_error(names.MODEL_ALIAS_KIND, key, None)
         return plan.again_after
 
-    async def _write_refusal(self, key: resources.Key, problem: sources.Problem) -> None:
-        """Write the refusal into the status as it is by now: the pass may have written it before it was refused."""
-        if world := self._gatherer.gather_alias(key):
-            seen = dataclasses.replace(world, refused=problem)
-            await self._executor.carry_out(seen, decision.decide_refused(seen))
+    async def _tell_failure(self, kind: str, key: resources.Key, error: Exception) -> None:
+        """Say in the status what a pass failed of; where that cannot be written, an Event says it."""
+        try:
+            await self._write_error(kind, key, error)
+        except (execution.NotLeading, errors.KubeConflict) as failure:
+            _log.debug("the failure is told after the next pass: %s", failure)
+        except errors.PodiumError as failure:
+            _log.warning("cannot write into the status what failed: %s", failure)
+            await self._executor.announce_failure(kind, key, error)
+        except Exception:  # noqa: BLE001 -- the fault may be in what builds the status
+            _log.exception("cannot build the status that says what failed")
+            await self._executor.write_fault(kind, key, error)
+
+    async def _write_error(self, kind: str, key: resources.Key, error: Exception | None) -> None:
+        """Write the status as it is by now, with what failed, or without: the pass may have written it before."""
+        if kind == names.MODEL_VERSION_KIND:
+            if version_world := self._gatherer.gather_version(key):
+                seen = dataclasses.replace(version_world, error=_find_error(version_world, error))
+                await self._executor.write_version_status(seen, version.decide(seen))
+        elif world := self._gatherer.gather_alias(key):
+            told = dataclasses.replace(world, error=_find_error(world, error))
+            await self._executor.carry_out(told, decision.decide_told(told))
+
+
+def _find_error(world: version.World | rollout_worlds.World, error: Exception | None) -> common.LastError | None:
+    if error is None:
+        return None
+    return failures.build_error(error, world.error, world.metadata["generation"], world.now)
 
 
 async def _try_each(
@@ -149,12 +145,6 @@ async def _try_each(
             failures.append(error)
     if failures:
         raise failures[0]
-
-
-def build_problem(error: errors.PodiumError) -> sources.Problem:
-    """What the API server or the registry said, as reason and sentence."""
-    reason = next((reason for kind, reason in _REASONS.items() if isinstance(error, kind)), names.REFUSED)
-    return sources.Problem(reason, str(error))
 
 
 def describe_faults(error: pydantic.ValidationError) -> str:

@@ -3,7 +3,7 @@
 The caches have taken the change in before: who else is concerned is read from them.
 """
 
-import collections.abc
+from typing import Protocol
 
 from podium import names
 from podium.engine import caches, extracts, kinds
@@ -18,10 +18,17 @@ POLICY = "Policy"
 """In place of a kind: the key's namespace is a registry's, its name a model's uid; the model's policy is looked at."""
 
 
-class Waker:
-    """`on_key` is told each key, more than once where a change concerns an object in several ways."""
+class OnKey(Protocol):
+    """What is told each key, more than once where a change concerns an object in several ways."""
 
-    def __init__(self, seen: caches.Caches, on_key: collections.abc.Callable[[WorkKey], None]) -> None:
+    def __call__(self, key: WorkKey, *, patiently: bool = False) -> None:
+        """`patiently`: nothing but the object's status changed, which we write ourselves: see queue.Queue.add."""
+
+
+class Waker:
+    """Tells `on_key` who is concerned."""
+
+    def __init__(self, seen: caches.Caches, on_key: OnKey) -> None:
         self._seen, self._on_key = seen, on_key
 
     def wake_object(self, *states: Manifest | None) -> None:
@@ -35,6 +42,12 @@ class Waker:
             else:
                 self._wake_rivals(obj)
                 self._wake_policy_of(obj)
+
+    def wake_for_status(self, obj: Manifest) -> None:
+        """The status alone of an object of the two kinds changed. That of a ModelVersion its ModelAlias looks at."""
+        self._on_key((obj["kind"], *kinds.key_of(obj)), patiently=True)
+        if obj["kind"] == names.MODEL_VERSION_KIND:
+            self._wake_alias_of(obj)
 
     def wake_owners(self, change: reflector.Change[extracts.Child]) -> None:
         """A child changed, perhaps its owner."""

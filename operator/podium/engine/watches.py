@@ -72,7 +72,10 @@ class Observer:
         if self.seen.kinds.observe(obj):
             if before and before["metadata"]["uid"] != obj["metadata"]["uid"]:
                 self.seen.registries.note_predecessor(key)
-            self._waker.wake_object(before, obj)
+            if before and kinds.is_same_but_status(before, obj):
+                self._waker.wake_for_status(obj)
+            else:
+                self._waker.wake_object(before, obj)
 
     def forget(self, obj: Manifest) -> None:
         """Take out an object of the two kinds that was deleted."""

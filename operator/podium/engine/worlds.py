@@ -1,9 +1,10 @@
 """Gathers from the caches, without a call, all that one decision looks at."""
 
+import dataclasses
 import datetime
 
 from podium import names
-from podium.api import model_alias, model_version
+from podium.api import common, model_alias, model_version
 from podium.engine import caches, kinds
 from podium.kube import resources
 from podium.manifest import Manifest
@@ -31,12 +32,14 @@ class Gatherer:
         registry = self._seen.registries.resolve(spec.registry.namespace)
         source = sources.find_source(self._seen.registries.get(registry), registry, spec)
         deployment = self._seen.inventory.find_child(resources.DEPLOYMENTS, key)
+        status = model_version.ModelVersionStatus.model_validate(obj.get("status", {}))
         return version.World(
             metadata=obj["metadata"],
             spec=spec,
             replicas=replicas.of_template(spec),
             runtime=choice.choose_runtime(spec.runtime),
-            status=model_version.ModelVersionStatus.model_validate(obj.get("status", {})),
+            status=status,
+            error=_find_current_error(obj, status.last_error),
             source=source,
             frozen=self._find_frozen_template(key, spec, source),
             deployment=deployment.content if deployment else None,
@@ -54,19 +57,30 @@ class Gatherer:
             return None
         spec = model_alias.ModelAliasSpec.model_validate(obj["spec"])
         registry = self._seen.registries.resolve(spec.registry.namespace)
-        mine = self._seen.registries.pin_of(obj["metadata"])
+        status = model_alias.ModelAliasStatus.model_validate(obj.get("status", {}))
         return worlds.World(
             metadata=obj["metadata"],
             spec=spec,
             replicas=replicas.of_template(spec.template),
             runtime=choice.choose_runtime(spec.template.runtime),
-            status=model_alias.ModelAliasStatus.model_validate(obj.get("status", {})),
-            registry=designations.read_registry(self._seen.registries.get(registry), registry, mine, spec),
+            status=status,
+            error=_find_current_error(obj, status.last_error),
+            registry=self._read_registry(obj["metadata"], spec, registry),
             conflict=designations.find_conflict(obj, self._seen.kinds.rivals(obj)),
             revisions={r.ref.name: r for r in map(self._gather_revision, self._seen.kinds.revisions(key))},
             traffic=self._gather_traffic(key),
             now=_read_clock(),
         )
+
+    def _read_registry(
+        self, metadata: Manifest, spec: model_alias.ModelAliasSpec, registry: str
+    ) -> worlds.RegistryView:
+        known, mine = self._seen.registries, self._seen.registries.pin_of(metadata)
+        view = designations.read_registry(known.get(registry), registry, mine, spec)
+        if spec.gates is None or view.registered_uid is None:
+            return view
+        is_due = known.compute_due_policy(registry, view.registered_uid) is not None
+        return dataclasses.replace(view, is_policy_due=is_due)
 
     def _gather_revision(self, obj: Manifest) -> worlds.Revision:
         key, name = kinds.key_of(obj), obj["metadata"]["name"]
@@ -96,6 +110,11 @@ class Gatherer:
     def _has_ingress(self, kind: str, key: resources.Key) -> bool:
         found = self._seen.inventory.find_child(resources.INGRESSES, key)
         return found is not None and found.owner == (kind, key[1])
+
+
+def _find_current_error(obj: Manifest, recorded: common.LastError | None) -> common.LastError | None:
+    """What the status says of passes that failed, unless the object was changed since."""
+    return recorded if recorded and recorded.generation == obj["metadata"]["generation"] else None
 
 
 def _read_clock() -> datetime.datetime:

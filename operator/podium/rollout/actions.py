@@ -58,6 +58,13 @@ class WriteAlias:
 
 
 @dataclasses.dataclass(frozen=True)
+class WritePolicy:
+    """Tell the registry which gates the ModelAliases of a model ask for."""
+
+    model_uid: str
+
+
+@dataclasses.dataclass(frozen=True)
 class ReleasePin:
     """Tell the registry that spec pins the alias no longer, so that MLflow's users may move it again."""
 
@@ -73,7 +80,7 @@ class Announce:
     warning: bool = False
 
 
-Action = Apply | Delete | Prune | WriteStatus | RecordServing | WriteAlias | ReleasePin | Announce
+Action = Apply | Delete | Prune | WriteStatus | RecordServing | WriteAlias | WritePolicy | ReleasePin | Announce
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,8 +1,9 @@
 """The decision about a ModelAlias: one pass from what is observed to what is to be done, in order.
 
-What moves traffic comes after what it relies on: pods first, then the claim in the registry, then the status that
-records the intent, then the Service and what else brings traffic to pods, then what is no longer needed. A death
-between any two is harmless: the next pass finds what was done and goes on from there.
+What is asked for is told first, so that the status says it whatever fails after it. What moves traffic comes after
+what it relies on: pods first, then the claim in the registry, then the Service and what else brings traffic to pods,
+then what is no longer needed. A status that lets traffic begin to move is the exception: it comes after the claim, and
+before the Service. A death between any two is harmless: the next pass finds what was done and goes on from there.
 """
 
 from podium import names
@@ -19,23 +20,44 @@ def decide(world: worlds.World, strategy: protocol.Strategy) -> actions.Plan:
     assigned = roles.assign_roles(world, desired, progress)
     split = strategy.find_split(world, progress.transition)
     is_held = split is not None and _would_silence(world, split, strategy)
+    told, begins_to_move = _tell(world, desired, progress), _begins_to_move(world, progress)
     steps: list[actions.Action] = [
+        *([] if begins_to_move else told),
+        *_write_policy(world),
         *_write_pin(world, desired),
         *_apply_desired(world, desired, assigned),
         *retirement.resize_revisions(world, desired, assigned, growing=True),
         *_claim_receiving(world, progress, assigned),
-        *_write_status(world, desired, progress),
+        *(told if begins_to_move else []),
         *_apply_routes(world, split, strategy, is_held=is_held),
         *([] if is_held else _retire_others(world, desired, progress, assigned)),
-        *events.find_news(world, desired, progress),
     ]
     return actions.Plan(tuple(steps), _find_wait(world, progress, strategy))
 
 
-def decide_refused(world: worlds.World) -> actions.Plan:
-    """What is said of a pass that was refused (`world.refused`): the rollout has come no farther than is recorded."""
-    desired, progress = revisions.find_desired(world), transitions.read_progress(world)
-    return actions.Plan((*_write_status(world, desired, progress), *events.find_news(world, desired, progress)))
+def decide_told(world: worlds.World) -> actions.Plan:
+    """What is said of a pass that failed (`world.error`), or no longer does: the rollout is where it is recorded."""
+    return actions.Plan(tuple(_tell(world, revisions.find_desired(world), transitions.read_progress(world))))
+
+
+def _tell(
+    world: worlds.World, desired: revisions.DesiredOrProblem, progress: transitions.Progress
+) -> list[actions.Action]:
+    """The status, and what is news in it."""
+    return [*_write_status(world, desired, progress), *events.find_news(world, desired, progress)]
+
+
+def _begins_to_move(world: worlds.World, progress: transitions.Progress) -> bool:
+    """Whether this pass enters a phase in which traffic comes to where it did not: it is recorded after the claim."""
+    before, current = world.status.rollout, progress.transition
+    is_entered = current is not None and (before is None or (before.id, before.phase) != (current.id, current.phase))
+    return is_entered and phases.is_moving(current)
+
+
+def _write_policy(world: worlds.World) -> list[actions.Action]:
+    """The gates are in the registry before anything is done by them."""
+    uid = world.registry.registered_uid
+    return [actions.WritePolicy(uid)] if uid and world.registry.is_policy_due else []
 
 
 def _write_pin(world: worlds.World, desired: revisions.DesiredOrProblem) -> list[actions.Action]:

@@ -39,6 +39,7 @@ def build_status(
     return model_alias.ModelAliasStatus(
         conditions=conditions.update(world.status.conditions, verdicts, generation, world.now),
         observed_generation=generation,
+        last_error=world.error,
         model_uid=desired.model_uid if isinstance(desired, revisions.Desired) else world.status.model_uid,
         served=progress.served,
         desired=desired.ref if isinstance(desired, revisions.Desired) else world.status.desired,
@@ -97,7 +98,14 @@ def _judge_ready(world: worlds.World, desired: revisions.DesiredOrProblem, progr
     """The first rule that has something to say."""
     if isinstance(desired, worlds.Problem):
         return Verdict(names.READY, False, desired.reason, desired.message)
-    rules: tuple[ReadyRule, ...] = (_say_served, _say_troubled, _say_barred, _say_paused, _say_moving)
+    rules: tuple[ReadyRule, ...] = (
+        _say_served,
+        _say_troubled,
+        _say_retried,
+        _say_barred,
+        _say_paused,
+        _say_moving,
+    )
     said = next((verdict for rule in rules if (verdict := rule(world, desired, progress))), None)
     return said or _say_awaited_pods(world, desired, progress)
 
@@ -110,7 +118,7 @@ def _is_settled(desired: revisions.Desired, progress: transitions.Progress) -> b
 def _say_served(world: worlds.World, desired: revisions.Desired, progress: transitions.Progress) -> Verdict | None:
     revision = world.revisions.get(desired.ref.name)
     is_whole = revision is not None and revision.is_ready and world.replicas.is_met(revision.replicas)
-    if world.refused or not is_whole or not _is_settled(desired, progress):
+    if world.error or not is_whole or not _is_settled(desired, progress):
         return None
     return Verdict(names.READY, True, names.SERVED, f"version {desired.ref.version} is served")
 
@@ -118,6 +126,10 @@ def _say_served(world: worlds.World, desired: revisions.Desired, progress: trans
 def _say_troubled(world: worlds.World, desired: revisions.Desired, progress: transitions.Progress) -> Verdict | None:
     trouble = find_trouble(world, desired, progress)
     return Verdict(names.READY, False, trouble.reason, trouble.message) if trouble else None
+
+
+def _say_retried(world: worlds.World, _desired: revisions.Desired, _progress: transitions.Progress) -> Verdict | None:
+    return Verdict(names.READY, False, world.retried.reason, world.retried.message) if world.retried else None
 
 
 def _say_barred(_world: worlds.World, desired: revisions.Desired, _progress: transitions.Progress) -> Verdict | None:

@@ -9,7 +9,7 @@ import dataclasses
 import datetime
 
 from podium import names
-from podium.api import conditions, model_alias
+from podium.api import common, conditions, model_alias
 from podium.manifest import Manifest
 from podium.rollout import gating
 from podium.routing import routers
@@ -113,6 +113,8 @@ class RegistryView:
     """The version that the registry's alias designates, pinned or not."""
     is_pin_known: bool = False
     """Whether the registry knows that this ModelAlias owns the alias by a pin."""
+    is_policy_due: bool = False
+    """Whether the registry does not hold the gates of the model's ModelAliases as they are."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,8 +135,18 @@ class World:
     """By name: those that this ModelAlias owns, and those that an earlier one of its name left behind."""
     traffic: TrafficView
     now: datetime.datetime
-    refused: Problem | None = None
-    """What the API server said of a child that it did not take."""
+    error: common.LastError | None = None
+    """What the passes before this one failed of, as the status records it."""
+
+    @property
+    def refused(self) -> Problem | None:
+        """What was refused, and somebody must act on."""
+        return Problem(self.error.reason, self.error.message) if self.error and self.error.stalled else None
+
+    @property
+    def retried(self) -> Problem | None:
+        """What failed repeatedly, and is tried again."""
+        return Problem(self.error.reason, self.error.message) if self.error and not self.error.stalled else None
 
     @property
     def served(self) -> model_alias.RevisionReference | None:

@@ -20,6 +20,17 @@ _IMAGE_REASONS = frozenset(
 _CONFIG_REASONS = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
 _IMAGE_ADVICE = "Correct runtime.image, or name a Secret for pulling it in podTemplate.imagePullSecrets"
 _CONFIG_ADVICE = "Create what is missing in this namespace, or correct what names it (storage, runtime.env)"
+_WORTH_A_RETRY = frozenset(
+    {
+        names.PULLER_FAILED,
+        names.PullReason.ENDPOINT_UNREACHABLE,
+        names.PullReason.SERVICE_UNAVAILABLE,
+        names.PullReason.OBJECT_TRUNCATED,
+        names.PullReason.OBJECT_CHANGED,
+        names.PullReason.TIMED_OUT,
+    }
+)
+"""Why a pull failed that the next one may bring."""
 _ENDED_PHASES = frozenset({"Failed", "Succeeded"})
 _STOPPED_CODES = frozenset({0, 137, 143})
 """Exit codes of a server that was asked to end (0, 143) or killed (137)."""
@@ -34,6 +45,8 @@ class Report:
     seconds: float | None = None
     reason: str | None = None
     message: str = ""
+    may_pass: bool = False
+    """Whether it failed once, of what another try may mend."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +56,10 @@ class Trouble:
     container: str
     reason: str
     message: str
+    may_pass: bool = False
+    """Whether it may pass by itself: no node has room yet, or the server ended once."""
+    since: str = ""
+    """Since when, where its time is limited."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,25 +110,35 @@ def _read_restart_for_forks(server: dict[str, Any]) -> str:
 
 
 def _read_report(status: dict[str, Any]) -> Report | None:
-    """The newest report of the puller; a run that ended without one is a report of its last words."""
+    """The newest report of the puller; a run that failed without one is a report of its last words."""
     pullers = (c for c in status.get("initContainerStatuses", []) if c["name"] == names.PULLER_CONTAINER)
-    ended = next(map(_find_end, pullers), None)
-    if ended is None:
+    puller = next(pullers, None)
+    ended = _find_end(puller) if puller else None
+    if puller is None or ended is None:
         return None
     if _is_out_of_memory(ended):
         words = "the puller was killed because it needed more memory than it may use: raise "
         return Report(reason=names.PULLER_FAILED, message=words + "puller.resources.limits.memory")
-    return parse_report(ended.get("message", ""), ended["exitCode"])
+    report = parse_report(ended.get("message", ""), ended["exitCode"])
+    if report and report.reason in _WORTH_A_RETRY and _count_ends(puller) == 1:
+        return dataclasses.replace(report, may_pass=True)
+    return report
 
 
-def parse_report(message: str, exit_code: int) -> Report:
-    """A Report from a termination message; one that is not the puller's JSON is kept as the message itself."""
+def parse_report(message: str, exit_code: int) -> Report | None:
+    """A Report from a termination message; of a failure that left no JSON the message itself.
+
+    A puller that succeeded may be without one: where the node has removed the container of a pod that runs, the
+    kubelet says that it ended well, and nothing else.
+    """
     try:
         data = json.loads(message)
         if exit_code == 0:
             return Report(digest=str(data["digest"]), bytes=int(data["bytes"]), seconds=float(data["seconds"]))
         return Report(reason=str(data["reason"]), message=str(data["message"]))
     except (ValueError, KeyError, TypeError):
+        if exit_code == 0:
+            return None
         words = message.strip() or f"the puller ended with exit code {exit_code}"
         return Report(reason=names.PULLER_FAILED, message=words)
 
@@ -120,6 +147,12 @@ def _find_end(container: dict[str, Any]) -> dict[str, Any] | None:
     """How a container ended: as it is, else the time before."""
     ended: dict[str, Any] | None = container.get("state", {}).get("terminated")
     return ended or container.get("lastState", {}).get("terminated")
+
+
+def _count_ends(container: dict[str, Any]) -> int:
+    """How often a container has ended, by itself or killed."""
+    is_running = "running" in container.get("state", {})
+    return int(container.get("restartCount", 0)) + (0 if is_running else 1)
 
 
 def _is_out_of_memory(ended: dict[str, Any]) -> bool:
@@ -158,7 +191,8 @@ def _find_crash(pod: dict[str, Any], container: dict[str, Any]) -> Trouble | Non
         return None
     if ended["exitCode"] == names.START_AGAIN_CODE:  # it asks to be started again, and is
         return None
-    return Trouble(container["name"], names.CONTAINER_CRASHED, _explain_end(ended, _find_liveness_path(pod)))
+    words, is_first = _explain_end(ended, _find_liveness_path(pod)), _count_ends(container) == 1
+    return Trouble(container["name"], names.CONTAINER_CRASHED, words, may_pass=is_first)
 
 
 _CONTAINER_TROUBLES = (_find_missing_image, _find_invalid_config, _find_crash)
@@ -167,7 +201,8 @@ _CONTAINER_TROUBLES = (_find_missing_image, _find_invalid_config, _find_crash)
 def _find_unscheduled(status: dict[str, Any]) -> Trouble | None:
     for condition in status.get("conditions", []):
         if condition["type"] == "PodScheduled" and condition["status"] == "False":
-            return Trouble("", condition.get("reason", "Unschedulable"), condition.get("message", ""))
+            reason, since = condition.get("reason", "Unschedulable"), condition.get("lastTransitionTime") or ""
+            return Trouble("", reason, condition.get("message", ""), may_pass=True, since=since)
     return None
 
 

@@ -42,8 +42,18 @@ class World:
     """Whether an Ingress of this ModelVersion is there."""
     frozen_names: collections.abc.Collection[str] = ()
     """Names of the ControllerRevisions of this ModelVersion."""
-    refused: Problem | None = None
-    """What the API server said of a child that it did not take."""
+    error: common.LastError | None = None
+    """What the passes before this one failed of, as the status records it."""
+
+    @property
+    def refused(self) -> Problem | None:
+        """What was refused, and somebody must act on."""
+        return Problem(self.error.reason, self.error.message) if self.error and self.error.stalled else None
+
+    @property
+    def retried(self) -> Problem | None:
+        """What failed repeatedly, and is tried again."""
+        return Problem(self.error.reason, self.error.message) if self.error and not self.error.stalled else None
 
     @property
     def replicas_asked(self) -> int:
@@ -67,6 +77,8 @@ class Outcome:
     status: model_version.ModelVersionStatus
     unneeded: tuple[tuple[str, str], ...] = ()
     """Kind and name of children that the spec no longer asks for."""
+    again_after: float | None = None
+    """Seconds after which to look again although nothing has happened."""
 
 
 def decide(world: World) -> Outcome:
@@ -77,7 +89,10 @@ def decide(world: World) -> Outcome:
     template = _freeze_template(world, source)
     image = template["spec"]["containers"][0]["image"]
     return Outcome(
-        _build_children(world, source, template), _build_status(world, source, image), _list_unneeded(world, source)
+        _build_children(world, source, template),
+        _build_status(world, source, image),
+        _list_unneeded(world, source),
+        _find_wait(world),
     )
 
 
@@ -198,8 +213,8 @@ def _has_right_number(view: _View, deployment: Manifest) -> bool:
     return all(view.world.replicas.is_met(count) for count in counts)
 
 
-def _is_accepted(view: _View, _deployment: Manifest) -> bool:
-    return view.world.refused is None
+def _is_carried_out(view: _View, _deployment: Manifest) -> bool:
+    return view.world.error is None
 
 
 def _is_one_artifact(view: _View, _deployment: Manifest) -> bool:
@@ -211,7 +226,7 @@ _COMPLETE = (
     _has_current_intent,
     _has_new_pods_only,
     _has_right_number,
-    _is_accepted,
+    _is_carried_out,
     _is_one_artifact,
 )
 
@@ -236,13 +251,17 @@ def _find_changed_artifact(world: World) -> Problem | None:
 
 
 def _find_failed_pull(world: World) -> Problem | None:
-    reports = (p.report for p in _list_waiting(world) if p.report)
-    return next((Problem(report.reason, report.message) for report in reports if report.reason), None)
+    failed = (report for report in _list_failed_pulls(world) if not _may_pass(world, report.may_pass))
+    return next((Problem(report.reason or "", report.message) for report in failed), None)
 
 
 def _find_pod_trouble(world: World) -> Problem | None:
-    troubles = ((p.name, p.trouble) for p in _list_waiting(world) if p.trouble)
-    return next((Problem(trouble.reason, f"pod {name}: {trouble.message}") for name, trouble in troubles), None)
+    final = ((p, p.trouble) for p in _list_waiting(world) if p.trouble and not _may_pass_in_time(world, p.trouble))
+    return next((_quote_trouble(p, trouble) for p, trouble in final), None)
+
+
+def _quote_trouble(p: pods.Pod, trouble: pods.Trouble) -> Problem:
+    return Problem(trouble.reason, f"pod {p.name}: {trouble.message}")
 
 
 def _find_refused_pods(world: World) -> Problem | None:
@@ -253,8 +272,7 @@ def _find_refused_pods(world: World) -> Problem | None:
 
 
 def _find_overdue_pods(world: World) -> Problem | None:
-    progress = conditions.find((world.deployment or {}).get("status", {}), "Progressing")
-    if progress is None or progress.get("reason") != "ProgressDeadlineExceeded":
+    if not _is_overdue(world):
         return None
     waiting = ", ".join(p.name for p in _list_waiting(world)[:3]) or "none was made"
     return Problem(
@@ -262,6 +280,16 @@ def _find_overdue_pods(world: World) -> Problem | None:
         f"no new pod became Ready within {children.count_patience_seconds(world.spec)} s (waiting: {waiting}): their "
         "Events say more (kubectl describe pod)",
     )
+
+
+def _is_overdue(world: World) -> bool:
+    """Whether the pods had their time: the deployment controller's word."""
+    progress = conditions.find((world.deployment or {}).get("status", {}), "Progressing")
+    return progress is not None and progress.get("reason") == "ProgressDeadlineExceeded"
+
+
+def _list_failed_pulls(world: World) -> list[pods.Report]:
+    return [p.report for p in _list_waiting(world) if p.report and p.report.reason]
 
 
 def _list_waiting(world: World) -> list[pods.Pod]:
@@ -273,6 +301,53 @@ _TROUBLES = (_find_changed_artifact, _find_failed_pull, _find_pod_trouble, _find
 """The puller's word goes before the scheduler's."""
 
 
+# What may pass by itself?
+
+
+def _find_awaited(view: _View) -> Problem:
+    """What is waited for while nobody has to act: the first rule that finds something, else the pods as such."""
+    rules = (_find_retried, _find_repeated_pull, _find_passing_trouble)
+    found = next((problem for rule in rules if (problem := rule(view))), None)
+    return found or Problem(names.PROGRESSING, view.sentence)
+
+
+def _find_retried(view: _View) -> Problem | None:
+    return view.world.retried
+
+
+def _find_repeated_pull(view: _View) -> Problem | None:
+    """A pull that failed once of what trying again may mend."""
+    failed = next(iter(_list_failed_pulls(view.world)), None)
+    return Problem(failed.reason or "", f"{view.sentence}; {failed.message}") if failed else None
+
+
+def _find_passing_trouble(view: _View) -> Problem | None:
+    """No node has room yet, or a server ended once."""
+    quoted = (_quote_trouble(p, p.trouble) for p in _list_waiting(view.world) if p.trouble)
+    return next((Problem(each.reason, f"{view.sentence}; {each.message}") for each in quoted), None)
+
+
+def _may_pass(world: World, may_pass: bool) -> bool:
+    return may_pass and not _is_overdue(world)
+
+
+def _may_pass_in_time(world: World, trouble: pods.Trouble) -> bool:
+    """Whether it may pass by itself, and has not lasted for longer than a new pod may take to become Ready."""
+    return _may_pass(world, trouble.may_pass) and (not trouble.since or _count_seconds_left(world, trouble) > 0)
+
+
+def _count_seconds_left(world: World, trouble: pods.Trouble) -> float:
+    lasted = (world.now - conditions.parse_time(trouble.since)).total_seconds()
+    return children.count_patience_seconds(world.spec) - lasted
+
+
+def _find_wait(world: World) -> float | None:
+    """Seconds until what may pass by itself counts as trouble; None: no timer is needed."""
+    lasting = (p.trouble for p in _list_waiting(world) if p.trouble and p.trouble.may_pass and p.trouble.since)
+    left = (_count_seconds_left(world, trouble) for trouble in lasting)
+    return min((seconds for seconds in left if seconds > 0), default=None)
+
+
 # What the conditions say
 
 
@@ -281,17 +356,19 @@ def _build_status(world: World, source: Source | Problem, image: str | None) -> 
     is_complete = _is_complete(view)
     blocked = source if isinstance(source, Problem) else world.refused
     trouble = blocked or (None if is_complete else _find_trouble(world))
+    awaited = _find_awaited(view)
     known = source if isinstance(source, Source) else None
     verdicts = [
-        _judge_ready(view, is_complete, trouble),
+        _judge_ready(view, is_complete, trouble or awaited),
         next(verdict for rule in _ARTIFACT_READY if (verdict := rule(view))),
-        Verdict(names.RECONCILING, not is_complete and not trouble, names.PROGRESSING, view.sentence),
+        Verdict(names.RECONCILING, not is_complete and not trouble, awaited.reason, awaited.message),
         Verdict(names.STALLED, trouble is not None, *((trouble.reason, trouble.message) if trouble else ("", ""))),
     ]
     generation = world.metadata["generation"]
     return model_version.ModelVersionStatus(
         conditions=conditions.update(world.status.conditions, verdicts, generation, world.now),
         observed_generation=generation,
+        last_error=world.error,
         model_uid=world.status.model_uid or (known and known.model_uid) or None,
         run_id=world.status.run_id or (known and known.run_id) or None,
         artifact=_describe_artifact(world, known),
@@ -327,14 +404,12 @@ def _describe_artifact(world: World, source: Source | None) -> model_version.Art
     return model_version.Artifact(uri=source.uri, digest=report.digest, bytes=report.bytes, seconds=report.seconds)
 
 
-def _judge_ready(view: _View, is_complete: bool, trouble: Problem | None) -> Verdict:
+def _judge_ready(view: _View, is_complete: bool, reason_not: Problem) -> Verdict:
     if is_complete and view.world.replicas_asked == 0:
         return Verdict(names.READY, True, names.SCALED_TO_ZERO, "no pods are requested")
     if is_complete:
         return Verdict(names.READY, True, names.PODS_READY, view.sentence)
-    if trouble:
-        return Verdict(names.READY, False, trouble.reason, trouble.message)
-    return Verdict(names.READY, False, names.PROGRESSING, view.sentence)
+    return Verdict(names.READY, False, reason_not.reason, reason_not.message)
 
 
 def _tell_wrong_artifact(view: _View) -> Verdict | None:
@@ -365,7 +440,9 @@ def _tell_stuck_puller(view: _View) -> Verdict | None:
     return Verdict(names.ARTIFACT_READY, False, stuck.reason, stuck.message) if stuck else None
 
 
-def _tell_pulling(_view: _View) -> Verdict:
+def _tell_pulling(view: _View) -> Verdict:
+    if failed := _find_repeated_pull(view):
+        return Verdict(names.ARTIFACT_READY, None, failed.reason, failed.message)
     return Verdict(names.ARTIFACT_READY, None, names.PULLING, "no pod has pulled the artifact yet")
 
 

@@ -32,7 +32,9 @@ class Seen:
         self.keys: list[wakeups.WorkKey] = []
         self.caches = caches.build_caches(chosen)
         self.registries = self.caches.registries
-        self.waker = wakeups.Waker(self.caches, self.keys.append)
+        self.patient: list[wakeups.WorkKey] = []
+        """Keys that are to wait for the end of their back-off."""
+        self.waker = wakeups.Waker(self.caches, self._wake)
         self.observer = watches.Observer(typing.cast(client.Client, api), chosen, self.caches, self.waker)
         self.gatherer = worlds.Gatherer(self.caches, chosen)
         self.lister = lists.Lister(typing.cast(client.Client, api), chosen, self.observer)
@@ -45,6 +47,9 @@ class Seen:
         self._version = 0
         self._created: dict[str, str] = {}
         self._shown: set[str] = set()
+
+    def _wake(self, key: wakeups.WorkKey, *, patiently: bool = False) -> None:
+        (self.patient if patiently else self.keys).append(key)
 
     def alias(self, uid: str, name: str = KEY[1], **spec: typing.Any) -> dict[str, typing.Any]:
         """A ModelAlias, or a later state of it; who is asked for first is older."""

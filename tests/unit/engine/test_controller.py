@@ -25,9 +25,11 @@ class Faulty:
     def __init__(self, error: Exception, times: int) -> None:
         self._error, self._left = error, {"reconcile": times, "tidy": times}
         self.calls = {"reconcile": 0, "tidy": 0}
+        self.lasting: list[bool] = []
 
-    async def reconcile(self, key: wakeups.WorkKey) -> float | None:
+    async def reconcile(self, key: wakeups.WorkKey, *, is_lasting: bool) -> float | None:
         assert key == KEY
+        self.lasting.append(is_lasting)
         return self._fail("reconcile")
 
     async def tidy(self) -> None:
@@ -57,3 +59,20 @@ async def test_what_fails_is_tried_again_and_ends_neither_a_worker_nor_the_resyn
         assert not any(task.done() for task in tasks)
         for task in tasks:
             task.cancel()
+
+
+async def test_the_third_failure_in_a_row_is_one_that_lasts_and_a_success_begins_anew() -> None:
+    metrics, faulty = telemetry.Telemetry(), Faulty(errors.KubeUnavailable(503, "", "busy"), times=4)
+    work: queue.Queue[wakeups.WorkKey] = queue.Queue(metrics, backoff_seconds=0.01)
+    control = controller.Controller(work, build_kinds(), typing.cast(reconciliation.Reconciler, faulty), metrics)
+    task = asyncio.create_task(control.work())
+    work.add(KEY)
+    async with asyncio.timeout(5):
+        while faulty.calls["reconcile"] < 5:  # noqa: ASYNC110 -- nothing announces a call
+            await asyncio.sleep(0.01)
+    work.add(KEY)
+    async with asyncio.timeout(5):
+        while faulty.calls["reconcile"] < 6:  # noqa: ASYNC110 -- nothing announces a call
+            await asyncio.sleep(0.01)
+    task.cancel()
+    assert faulty.lasting == [False, False, True, True, True, False]

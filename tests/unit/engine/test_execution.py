@@ -270,7 +270,9 @@ async def test_an_orphan_is_adopted_unless_its_owner_goes(
     assert site.api.writes == []
 
 
-async def test_a_modelversions_children_are_applied_in_order_then_pruned_and_then_told(site: Site) -> None:
+async def test_a_modelversions_status_is_told_then_its_children_are_applied_in_order_and_then_pruned(
+    site: Site,
+) -> None:
     version_of_alias = site.seen.version()
     site.api.put(version_of_alias)
     site.seen.observer.observe(version_of_alias)
@@ -283,10 +285,10 @@ async def test_a_modelversions_children_are_applied_in_order_then_pruned_and_the
     outcome = version.Outcome(children, status, unneeded=(("Ingress", "a"),))
     await site.executor.carry_out_version(world, outcome)
     assert [call for call, _ in site.api.writes] == [
+        "apply ModelVersion champion-v1-abc status",
         "apply ConfigMap a",
         "apply Service a",
         "delete Ingress a",
-        "apply ModelVersion champion-v1-abc status",
     ]
     site.api.writes.clear()
     site.leads_for = 0

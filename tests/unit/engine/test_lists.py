@@ -14,7 +14,7 @@ async def test_what_the_watches_have_missed_is_found_by_a_list_and_nothing_else_
     server = memoryapi.MemoryApi()
     seen = Seen(api=server)
     key = (names.MODEL_ALIAS_KIND, *KEY)
-    for newer in (seen.alias("one"), seen.alias("one"), seen.alias("two")):
+    for newer in (seen.alias("one"), seen.alias("one", paused=True), seen.alias("two")):
         server.put(newer)
         seen.keys.clear()
         await seen.lister.catch_up()

@@ -197,6 +197,54 @@ def test_metrics_are_told_of_depth_and_failures(run: Any) -> None:
     run(scenario())
 
 
+@pytest.mark.parametrize("patiently", [True, False])
+@pytest.mark.parametrize("is_worked_on", [True, False], ids=["during the pass", "after it"])
+def test_a_patient_change_shortens_no_back_off_and_any_other_ends_it(
+    run: Any, patiently: bool, is_worked_on: bool
+) -> None:
+    async def scenario() -> None:
+        work: queue.Queue[str] = queue.Queue(Recorded(), backoff_seconds=4, backoff_limit_seconds=4)
+        work.add("a")
+        assert await take(work) == "a"
+        if is_worked_on:
+            work.add("a", patiently=patiently)
+        work.done("a", failed=True)
+        if not is_worked_on:
+            work.add("a", patiently=patiently)
+        assert await take(work, 1) == (None if patiently else "a")
+        if patiently:
+            assert await take(work, 4) == "a"
+
+    run(scenario())
+
+
+def test_a_patient_change_during_a_pass_that_succeeds_is_looked_at_at_once(run: Any) -> None:
+    async def scenario() -> None:
+        work: queue.Queue[str] = queue.Queue(Recorded())
+        work.add("a", patiently=True)
+        assert await take(work) == "a"
+        work.add("a", patiently=True)
+        work.done("a", failed=False)
+        assert await take(work) == "a"
+
+    run(scenario())
+
+
+def test_how_often_and_how_long_a_key_has_failed_is_known_until_it_succeeds(run: Any) -> None:
+    async def scenario() -> None:
+        work: queue.Queue[str] = queue.Queue(Recorded(), backoff_seconds=0.01)
+        work.add("a")
+        for count in range(3):
+            assert await take(work, 1) == "a"
+            assert work.measure_failing("a")[0] == count
+            work.done("a", failed=True)
+        assert await take(work, 1) == "a"
+        work.done("a", failed=False)
+        assert work.measure_failing("a") == (0, 0.0)
+
+    run(scenario())
+
+
 class Machine(stateful.RuleBasedStateMachine):
     """Any sequence of calls, against what a queue owes: keys added since they were last handed out."""
 
@@ -208,6 +256,9 @@ class Machine(stateful.RuleBasedStateMachine):
         self.working: set[str] = set()
         self.due: dict[str, tuple[float, float]] = {}
         """Of a delayed key: not before, and not after."""
+        self.failing: set[str] = set()
+        self.patient: set[str] = set()
+        """Keys that were added patiently while they were worked on."""
 
     def run(self, act: collections.abc.Callable[[], collections.abc.Awaitable[Any] | None]) -> Any:
         async def acted() -> Any:
@@ -235,7 +286,17 @@ class Machine(stateful.RuleBasedStateMachine):
     def add(self, key: str) -> None:
         self.run(lambda: self.queue.add(key))
         self.due.pop(key, None)
+        self.patient.discard(key)
         self.owed.add(key)
+
+    @stateful.rule(key=KEYS)
+    def add_patiently(self, key: str) -> None:
+        self.run(lambda: self.queue.add(key, patiently=True))
+        if key in self.working:
+            self.patient |= {key} - self.owed
+        elif key not in self.failing:
+            self.due.pop(key, None)
+            self.owed.add(key)
 
     @stateful.rule(key=KEYS, seconds=DELAYS)
     def add_after(self, key: str, seconds: float) -> None:
@@ -262,6 +323,11 @@ class Machine(stateful.RuleBasedStateMachine):
     def done(self, data: st.DataObject, failed: bool) -> None:
         key = data.draw(st.sampled_from(sorted(self.working)))
         self.working.discard(key)
+        self.failing = self.failing | {key} if failed else self.failing - {key}
+        if key in self.patient and not failed:
+            self.due.pop(key, None)
+            self.owed.add(key)
+        self.patient.discard(key)
         if failed:
             self.delay(key, self.time + 2, self.time + 4)
         self.run(lambda: self.queue.done(key, failed))

@@ -1,7 +1,9 @@
-"""What is refused stays in the status of a ModelAlias until it is taken, and is said once."""
+"""What is asked for is told before anything fails. What fails is told once, and stays told until it is done."""
 
+import dataclasses
 import json
 import logging
+import typing
 
 import pytest
 
@@ -29,13 +31,18 @@ class Cluster(simulator.Cluster):
         self.released: list[str] = []
         self.projected: list[tuple[str, str]] = []
         self.forbidden_policy = False
+        self.failing_status: Exception | None = None
+        self.announced: list[str] = []
+        self.faults: list[str] = []
 
     def gather_alias(self, key: resources.Key) -> worlds.World | None:
         if self.is_gone:
             return None
         self.pods_become_ready()
         self.endpoints_follow()
-        return self.world()
+        world = self.world()
+        is_due = world.spec.gates is not None and world.registry.registered_uid is not None
+        return dataclasses.replace(world, registry=dataclasses.replace(world.registry, is_policy_due=is_due))
 
     def resolve(self, given: str | None) -> str:
         return given or "registry"
@@ -60,10 +67,20 @@ class Cluster(simulator.Cluster):
         for action in plan.actions:
             if self.refusal and isinstance(action, actions.Apply) and action.manifest["kind"] == self.refused_kind:
                 raise self.refusal
+            if isinstance(action, actions.WritePolicy):
+                await self.write_policy("registry", action.model_uid)
             if isinstance(action, actions.WriteStatus):
+                if self.failing_status:
+                    raise self.failing_status
                 stalled = next((c.reason for c in action.status.conditions if c.type == "Stalled"), "")
                 self.statuses.append(stalled)
             self._do(action)
+
+    async def announce_failure(self, kind: str, key: resources.Key, error: Exception) -> None:
+        self.announced.append(str(error))
+
+    async def write_fault(self, kind: str, key: resources.Key, error: Exception) -> None:
+        self.faults.append(str(error))
 
 
 def an_alias(**fields: object) -> tuple[Cluster, reconciliation.Reconciler]:
@@ -72,13 +89,13 @@ def an_alias(**fields: object) -> tuple[Cluster, reconciliation.Reconciler]:
     return cluster, reconciliation.Reconciler(cluster, cluster, cluster, cluster)  # type: ignore[arg-type] -- it is all that is asked
 
 
-async def look(reconciler: reconciliation.Reconciler, times: int = 6) -> list[str]:
+async def look(reconciler: reconciliation.Reconciler, times: int = 6, *, is_lasting: bool = False) -> list[str]:
     """Look several times; what was raised."""
     raised = []
     for _ in range(times):
         try:
-            await reconciler.reconcile((names.MODEL_ALIAS_KIND, *KEY))
-        except errors.PodiumError as error:
+            await reconciler.reconcile((names.MODEL_ALIAS_KIND, *KEY), is_lasting=is_lasting)
+        except Exception as error:  # noqa: BLE001 -- faults of our own too
             raised.append(str(error))
     return raised
 
@@ -152,11 +169,109 @@ async def test_a_new_spec_is_not_blamed_for_what_was_refused_of_the_old_one() ->
     assert set(cluster.statuses) == {""}
 
 
-async def test_a_registry_that_does_not_answer_is_tried_again_and_not_told() -> None:
+async def test_a_registry_that_does_not_answer_is_tried_again_and_not_told_at_first() -> None:
     cluster, reconciler = an_alias()
     cluster.refusal, cluster.refused_kind = errors.Unavailable("no answer"), names.MODEL_VERSION_KIND
     assert await look(reconciler, 2) == ["no answer"] * 2
+    assert cluster.statuses == [""]
+    assert cluster.status.last_error is None
+    assert cluster.condition(names.RECONCILING) == ("True", names.Phase.PREPARING)
+
+
+FAILURES: list[Exception] = [
+    errors.KubeUnavailable(500, "InternalError", "failed calling webhook: connection refused"),
+    errors.KubeUnavailable(0, "Timeout", "PATCH /apis: no answer in time"),
+    errors.KubeConflict(409, "Conflict", "the object has been modified"),
+    errors.Conflict("too many writers"),
+    errors.Unavailable("the API server did not update a ConfigMap"),
+    errors.KubeNotFound(404, "NotFound", "namespace not found"),
+]
+
+
+@pytest.mark.parametrize("error", FAILURES, ids=lambda error: str(error).partition(":")[0])
+async def test_a_move_that_cannot_begin_is_told_with_what_is_asked_for_and_the_last_error(error: Exception) -> None:
+    cluster, reconciler = an_alias()
+    await look(reconciler)
+    assert cluster.condition("Ready") == ("True", "Served")
+    cluster.designate(2)
+    cluster.refusal, cluster.refused_kind = typing.cast(errors.PodiumError, error), names.MODEL_VERSION_KIND
+    assert len(await look(reconciler, 1)) == 1
+    assert cluster.status.desired is not None
+    assert cluster.status.desired.version == 2
+    assert cluster.condition("Ready") == ("False", "Preparing")
+    assert len(await look(reconciler, 48, is_lasting=True)) == 48
+    assert cluster.condition("Ready") == ("False", names.RETRYING)
+    assert cluster.condition(names.RECONCILING) == ("True", names.RETRYING)
+    assert cluster.condition("Stalled") is None
+    told = next(each.message for each in cluster.status.conditions if each.type == names.RECONCILING)
+    assert str(error) in told
+    assert len(cluster.statuses) <= 8, "each thing is written once"
+    cluster.refusal = None
+    assert await look(reconciler, is_lasting=True) == []
+    cluster.wait(3)
+    await look(reconciler)
+    assert cluster.status.last_error is None
+    assert cluster.condition("Ready") == ("True", "Served")
+
+
+async def test_a_fault_of_the_operators_own_is_told_and_somebody_is_asked_to_report_it() -> None:
+    cluster, reconciler = an_alias()
+    cluster.refusal = typing.cast(errors.PodiumError, KeyError("spec"))
+    cluster.refused_kind = names.MODEL_VERSION_KIND
+    await look(reconciler, 3, is_lasting=True)
+    assert cluster.condition("Stalled") == ("True", names.INTERNAL_ERROR)
+    assert cluster.status.last_error is not None
+    assert "KeyError: 'spec'" in cluster.status.last_error.message
+    assert "report it" in cluster.status.last_error.message
+    cluster.refusal = None
+    await look(reconciler)
+    assert cluster.condition("Stalled") is None
+
+
+async def test_what_varies_in_a_refusal_is_no_news() -> None:
+    cluster, reconciler = an_alias()
+    await look(reconciler)
+    cluster.spec = simulator.spec(template={"replicas": 1}, ingress={"host": "other.example.com"})
+    for attempt in range(50):
+        text = (
+            f'admission webhook "validate.nginx": 2026/11/28 11:0{attempt}: /tmp/nginx-cfg{attempt}: host "{attempt}"'
+        )
+        cluster.refusal = errors.KubeInvalid(400, "Invalid", text)
+        await look(reconciler, 1)
+        if attempt == 1:
+            cluster.statuses.clear()
     assert cluster.statuses == []
+    assert [each.reason for each in cluster.said if each.warning] == ["Refused"]
+
+
+async def test_a_refusal_outlasts_a_restart_and_is_not_said_anew() -> None:
+    cluster, reconciler = an_alias()
+    cluster.refusal = errors.KubeInvalid(422, "Invalid", "annotation key 'a b' is no name")
+    await look(reconciler)
+    cluster.statuses.clear()
+    heir = reconciliation.Reconciler(cluster, cluster, cluster, cluster)  # type: ignore[arg-type] -- as in an_alias
+    assert len(await look(heir)) == 6
+    assert cluster.statuses == []
+
+
+@pytest.mark.parametrize(
+    ("failing", "said"),
+    [
+        (errors.KubeUnavailable(500, "", "webhook of the status"), ([FAILURES[0].args[0]], [])),
+        (errors.KubeConflict(409, "", "old"), ([], [])),
+        (KeyError("conditions"), ([], [FAILURES[0].args[0]])),
+    ],
+    ids=["an Event says it", "the next pass says it", "the conditions say it and nothing else is touched"],
+)
+async def test_what_cannot_be_written_into_the_status_is_told_in_another_way(
+    failing: Exception, said: tuple[list[str], list[str]]
+) -> None:
+    cluster, reconciler = an_alias()
+    cluster.refusal, cluster.refused_kind = typing.cast(errors.PodiumError, FAILURES[0]), names.MODEL_VERSION_KIND
+    await look(reconciler, 1)
+    cluster.failing_status = failing
+    assert await look(reconciler, 1, is_lasting=True) == [str(FAILURES[0])]
+    assert (cluster.announced, cluster.faults) == said
 
 
 async def test_gates_are_in_the_registry_before_anything_is_done_by_them() -> None:

@@ -63,6 +63,32 @@ def test_an_object_of_a_namespace_that_is_not_watched_is_nobodys_business() -> N
     assert (seen.keys, seen.caches.inventory.find_child(resources.SERVICES, KEY)) == ([], None)
 
 
+@pytest.mark.parametrize("field", ["status", "metadata"])
+def test_a_change_of_the_status_alone_wakes_the_object_patiently_and_no_rival(seen: Seen, field: str) -> None:
+    first = seen.alias("one")
+    for obj in (first, seen.alias("two", "rival"), seen.version()):
+        seen.observer.observe(obj)
+    seen.keys.clear()
+    version = {"resourceVersion": "100", "managedFields": [{"manager": "podium"}]}
+    later = first | {"metadata": first["metadata"] | version, "status": {"conditions": []}}
+    if field == "metadata":
+        later["metadata"]["annotations"] = {names.RETRY_ANNOTATION: "1"}
+    seen.observer.observe(later)
+    champion, rival = ((names.MODEL_ALIAS_KIND, KEY[0], name) for name in ("champion", "rival"))
+    assert (set(seen.keys), seen.patient) == ((set(), [champion]) if field == "status" else ({champion, rival}, []))
+
+
+def test_a_status_of_a_revision_wakes_its_modelalias(seen: Seen) -> None:
+    seen.observer.observe(seen.alias("one"))
+    first = seen.version()
+    seen.observer.observe(first)
+    seen.keys.clear()
+    later = first | {"metadata": first["metadata"] | {"resourceVersion": "100"}, "status": {"conditions": []}}
+    seen.observer.observe(later)
+    assert seen.keys == [(names.MODEL_ALIAS_KIND, *KEY)]
+    assert seen.patient == [(names.MODEL_VERSION_KIND, KEY[0], first["metadata"]["name"])]
+
+
 def test_changes_of_a_registry_wake_nobody_before_everything_was_seen_once(seen: Seen) -> None:
     seen.observer.observe(seen.alias("one"))
     seen.keys.clear()

@@ -5,7 +5,7 @@ import datetime
 from typing import Any, Literal
 
 from podium import errors, names
-from podium.api import model_alias
+from podium.api import common, model_alias
 from podium.registry.model import entities
 from podium.rollout import actions, decision, gating, worlds
 from podium.rollout.strategies import protocol, selection
@@ -160,6 +160,7 @@ class Cluster:
             replicas=self.replicas or replicas.of_template(self.spec.template),
             runtime=self.runtime,
             status=self.status,
+            error=self._find_current_error(),
             registry=worlds.RegistryView(
                 designation=self._known(),
                 registered_uid=self.registered_uid,
@@ -173,6 +174,10 @@ class Cluster:
             traffic=worlds.TrafficView(dict(self.objects), self.endpoints),
             now=self.now,
         )
+
+    def _find_current_error(self) -> common.LastError | None:
+        recorded = self.status.last_error
+        return recorded if recorded and recorded.generation == self.metadata["generation"] else None
 
     @property
     def selector(self) -> dict[str, str] | None:

@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from podium import errors, names
+from podium.api import common
 from podium.rollout import actions, decision, worlds
 from tests.unit.rollout import simulator
 
@@ -33,6 +34,27 @@ def test_traffic_moves_after_the_pods_the_claim_and_the_status_in_this_order(clu
     ]
 
 
+def test_what_is_asked_for_is_told_before_anything_that_can_fail(cluster: simulator.Cluster) -> None:
+    cluster.designate(2)
+    plan = cluster.pass_once(crash_after=2)
+    assert kinds_of(plan)[:3] == ["WriteStatus", "Announce", names.MODEL_VERSION_KIND]
+    assert cluster.status.desired is not None
+    assert cluster.status.desired.version == 2
+    assert cluster.condition(names.RECONCILING) == ("True", names.Phase.PREPARING)
+    assert cluster.condition(names.READY) == ("False", names.Phase.PREPARING)
+
+
+def test_gates_are_in_the_registry_before_a_pin_pods_or_traffic() -> None:
+    cluster = simulator.Cluster(template={"replicas": 1}, version=2, gates={"tags": {"stage": "qa"}})
+    cluster.designate(2)
+    cluster.tag(2, stage="qa")
+    world = cluster.world()
+    due = dataclasses.replace(world.registry, designated_version=1, is_policy_due=True)
+    plan = decision.decide(dataclasses.replace(world, registry=due), cluster.strategy)
+    assert kinds_of(plan)[:2] == ["WriteStatus", "Announce"]
+    assert kinds_of(plan)[2:5] == ["WritePolicy", "WriteAlias", names.MODEL_VERSION_KIND]
+
+
 def test_a_claim_that_the_registry_refuses_leaves_the_status_where_it_was(cluster: simulator.Cluster) -> None:
     a_plan_that_begins_a_switch(cluster)
     cluster.registry["model-uid"].remove(2)
@@ -56,12 +78,12 @@ def test_versions_are_released_and_pods_taken_away_only_after_the_traffic_has_mo
     cluster.endpoints_follow()
     plan = decision.decide(cluster.world(), cluster.strategy)
     assert kinds_of(plan) == [
-        names.MODEL_VERSION_KIND,
         "WriteStatus",
+        "Announce",
+        names.MODEL_VERSION_KIND,
         "Service",
         "RecordServing",
         names.MODEL_VERSION_KIND,
-        "Announce",
     ]
     assert [action.manifest["spec"]["version"] for action in plan.actions if is_revision(action)] == [2, 1]
 
@@ -111,8 +133,10 @@ def test_an_ingress_stays_as_it_is_while_an_older_modelalias_has_its_host(cluste
 
 def test_a_refused_pass_says_so_and_moves_nothing(cluster: simulator.Cluster) -> None:
     a_plan_that_begins_a_switch(cluster)
-    refused = worlds.Problem(names.NAME_TAKEN, "somebody else made it")
-    plan = decision.decide_refused(dataclasses.replace(cluster.world(), refused=refused))
+    refused = common.LastError(
+        reason=names.NAME_TAKEN, message="somebody else made it", since="", generation=1, stalled=True
+    )
+    plan = decision.decide_told(dataclasses.replace(cluster.world(), error=refused))
     assert kinds_of(plan) == ["WriteStatus", "Announce"]
     [written] = [action.status for action in plan.actions if isinstance(action, actions.WriteStatus)]
     assert written.rollout == cluster.status.rollout

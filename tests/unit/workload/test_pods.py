@@ -101,12 +101,12 @@ def test_a_pod_whose_place_another_one_takes_counts_as_leaving(change: Manifest)
         ),
         pytest.param(
             container("puller", ended(1, "Traceback: no such module")),
-            pods.Report(reason="PullerFailed", message="Traceback: no such module"),
+            pods.Report(reason="PullerFailed", message="Traceback: no such module", may_pass=True),
             id="it ended without a report",
         ),
         pytest.param(
             container("puller", ended(2)),
-            pods.Report(reason="PullerFailed", message="the puller ended with exit code 2"),
+            pods.Report(reason="PullerFailed", message="the puller ended with exit code 2", may_pass=True),
             id="it ended without a word",
         ),
         pytest.param(
@@ -118,9 +118,9 @@ def test_a_pod_whose_place_another_one_takes_counts_as_leaving(change: Manifest)
             id="it had too little memory",
         ),
         pytest.param(
-            container("puller", ended(0, "no JSON")),
-            pods.Report(reason="PullerFailed", message="no JSON"),
-            id="it succeeded without a digest",
+            container("puller", ended(0, "Unable to get init container status, treat it as exit 0", "Completed")),
+            None,
+            id="it succeeded, and its container was removed since",
         ),
     ],
 )
@@ -204,7 +204,45 @@ STOPPED = (
     ],
 )
 def test_a_server_that_does_not_run_is_told_in_its_own_words(server: Manifest, words: tuple[str, str, str]) -> None:
-    assert pods.extract(a_pod(server=server)).trouble == pods.Trouble(*words)
+    found = pods.extract(a_pod(server=server)).trouble
+    assert found is not None
+    assert (found.container, found.reason, found.message) == words
+
+
+UNREACHABLE = puller_report.format_failure(errors.SourceUnreachable(names.PullReason.ENDPOINT_UNREACHABLE, "no answer"))
+
+
+@pytest.mark.parametrize(
+    ("puller", "may_pass"),
+    [
+        (container("puller", ended(1, UNREACHABLE)) | {"restartCount": 0}, True),
+        (container("puller", RUNNING, ended(1, UNREACHABLE)) | {"restartCount": 1}, True),
+        (container("puller", ended(1, UNREACHABLE)) | {"restartCount": 1}, False),
+        (container("puller", waiting("CrashLoopBackOff"), ended(1, UNREACHABLE)) | {"restartCount": 1}, False),
+        (container("puller", ended(1, DENIED)) | {"restartCount": 0}, False),
+    ],
+    ids=["the first try", "its second try is under way", "the second try too", "it waits after two", "S3 denies"],
+)
+def test_a_first_failed_pull_may_pass_where_another_try_may_help(puller: Manifest, may_pass: bool) -> None:
+    report = pods.extract(a_pod(puller)).report
+    assert report is not None
+    assert report.may_pass is may_pass
+
+
+@pytest.mark.parametrize(
+    ("server", "may_pass"),
+    [
+        (container("server", ended(1)) | {"restartCount": 0}, True),
+        (container("server", RUNNING, ended(1)) | {"restartCount": 1}, True),
+        (container("server", waiting("CrashLoopBackOff"), ended(1)) | {"restartCount": 1}, False),
+        (container("server", RUNNING, ended(1)) | {"restartCount": 2}, False),
+    ],
+    ids=["once", "once, and runs again", "twice", "twice, and runs again"],
+)
+def test_a_server_that_ended_once_may_run_the_second_time(server: Manifest, may_pass: bool) -> None:
+    found = pods.extract(a_pod(server=server)).trouble
+    assert found is not None
+    assert found.may_pass is may_pass
 
 
 def test_a_server_that_did_not_answer_is_told_with_the_path_that_its_own_probe_asks() -> None:
@@ -233,15 +271,20 @@ def test_a_pod_that_no_node_takes_is_told_in_the_schedulers_words() -> None:
         "status": "False",
         "reason": "Unschedulable",
         "message": "0/1 nodes are available: 1 Insufficient cpu.",
+        "lastTransitionTime": "2026-11-24T09:00:00Z",
     }
     pod = {"metadata": {"name": "p"}, "status": {"phase": "Pending", "conditions": [unscheduled]}}
-    assert pods.extract(pod).trouble == pods.Trouble("", "Unschedulable", unscheduled["message"])
+    assert pods.extract(pod).trouble == pods.Trouble(
+        "", "Unschedulable", unscheduled["message"], may_pass=True, since="2026-11-24T09:00:00Z"
+    )
 
 
 @hypothesis.given(st.text(max_size=50) | st.recursive(st.none() | st.integers() | st.text(), st.lists).map(json.dumps))
 def test_no_termination_message_breaks_the_extract(message: str) -> None:
-    for code in (0, 1):
-        assert pods.parse_report(message, code).reason is not None
+    assert pods.parse_report(message, 0) is None
+    failed = pods.parse_report(message, 1)
+    assert failed is not None
+    assert failed.reason is not None
 
 
 @hypothesis.given(st.integers(0, 2**62), st.floats(0, 1e6))

@@ -1,12 +1,13 @@
 """The decision about a ModelVersion: what it makes, and what it says."""
 
 import dataclasses
+import datetime
 from typing import Any
 
 import pytest
 
 from podium import names
-from podium.api import conditions, model_version
+from podium.api import common, conditions, model_version
 from podium.workload import intent, pods, sources, version
 from tests.unit.workload import factories
 
@@ -129,10 +130,19 @@ def test_scaled_to_zero_is_ready_and_says_so() -> None:
     assert said(outcome, names.READY) == ("True", "ScaledToZero", "no pods are requested")
 
 
+def build_error(reason: str, message: str, *, is_stalled: bool) -> common.LastError:
+    return common.LastError(reason=reason, message=message, since="", generation=1, stalled=is_stalled)
+
+
 def condition(kind: str, status: str, reason: str, message: str) -> dict[str, Any]:
     return {"conditions": [{"type": kind, "status": status, "reason": reason, "message": message}]}
 
 
+FULL = pods.Trouble("", "Unschedulable", "0/1 nodes: Insufficient cpu", may_pass=True)
+UNREACHABLE = pods.Report(reason="EndpointUnreachable", message="no answer", may_pass=True)
+OVERDUE = factories.deployment(
+    factories.spec(), ready=0, **condition("Progressing", "False", "ProgressDeadlineExceeded", "timed out")
+)
 TROUBLES = [
     pytest.param(
         {"pods": [factories.a_pod(report=DENIED)]},
@@ -150,9 +160,14 @@ TROUBLES = [
         id="the server crashes",
     ),
     pytest.param(
-        {"pods": [factories.a_pod(trouble=pods.Trouble("", "Unschedulable", "0/1 nodes: Insufficient cpu"))]},
+        {"deployment": OVERDUE, "pods": [factories.a_pod(trouble=FULL)]},
         ("Unschedulable", "pod iris-v1-0: 0/1 nodes: Insufficient cpu"),
-        id="no node has room",
+        id="no node has had room",
+    ),
+    pytest.param(
+        {"deployment": OVERDUE, "pods": [factories.a_pod(report=UNREACHABLE)]},
+        ("EndpointUnreachable", "no answer"),
+        id="the pull's first try failed, and the pods had their time",
     ),
     pytest.param(
         {
@@ -187,7 +202,7 @@ TROUBLES = [
         id="never healthy, and nobody says why",
     ),
     pytest.param(
-        {"refused": sources.Problem("Refused", "Ingress iris-v1 is invalid: spec.rules[0].host")},
+        {"error": build_error("Refused", "Ingress iris-v1 is invalid: spec.rules[0].host", is_stalled=True)},
         ("Refused", "Ingress iris-v1 is invalid: spec.rules[0].host"),
         id="the API server refuses a child although the pods are Ready",
     ),
@@ -213,9 +228,66 @@ def test_trouble_is_told_as_it_was_said_and_somebody_must_act(change: dict[str, 
     assert kinds(outcome) == ["Deployment", "Service", "ConfigMap"]
 
 
+PASSING = [
+    pytest.param(
+        {"pods": [factories.a_pod(trouble=FULL)]},
+        ("Unschedulable", "2 of 3 pods are ready; pod iris-v1-0: 0/1 nodes: Insufficient cpu"),
+        id="no node has room yet",
+    ),
+    pytest.param(
+        {"pods": [factories.a_pod(trouble=pods.Trouble("server", "ContainerCrashed", "exit code 1", may_pass=True))]},
+        ("ContainerCrashed", "2 of 3 pods are ready; pod iris-v1-0: exit code 1"),
+        id="the server ended once",
+    ),
+    pytest.param(
+        {"pods": [factories.a_pod(report=UNREACHABLE)]},
+        ("EndpointUnreachable", "2 of 3 pods are ready; no answer"),
+        id="the pull's first try failed",
+    ),
+    pytest.param(
+        {"error": build_error("Retrying", "tried again: the webhook does not answer", is_stalled=False)},
+        ("Retrying", "tried again: the webhook does not answer"),
+        id="a write fails, and is tried again",
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "words"), PASSING)
+def test_what_may_pass_by_itself_is_told_and_nobody_has_to_act(change: dict[str, Any], words: tuple[str, str]) -> None:
+    partly = {"deployment": factories.deployment(factories.spec(), ready=2)}
+    outcome = version.decide(factories.serving(**(partly | change)))
+    assert said(outcome, names.READY) == ("False", *words)
+    assert said(outcome, names.RECONCILING) == ("True", *words)
+    assert said(outcome, names.STALLED) is None
+
+
+def test_a_write_that_fails_keeps_a_modelversion_from_ready_although_its_pods_are() -> None:
+    error = build_error("Retrying", "tried again: no answer", is_stalled=False)
+    assert said(version.decide(factories.serving(error=error)), names.READY) == ("False", error.reason, error.message)
+
+
+def test_a_pod_that_no_node_takes_has_as_long_as_a_new_pod_may_take_also_where_the_deployment_is_old() -> None:
+    since = factories.NOW - datetime.timedelta(seconds=900)
+    trouble = dataclasses.replace(FULL, since=conditions.timestamp(since))
+    world = factories.serving(
+        deployment=factories.deployment(factories.spec(), ready=2), pods=[factories.a_pod(trouble=trouble)]
+    )
+    outcome = version.decide(world)
+    assert said(outcome, names.STALLED) is None
+    assert outcome.again_after == 60
+    later = version.decide(dataclasses.replace(world, now=world.now + datetime.timedelta(seconds=60)))
+    assert said(later, names.STALLED) == ("True", "Unschedulable", "pod iris-v1-0: 0/1 nodes: Insufficient cpu")
+    assert later.again_after is None
+
+
 @pytest.mark.parametrize(
     ("pod", "words"),
     [
+        pytest.param(
+            factories.a_pod(report=UNREACHABLE),
+            ("Unknown", "EndpointUnreachable", "0 of 3 pods are ready; no answer"),
+            id="the pull is tried again",
+        ),
         pytest.param(factories.a_pod(report=DENIED), ("False", "AccessDenied", DENIED.message), id="the pull failed"),
         pytest.param(
             factories.a_pod(trouble=pods.Trouble("puller", "ContainerConfigInvalid", 'secret "s3" not found')),
