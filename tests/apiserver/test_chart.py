@@ -13,6 +13,8 @@ from localcluster import context, layout, tools
 from tests.support import helm
 
 PLACES = layout.from_environment()
+OWN = "OWN-NAMESPACE"
+CLOSED = ("operator", "tracking", "sync", "models.clients", "models.metrics")
 CLUSTER_WIDE = ("ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition")
 
 
@@ -52,10 +54,19 @@ def restricted() -> collections.abc.Iterator[str]:
             ],
             id="a tracking server behind an ingress",
         ),
+        pytest.param(
+            [
+                *("tracking.enabled=true,tracking.artifactRoot=s3://a", "tracking.trustedUserHeader=X-User"),
+                *("sync.enabled=true", "sync.trackingUri=http://a", f"networkPolicy.models.namespaces={{{OWN}}}"),
+                *(f"networkPolicy.{part}[0].podSelector.matchLabels.app=a" for part in CLOSED),
+                "networkPolicy.models.clients[1].ipBlock.cidr=10.0.0.0/8",
+            ],
+            id="policies that name who may connect",
+        ),
     ],
 )
 def test_the_api_server_takes_every_object_without_a_warning(restricted: str, options: list[str]) -> None:
-    objects = helm.template("--namespace", restricted, *(f"--set={option}" for option in options))
+    objects = helm.template("--namespace", restricted, *(f"--set={each.replace(OWN, restricted)}" for each in options))
     assert {each["kind"] for each in objects} > {"Deployment", "Role", "NetworkPolicy", *CLUSTER_WIDE}
     answer = would_apply(*objects)
     assert answer.stdout.count("serverside-applied") == len(objects)

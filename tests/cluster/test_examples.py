@@ -75,6 +75,9 @@ def test_the_example_answers_through_the_ingress(
     namespace.wait_condition(manifest["kind"], manifest["metadata"]["name"], "Ready", timeout=START_SECONDS)
     answer = support.wait_answers(cluster.invocations, host, trained.version)
     assert answer.json() == {"predictions": [0]}
+    for path in ("/metrics", "/version", "/docs"):
+        refused = support.ask(cluster.ingress + path, host)
+        assert (refused.status_code, refused.text[:17]) == (404, "this port answers"), path
     if alias := manifest["spec"].get("alias"):
         assert registry.aliases.fresh(trained.model, alias).number == trained.version
 
