@@ -58,6 +58,8 @@ def find_unsteady_seconds(world: worlds.World, revision: worlds.Revision) -> flo
 def describe(world: worlds.World, ref: model_alias.RevisionReference) -> str:
     """How far the pods of a revision are, in a sentence."""
     revision = world.revisions.get(ref.name)
+    if revision and revision.awaited and not revision.is_ready:
+        return f"version {ref.version}: {revision.awaited.message}"
     ready = len(revision.ready_pods) if revision else 0
     message = f"{ready} of {world.count_pods_for(ref.name)} pods of version {ref.version} are ready"
     if revision and find_unsteady_seconds(world, revision):

@@ -142,7 +142,7 @@ def _record_failure(
     world: worlds.World, progress: Progress, current: phases.Transition, desired: revisions.Desired
 ) -> Progress:
     revision = world.revisions.get(current.to.name)
-    trouble = (revision and revision.trouble) or worlds.Problem(
+    trouble = (revision and (revision.trouble or revision.awaited)) or worlds.Problem(
         names.PROGRESS_DEADLINE_EXCEEDED, _describe_lateness(world, revision)
     )
     deadline = world.spec.rollout.progress_deadline

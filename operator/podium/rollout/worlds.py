@@ -83,6 +83,14 @@ class Revision:
         condition = conditions.find(self.manifest.get("status", {}), names.STALLED)
         return Problem(condition["reason"], condition["message"]) if condition else None
 
+    @property
+    def awaited(self) -> Problem | None:
+        """What this revision waits for beside its pods' start, such as room on a node: it may pass by itself."""
+        condition = conditions.find(self.manifest.get("status", {}), names.RECONCILING)
+        if condition is None or condition["reason"] == names.PROGRESSING:
+            return None
+        return Problem(condition["reason"], condition["message"])
+
 
 @dataclasses.dataclass(frozen=True)
 class TrafficView:

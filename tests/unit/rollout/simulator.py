@@ -28,6 +28,8 @@ class Revision:
     manifest: dict[str, Any]
     ready: int = 0
     trouble: tuple[str, str] | None = None
+    awaited: tuple[str, str] | None = None
+    """What its ModelVersion says while it is Reconciling."""
     steady_at: datetime.datetime | None = None
     pulled: bool = True
     made_at: str = ""
@@ -59,6 +61,8 @@ class Revision:
         conditions.append(_condition("ArtifactReady", "True" if self.pulled else "Unknown", "Pulled", ""))
         if self.trouble:
             conditions.append(_condition("Stalled", "True", *self.trouble))
+        if self.awaited:
+            conditions.append(_condition("Reconciling", "True", *self.awaited))
         manifest = self.manifest | {"status": {"conditions": conditions}}
         manifest["metadata"] = {"generation": 1, "uid": self.name, "creationTimestamp": self.made_at} | manifest[
             "metadata"

@@ -150,3 +150,22 @@ def test_a_crash_between_any_two_actions_of_any_pass_loses_nothing(crash_after: 
     assert cluster.status.served.version == 2
     assert [entry.version for entry in cluster.status.history] == [2, 1]
     assert len({entry.id for entry in cluster.status.history}) == 2
+
+
+def test_no_room_for_the_new_pods_is_told_while_they_wait_and_is_the_cause_when_their_time_is_over(
+    cluster: simulator.Cluster,
+) -> None:
+    cluster.designate(2)
+    cluster.pass_once()
+    said = "0 of 2 pods are ready; pod p: 0/3 nodes are available: 3 Insufficient cpu"
+    cluster.of_version(2).awaited = ("Unschedulable", said)
+    cluster.pass_once()
+    assert cluster.condition("Stalled") is None
+    assert cluster.condition("Reconciling") == ("True", "Preparing")
+    assert [c.message for c in cluster.status.conditions if c.type == "Ready"] == [f"version 2: {said}"]
+    cluster.now += datetime.timedelta(minutes=61)
+    cluster.pass_once()
+    assert cluster.condition("Stalled") == ("True", "Unschedulable")
+    assert cluster.status.failed is not None
+    assert said in cluster.status.failed.message
+    assert cluster.answering() == {1}
