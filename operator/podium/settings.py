@@ -42,6 +42,9 @@ class Settings:
     name alone.
     """
 
+    has_fixed_user: bool = True
+    """PODIUM_FIXED_USER: models' pods run as user and group 65532; false: as the cluster says."""
+
     @property
     def default_registry(self) -> str:
         """The registry namespace of objects that name none."""
@@ -68,6 +71,7 @@ def from_environment(env: collections.abc.Mapping[str, str]) -> Settings:
         log_level=log_level(env.get("PODIUM_LOG_LEVEL") or "INFO"),
         lease_name=env.get("PODIUM_LEASE_NAME") or LEASE_NAME,
         cluster=_parse_cluster(env.get("PODIUM_CLUSTER", "")),
+        has_fixed_user=_parse_truth(env, "PODIUM_FIXED_USER", default=True),
     )
 
 
@@ -81,6 +85,13 @@ def _parse_cluster(text: str) -> str:
             f"PODIUM_CLUSTER is {text!r}: write at most 63 lower-case letters, digits and dashes, such as east-1"
         )
     return text
+
+
+def _parse_truth(env: collections.abc.Mapping[str, str], name: str, *, default: bool) -> bool:
+    text = env.get(name) or str(default).lower()
+    if text not in ("true", "false"):
+        raise ValueError(f"{name} is {text!r}: write true or false")
+    return text == "true"
 
 
 def log_level(text: str) -> str:

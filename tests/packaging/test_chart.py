@@ -108,6 +108,18 @@ def test_every_pod_satisfies_pod_security_restricted_and_writes_nothing_to_its_r
             assert security["capabilities"] == {"drop": ["ALL"]}
 
 
+def test_a_cluster_that_gives_users_itself_is_named_none() -> None:
+    for spec in pod_specs(helm.template(*TRACKING, *SYNC, "--set", "fixedUser=false")):
+        assert set(spec["securityContext"]) == {"runAsNonRoot", "seccompProfile"}
+
+
+def test_the_tracking_server_listens_on_addresses_of_ipv6_too_unless_told_otherwise() -> None:
+    for args, host in (([], "::"), (["--set", "tracking.host=0.0.0.0"], "0.0.0.0")):
+        specs = pod_specs(helm.template(*TRACKING, *args))
+        said = [each for spec in specs for container in spec["containers"] for each in container.get("args", [])]
+        assert f"--host={host}" in said
+
+
 def test_nothing_may_touch_a_secret_or_everything(objects: list[dict[str, Any]]) -> None:
     for rule in rules(objects):
         assert not {"secrets", "*"} & set(rule["resources"]), rule
@@ -396,7 +408,7 @@ def test_a_policy_for_models_opens_the_ports_that_their_pods_have_to_whom_it_nam
         if each["metadata"]["namespace"] == "team-a"
     ]
     built = pod.build_pod_template(
-        {"name": "iris-v1"}, factories.spec(), factories.SOURCE, factories.IMAGES, factories.RUNTIME
+        {"name": "iris-v1"}, factories.spec(), factories.SOURCE, factories.DEFAULTS, factories.RUNTIME
     )
     assert policy["spec"]["podSelector"]["matchLabels"].items() <= built["metadata"]["labels"].items()
     ports = [each["name"] for each in factories.server(built)["ports"]]

@@ -37,12 +37,14 @@ def test_everything_can_be_set() -> None:
             "PODIUM_LOG_LEVEL": "debug",
             "PODIUM_LEASE_NAME": "other-podium-operator",
             "PODIUM_CLUSTER": "east-1",
+            "PODIUM_FIXED_USER": "false",
         }
     )
     assert (found.registry_namespaces, found.default_registry) == (("models", "other"), "models")
     assert found.watch_namespaces == ("a", "b")
     assert (found.workers, found.http_port, found.resync_seconds, found.log_level) == (8, 9000, 60.0, "DEBUG")
     assert (found.lease_name, found.cluster) == ("other-podium-operator", "east-1")
+    assert found.has_fixed_user is False
 
 
 @pytest.mark.parametrize(
@@ -70,6 +72,9 @@ def test_everything_can_be_set() -> None:
             {"PODIUM_CLUSTER": "East 1"},
             "PODIUM_CLUSTER is 'East 1': write at most 63 lower-case letters, digits and dashes, such as east-1",
             id="no name of a cluster",
+        ),
+        pytest.param(
+            {"PODIUM_FIXED_USER": "no"}, "PODIUM_FIXED_USER is 'no': write true or false", id="neither true nor false"
         ),
     ],
 )

@@ -189,6 +189,17 @@ class Puller(common.Model):
     retries: int = pydantic.Field(5, description="How often a part is tried again within one pull.", ge=0, le=100)
 
 
+class SecurityContext(common.Model):
+    """User and groups of a pod, written as in a Pod. Whoever names some gives all that are to be set."""
+
+    run_as_user: int | None = pydantic.Field(None, description="User of all processes; never 0.", ge=1, le=2**31 - 1)
+    run_as_group: int | None = pydantic.Field(None, description="Group of all processes.", ge=1, le=2**31 - 1)
+    fs_group: int | None = pydantic.Field(None, description="Group that owns the volumes.", ge=1, le=2**31 - 1)
+    supplemental_groups: list[int] | None = pydantic.Field(
+        None, description="Further groups of all processes.", max_length=20
+    )
+
+
 class PodTemplate(common.Model):
     """Further settings of the pods, written as in a Pod."""
 
@@ -198,6 +209,11 @@ class PodTemplate(common.Model):
     priority_class_name: str | None = pydantic.Field(None, description="PriorityClass.", max_length=253)
     image_pull_secrets: list[common.ObjectName] = pydantic.Field(
         default_factory=list, description="Names of Secrets for pulling images.", max_length=20
+    )
+    security_context: SecurityContext | None = pydantic.Field(
+        None,
+        description="User and groups of the pods. Default: 65532 for all three, or what the cluster gives where the "
+        "chart's value fixedUser is false. {} leaves them to the cluster.",
     )
     tolerations: list[Any] | None = pydantic.Field(
         None,

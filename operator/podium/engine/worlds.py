@@ -21,7 +21,8 @@ class Gatherer:
 
     def __init__(self, seen: caches.Caches, settings: Settings) -> None:
         self._seen = seen
-        self._images = pod.Images(puller=settings.puller_image, server=settings.server_image)
+        user = pod.FIXED_USER if settings.has_fixed_user else None
+        self._defaults = pod.Defaults(settings.puller_image, settings.server_image, user)
 
     def gather_version(self, key: resources.Key) -> version.World | None:
         """All that the decision about a ModelVersion looks at; None if it is gone. Raises pydantic.ValidationError."""
@@ -44,7 +45,7 @@ class Gatherer:
             frozen=self._find_frozen_template(key, spec, source),
             deployment=deployment.content if deployment else None,
             pods=[extract for _, extract in sorted(self._seen.pods.get(key).items())],
-            images=self._images,
+            defaults=self._defaults,
             now=_read_clock(),
             has_ingress=self._has_ingress(names.MODEL_VERSION_KIND, key),
             frozen_names=frozenset(self._seen.frozen.get(key)),

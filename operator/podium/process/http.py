@@ -2,12 +2,12 @@
 
 import asyncio
 import collections.abc
+import socket
 from typing import Any
 
 from aiohttp import web
 from prometheus_client import exposition
 
-_EVERY_ADDRESS = "0.0.0.0"  # noqa: S104 -- the kubelet asks the pod's address
 _BODY_BYTES = 1024 * 1024
 Verdict = tuple[bool, collections.abc.Mapping[str, Any]]
 """Whether all is well (200, else 503), and what the answer says besides."""
@@ -54,7 +54,7 @@ class Server:
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await runner.setup()
         try:
-            await web.TCPSite(runner, _EVERY_ADDRESS, self._port).start()
+            await web.SockSite(runner, _bind_port(self._port)).start()
         except OSError:
             await runner.cleanup()
             raise
@@ -69,6 +69,13 @@ class Server:
     async def _answer_metrics(self, _: web.Request) -> web.Response:
         headers = {"Content-Type": exposition.CONTENT_TYPE_PLAIN_0_0_4}
         return web.Response(body=self._render_metrics(), headers=headers)
+
+
+def _bind_port(port: int) -> socket.socket:
+    """Every address of the pod, of IPv6 and of IPv4 as far as the machine has them. Raises OSError."""
+    if socket.has_dualstack_ipv6():
+        return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True)
+    return socket.create_server(("", port))
 
 
 def _build_answer(verdict: Verdict) -> web.Response:

@@ -9,23 +9,26 @@ from podium.workload import containers, labels, sources
 from podium.workload.runtimes import protocol
 from podium.workload.storage import delivery
 
-_USER = 65532
+FIXED_USER = 65532
+"""User and group of the project's images. A cluster that gives each namespace numbers of its own refuses it."""
 _PLAIN_FIELDS = ("node_selector", "priority_class_name", "tolerations", "affinity")
 
 
 @dataclasses.dataclass(frozen=True)
-class Images:
-    """The images that a pod template is pinned to when it is first rendered."""
+class Defaults:
+    """What the installation gives a pod template when it is first rendered, as far as the spec says nothing."""
 
-    puller: str
-    server: str
+    puller_image: str
+    server_image: str
+    user: int | None = FIXED_USER
+    """User and group of the pod; None: the cluster gives them."""
 
 
 def build_pod_template(
     owner: Manifest,
     spec: model_version.ModelVersionSpec,
     source: sources.Source,
-    images: Images,
+    defaults: Defaults,
     runtime: protocol.Runtime,
 ) -> Manifest:
     """The pod template of the ModelVersion with the metadata `owner`."""
@@ -33,9 +36,11 @@ def build_pod_template(
     metadata: Manifest = {"labels": pod.labels | labels.of_children(name) | labels.of_pods(owner)}
     model_notes = {names.MODEL_ANNOTATION: spec.model, names.VERSION_ANNOTATION: str(spec.version)}
     metadata["annotations"] = pod.annotations | model_notes
-    parts = source.delivery.build_parts(name, spec, source.uri, images.puller)
-    server = _build_server(spec, runtime, images.server, parts.mount)
-    return {"metadata": metadata, "spec": _build_pod_spec(name, spec, parts, server, runtime.grace_seconds)}
+    parts = source.delivery.build_parts(name, spec, source.uri, defaults.puller_image)
+    server = _build_server(spec, runtime, defaults.server_image, parts.mount)
+    body = _build_pod_spec(name, spec, parts, server, runtime.grace_seconds)
+    body["securityContext"] |= _build_identity(spec.pod_template.security_context, defaults.user)
+    return {"metadata": metadata, "spec": body}
 
 
 def _build_pod_spec(
@@ -45,13 +50,7 @@ def _build_pod_spec(
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": grace_seconds,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": _USER,
-            "runAsGroup": _USER,
-            "fsGroup": _USER,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
         "containers": [server],
         "volumes": [parts.volume, {"name": "tmp", "emptyDir": {}}, *parts.init_volumes],
     }
@@ -67,6 +66,13 @@ def _build_pod_spec(
         default = {"labelSelector": {"matchLabels": labels.selector(name)}}
         pod["topologySpreadConstraints"] = [default | c for c in spec.pod_template.topology_spread_constraints]
     return pod
+
+
+def _build_identity(chosen: model_version.SecurityContext | None, user: int | None) -> Manifest:
+    """User and groups of the pod: those that spec names, and no others, or else the installation's."""
+    if chosen is not None:
+        return chosen.model_dump(by_alias=True, exclude_none=True)
+    return {} if user is None else {"runAsUser": user, "runAsGroup": user, "fsGroup": user}
 
 
 def _build_server(

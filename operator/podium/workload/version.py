@@ -36,7 +36,7 @@ class World:
     """The ControllerRevision's data for the current intent, if it is there."""
     deployment: Manifest | None
     pods: collections.abc.Sequence[pods.Pod]
-    images: pod.Images
+    defaults: pod.Defaults
     now: datetime.datetime
     has_ingress: bool = False
     """Whether an Ingress of this ModelVersion is there."""
@@ -134,7 +134,7 @@ def _freeze_template(world: World, source: Source) -> Manifest:
     """The pod template of the current intent: as it was first rendered, so that an operator upgrade restarts no pod."""
     if world.frozen:
         return world.frozen
-    return pod.build_pod_template(world.metadata, world.spec, source, world.images, world.runtime)
+    return pod.build_pod_template(world.metadata, world.spec, source, world.defaults, world.runtime)
 
 
 def _build_children(world: World, source: Source, template: Manifest) -> tuple[Manifest, ...]:

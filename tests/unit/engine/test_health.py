@@ -80,5 +80,5 @@ async def test_metrics_are_shown_as_prometheus_reads_them(unused_tcp_port: int) 
 
 async def test_a_taken_port_ends_it(unused_tcp_port: int) -> None:
     async with serving(unused_tcp_port):
-        with pytest.raises(OSError, match="address already in use"):
+        with pytest.raises(OSError, match="Address already in use"):
             await http.Server(unused_tcp_port, lambda: (True, {}), lambda: (True, {}), bytes).run()

@@ -2,6 +2,7 @@
 
 import collections.abc
 import contextlib
+import socket
 from typing import Any
 
 import aiohttp
@@ -66,5 +67,13 @@ async def test_a_route_that_was_handed_in_is_answered_up_to_its_limit(unused_tcp
 
 async def test_a_taken_port_is_an_error(unused_tcp_port: int) -> None:
     async with serving(unused_tcp_port):
-        with pytest.raises(OSError, match="address already in use"):
+        with pytest.raises(OSError, match="Address already in use"):
             await http.Server(unused_tcp_port, lambda: (True, {}), lambda: (True, {}), bytes).run()
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
+async def test_it_is_answered_over_ipv6_and_over_ipv4(unused_tcp_port: int) -> None:
+    async with serving(unused_tcp_port), aiohttp.ClientSession() as session:
+        for host in ("[::1]", "127.0.0.1"):
+            async with session.get(f"http://{host}:{unused_tcp_port}/healthz") as answer:
+                assert answer.status == 200

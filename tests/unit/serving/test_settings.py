@@ -33,7 +33,7 @@ def test_an_empty_environment_gives_what_a_pod_needs() -> None:
 
 def test_the_server_knows_the_grace_and_the_drain_that_the_pod_has() -> None:
     built = pod.build_pod_template(
-        {"name": "iris-v1"}, factories.spec(), factories.SOURCE, factories.IMAGES, factories.RUNTIME
+        {"name": "iris-v1"}, factories.spec(), factories.SOURCE, factories.DEFAULTS, factories.RUNTIME
     )["spec"]
     env = {variable["name"]: variable["value"] for variable in built["containers"][0]["env"]}
     assert built["terminationGracePeriodSeconds"] == names.GRACE_SECONDS == 60

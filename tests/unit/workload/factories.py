@@ -12,7 +12,7 @@ from podium.workload.storage import s3
 
 URI = "s3://artifacts/iris/1"
 SOURCE = sources.Source(URI, s3.S3(), model_uid="uid-of-iris", run_id="run-1")
-IMAGES = pod.Images(puller="podium-server:1", server="podium-server:1")
+DEFAULTS = pod.Defaults(puller_image="podium-server:1", server_image="podium-server:1")
 NOW = datetime.datetime(2026, 11, 24, 10, 0, 0, tzinfo=datetime.UTC)
 RUNTIME = choice.choose_runtime(model_version.Runtime())
 DIGEST = "sha256:" + "0" * 64
@@ -58,7 +58,7 @@ def world(**fields: Any) -> version.World:
         "frozen": None,
         "deployment": None,
         "pods": (),
-        "images": IMAGES,
+        "defaults": DEFAULTS,
         "now": NOW,
         "runtime": RUNTIME,
     }
@@ -70,12 +70,12 @@ def world(**fields: Any) -> version.World:
 def serving(**fields: Any) -> version.World:
     """A ModelVersion whose pods are all Ready, as an earlier pass has recorded it."""
     wanted = fields.get("spec", spec())
-    template = pod.build_pod_template({"name": "iris-v1"}, wanted, SOURCE, IMAGES, RUNTIME)
+    template = pod.build_pod_template({"name": "iris-v1"}, wanted, SOURCE, DEFAULTS, RUNTIME)
     recorded = {
         "modelUid": "uid-of-iris",
         "runId": "run-1",
         "artifact": {"uri": URI, "digest": DIGEST, "bytes": 7, "seconds": 0.5},
-        "image": IMAGES.server,
+        "image": DEFAULTS.server_image,
     }
     given = {
         "spec": wanted,

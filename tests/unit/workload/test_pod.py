@@ -1,5 +1,6 @@
 """The pod template: what Pod Security, the puller, the server and the kubelet find in it."""
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ def build(alias: str | None = None, traffic: str | None = None, **fields: Any) -
     if alias:
         owner["ownerReferences"] = [labels.build_owner_reference(names.MODEL_ALIAS_KIND, {"name": alias, "uid": "one"})]
     return pod.build_pod_template(
-        owner, factories.spec(**fields), factories.SOURCE, factories.IMAGES, factories.RUNTIME
+        owner, factories.spec(**fields), factories.SOURCE, factories.DEFAULTS, factories.RUNTIME
     )
 
 
@@ -164,7 +165,7 @@ def test_a_service_account_is_the_pods_own() -> None:
 
 def test_an_image_of_ones_own_runs_the_server_and_never_the_puller() -> None:
     template = build(runtime={"image": "mine:1"})
-    assert (server(template)["image"], puller(template)["image"]) == ("mine:1", factories.IMAGES.puller)
+    assert (server(template)["image"], puller(template)["image"]) == ("mine:1", factories.DEFAULTS.puller_image)
     assert server(template)["command"] == ["python3", "-m", "podium.serving"]
 
 
@@ -173,3 +174,26 @@ def test_files_belong_to_the_user_of_the_pod_and_variables_of_other_services_are
     security = spec["securityContext"]
     assert security["runAsUser"] == security["runAsGroup"] == security["fsGroup"]
     assert spec["enableServiceLinks"] is False
+
+
+@pytest.mark.parametrize(
+    ("chosen", "user", "said"),
+    [
+        (None, 65532, {"runAsUser": 65532, "runAsGroup": 65532, "fsGroup": 65532}),
+        (None, None, {}),
+        ({}, 65532, {}),
+        ({"runAsUser": 1000, "supplementalGroups": [5]}, 65532, {"runAsUser": 1000, "supplementalGroups": [5]}),
+        ({"fsGroup": 7}, None, {"fsGroup": 7}),
+    ],
+    ids=["by default", "the cluster's", "left to the cluster by spec", "chosen", "chosen in part"],
+)
+def test_user_and_groups_are_what_spec_names_or_else_the_installations(
+    chosen: dict[str, Any] | None, user: int | None, said: dict[str, Any]
+) -> None:
+    template = {"podTemplate": {} if chosen is None else {"securityContext": chosen}}
+    defaults = dataclasses.replace(factories.DEFAULTS, user=user)
+    built = pod.build_pod_template(
+        factories.METADATA, factories.spec(**template), factories.SOURCE, defaults, factories.RUNTIME
+    )
+    fixed = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+    assert built["spec"]["securityContext"] == fixed | said

@@ -59,9 +59,9 @@ def test_all_children_are_owned_named_and_labelled_for_the_model_version() -> No
 
 
 def test_the_frozen_template_is_used_verbatim_whatever_the_operators_images_are_now() -> None:
-    newer = dataclasses.replace(factories.IMAGES, server="podium-server:2", puller="podium-server:2")
+    newer = dataclasses.replace(factories.DEFAULTS, server_image="podium-server:2", puller_image="podium-server:2")
     before = factories.serving()
-    outcome = version.decide(dataclasses.replace(before, images=newer))
+    outcome = version.decide(dataclasses.replace(before, defaults=newer))
     assert kinds(outcome) == ["Deployment", "Service", "ConfigMap"]
     assert outcome.children[0]["spec"]["template"] == before.frozen
     assert factories.dump(outcome.status)["image"] == "podium-server:1"

@@ -22,7 +22,7 @@ def server(**spec: object) -> Manifest:
 
 def test_the_container_runs_the_other_program() -> None:
     container = server()
-    assert container["image"] == f"{factories.IMAGES.server}-plain"
+    assert container["image"] == f"{factories.DEFAULTS.server_image}-plain"
     assert "command" not in container
     assert container["args"] == ["--model", "/model"]
     assert container["env"] == [{"name": "MODEL", "value": "iris"}, {"name": "LEVEL", "value": "info"}]

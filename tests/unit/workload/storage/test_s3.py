@@ -15,7 +15,7 @@ S3 = {"endpoint": "http://s3:9000", "region": "eu-1", "secretName": "s3", "caBun
 def build(**fields: Any) -> Manifest:
     owner = {"name": "iris-v1"}
     return pod.build_pod_template(
-        owner, factories.spec(**fields), factories.SOURCE, factories.IMAGES, factories.RUNTIME
+        owner, factories.spec(**fields), factories.SOURCE, factories.DEFAULTS, factories.RUNTIME
     )
 
 

@@ -22,7 +22,7 @@ def template() -> Manifest:
 
 def serving(**fields: object) -> version.World:
     """All pods are Ready; no puller has ever reported."""
-    built = pod.build_pod_template(factories.METADATA, factories.spec(), SOURCE, factories.IMAGES, factories.RUNTIME)
+    built = pod.build_pod_template(factories.METADATA, factories.spec(), SOURCE, factories.DEFAULTS, factories.RUNTIME)
     deployment = factories.deployment(factories.spec(), uri=claim.URI)
     return factories.world(**({"source": SOURCE, "frozen": built, "deployment": deployment} | fields))
 
