@@ -1,6 +1,8 @@
 """The application around MLflow's own scoring application, with models as MLflow saves and loads them."""
 
+import asyncio
 import datetime
+import functools
 import json
 import pathlib
 import time
@@ -8,10 +10,12 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import httpx
+import hypothesis
 import mlflow
 import numpy
 import pandas
 import pytest
+from hypothesis import strategies as st
 from mlflow import exceptions, pyfunc
 from mlflow.models import signature
 from mlflow.protos import databricks_pb2
@@ -115,13 +119,20 @@ class Agent(pyfunc.ResponsesAgent):  # type: ignore[misc]
         return responses.ResponsesAgentResponse(output=[item], custom_outputs={"score": float("nan")})
 
 
+@functools.cache
+def load(saved: pathlib.Path) -> Any:
+    """The model, as the server loads it."""
+    model = scoring_server.load_model_with_mlflow_config(str(saved))
+    predictions.watch(model)
+    return model
+
+
 @pytest.fixture
 def ask() -> Callable[..., Ask]:
     """A function that asks a loaded model, with settings."""
 
     def serve(saved: pathlib.Path, **environment: str) -> Ask:
-        model = scoring_server.load_model_with_mlflow_config(str(saved))
-        predictions.watch(model)
+        model = load(saved)
         recorder = Recorder()
         served: Any = application.Application(
             scoring_server.init(model),
@@ -156,9 +167,9 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """A folder of saved models. Their requirements are given, because MLflow takes seconds to guess them."""
     folder = tmp_path_factory.mktemp("models")
     params = schema.ParamSchema([schema.ParamSpec("k", "long", 5)])
-    signed = {"misbehaving": signature.ModelSignature(inputs=TABLE.inputs, params=params)}
+    signed = {"steady": TABLE, "misbehaving": signature.ModelSignature(inputs=TABLE.inputs, params=params)}
     python_models = {"misbehaving": Misbehaving(), "hinted": Hinted(), "dated": Dated(), "agent": Agent()}
-    python_models |= {name: Constant(name) for name in NON_FINITE}
+    python_models |= {name: Constant(name) for name in NON_FINITE} | {"steady": Constant("array")}
     for name, model in python_models.items():
         pyfunc.save_model(folder / name, python_model=model, signature=signed.get(name), pip_requirements=["mlflow"])
     regression = linear_model.LinearRegression().fit([[1.0, 2.0], [2.0, 1.0]], [1.0, 2.0])
@@ -235,6 +246,29 @@ async def test_input_that_mlflow_refuses_is_400_and_no_error(
 
 async def test_parameters_reach_the_model(ask: Any, misbehaving: pathlib.Path) -> None:
     assert (await ask(misbehaving)(row(1) | {"params": {"k": 7}})).json == {"predictions": [1.0, 7]}
+
+
+LEAVES = st.none() | st.booleans() | st.integers(-3, 3) | st.floats() | st.sampled_from(["", "x", "2026-01-01"])
+KEYS = st.sampled_from(["a", "b", "columns", "data", "index", "role", "content"])
+FORMATS = st.sampled_from(
+    ["inputs", "instances", "dataframe_split", "dataframe_records", "input", "messages", "params"]
+)
+VALUES = st.recursive(LEAVES, lambda inner: st.lists(inner) | st.dictionaries(KEYS, inner), max_leaves=8)
+BODIES = st.dictionaries(FORMATS, VALUES, max_size=2).map(json.dumps) | st.text()
+
+
+@hypothesis.settings(deadline=None, suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture])
+@hypothesis.given(
+    st.sampled_from(["steady", "array", "dated"]),
+    BODIES,
+    st.sampled_from(["application/json", "application/json", "text/csv", "application/vnd.apache.parquet"]),
+)
+def test_no_body_of_a_client_counts_as_an_error(
+    ask: Any, models: pathlib.Path, name: str, body: str, content_type: str
+) -> None:
+    found = asyncio.run(ask(models / name)(body, content_type))
+    assert found.status in {200, 400}
+    assert found.cause is None
 
 
 async def test_a_timeout_is_json_and_counted(
