@@ -87,3 +87,16 @@ def test_an_image_holds_all_that_its_programs_import_and_needs_no_other_images_d
     done = subprocess.run([sys.executable, "-c", IMPORT_ALL, order], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip().endswith(f"imported {len(modules)}")
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+@pytest.mark.parametrize("target", LOCKS)
+def test_an_image_can_be_built_for_either_machine(target: str, machine: str, tmp_path: pathlib.Path) -> None:
+    """Each dependency of the locks has a wheel, so that nothing is compiled in an emulator."""
+    uv = pathlib.Path(sys.executable).with_name("uv")
+    platform = ("--python-platform", f"{machine}-manylinux_2_28", "--python-version", "3.11", "--only-binary", ":all:")
+    lock = ("--require-hashes", "--no-deps", "-r", str(ROOT / f"requirements/{LOCKS[target]}.lock"))
+    command = [uv, "pip", "install", "--dry-run", "--target", tmp_path, *platform, *lock]
+    tried = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert tried.returncode == 0, tried.stderr
+    assert "Would install" in tried.stderr
