@@ -72,6 +72,17 @@ def test_a_server_that_is_stopped_while_the_model_loads_says_so(tmp_path: pathli
     assert server.last_words.endswith("s, while the model was still loading")
 
 
+def test_a_server_that_is_stopped_while_a_worker_loads_the_model_says_so(tmp_path: pathlib.Path) -> None:
+    modelserver.write_model(tmp_path / "model", on_load="open(path + '/loading', 'w'); time.sleep(60)")
+    with modelserver.start(tmp_path, PODIUM_WORKER_START="Spawn") as server:
+        deadline = time.monotonic() + 60
+        while not (tmp_path / "model/loading").exists() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        server.process.send_signal(signal.SIGTERM)
+        assert server.wait(10) == 143
+    assert server.last_words.endswith("s, while the model was loading")
+
+
 def test_settings_that_cannot_be_used_end_with_last_words(tmp_path: pathlib.Path) -> None:
     with modelserver.start(tmp_path, PODIUM_WORKERS="none") as server:
         assert server.wait() == 1

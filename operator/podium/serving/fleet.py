@@ -71,7 +71,7 @@ class Fleet:
         self._plan, self._began = plan, now
         self.workers: dict[int, Worker] = {}
         self.end: End | None = None
-        self._was_ready = False
+        self._was_asked = self._was_ready = False
         self._early_ends = 0
         self._retry_at = now
         self._stopped_at: float | None = None
@@ -101,6 +101,7 @@ class Fleet:
             worker.words, worker.blames_fork = str(report["words"]), bool(report["blames_fork"])
         elif kind in {reports.TESTING, reports.READY}:
             worker.phase, worker.since, worker.busy_at = kind, now, now
+        self._was_asked |= kind == reports.TESTING
         if kind == reports.READY:
             self._was_ready, self._early_ends = True, 0
 
@@ -198,5 +199,7 @@ class Fleet:
         if self.end is not None:
             raise last_words.CannotServe(self.end.words)
         if not self._was_ready and set(self._codes_after_stop) <= {-15}:  # a worker that serves handles the signal
-            raise last_words.CannotServe("stopped before the model had answered the smoke test")
+            lived = (self._stopped_at or self._began) - self._began
+            amid = "before the model had answered the smoke test" if self._was_asked else "while the model was loading"
+            raise last_words.Stopped(f"stopped after {lived:.0f} s, {amid}")
         return 0 if set(self._codes_after_stop) <= {0, -15} else 1

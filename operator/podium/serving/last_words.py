@@ -14,6 +14,10 @@ class CannotServe(Exception):
     """The model cannot be served; the text says why."""
 
 
+class Stopped(CannotServe):
+    """The server was told to end before it was known whether the model can be served."""
+
+
 def describe(what: str, error: BaseException) -> str:
     """Last words for an exception: what failed, type and message, the first cause, advice, the end of the trace.
 

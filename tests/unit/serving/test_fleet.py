@@ -252,6 +252,26 @@ def test_a_stop_starts_no_more_workers_and_kills_what_outlasts_the_grace() -> No
     assert house.fleet.find_result() == 1
 
 
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        (False, "stopped after 9 s, while the model was loading"),
+        (True, "stopped after 9 s, before the model had answered the smoke test"),
+    ],
+)
+def test_a_stop_before_the_first_worker_is_ready_says_what_it_was_at(asked: bool, words: str) -> None:
+    house = House()
+    (first,) = house.start()
+    if asked:
+        house.tell(first, reports.TESTING)
+    house.wait(9)
+    house.fleet.note_stop(house.now)
+    house.end(first, -15)
+    with pytest.raises(last_words.Stopped) as stopped:
+        house.fleet.find_result()
+    assert str(stopped.value) == words
+
+
 def test_a_graceful_stop_is_0() -> None:
     house = House(2)
     pids = house.make_ready()

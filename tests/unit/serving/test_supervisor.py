@@ -109,7 +109,7 @@ def test_the_words_of_the_first_worker_are_those_of_the_server(script: Script) -
 def test_a_server_that_is_stopped_before_any_worker_served_says_so(script: Script) -> None:
     script.read("testing")
     script.process.send_signal(signal.SIGTERM)
-    assert script.read("cannot") == ["cannot stopped before the model had answered the smoke test"]
+    assert script.read("cannot") == ["cannot stopped after 0 s, before the model had answered the smoke test"]
 
 
 @pytest.mark.parametrize("script", ["run(test, is_trial=True, seconds=0.5)"], indirect=True)
