@@ -13,7 +13,7 @@ _STOPPED = 128 + signal.SIGTERM
 
 
 def main() -> int:
-    """0 after a graceful end, START_AGAIN_CODE if no worker is to be forked in the next run, else last words and a code.
+    """0 after a graceful end, START_AGAIN_CODE if the next run is to fork no worker, else a code with last words.
 
     The code is 143 where the server was stopped before the model had answered, and 1 otherwise.
     """
