@@ -15,27 +15,26 @@ import yaml
 from localcluster import context
 from podium import errors
 from podium.registry import store
-from tests.apiserver import test_registry_access as access
-from tests.support import cluster, helm, programs, tokens
+from tests.support import cluster, guarded, helm, programs, tokens
 
 
 @pytest.fixture(scope="module")
-def site(target: context.Target, api: cluster.Api, namespace: str) -> collections.abc.Iterator[access.Site]:
+def site(target: context.Target, api: cluster.Api, namespace: str) -> collections.abc.Iterator[guarded.Site]:
     """The chart's rights and its admission policy in a namespace of this module."""
     templates = ("registry/admission", "sync/serviceaccount", "sync/rbac")
     options = [f"--namespace={namespace}", "--set=sync.enabled=true", "--set=sync.trackingUri=http://mlflow:5000"]
     objects = helm.template(*options, *(f"--show-only=templates/{each}.yaml" for each in templates), release=namespace)
     manifests = yaml.safe_dump_all(objects)
-    access.kubectl(target, "apply", "-f", "-", text=manifests)
-    access.grant(target, namespace, "stranger", access.everything())
-    made = access.Site(target, api, namespace)
-    access.wait_until_in_force(made)
+    guarded.kubectl(target, "apply", "-f", "-", text=manifests)
+    guarded.grant(target, namespace, "stranger", guarded.everything())
+    made = guarded.Site(target, api, namespace)
+    guarded.wait_until_in_force(made)
     yield made
-    access.kubectl(target, "delete", "--ignore-not-found", "-f", "-", text=manifests)
+    guarded.kubectl(target, "delete", "--ignore-not-found", "-f", "-", text=manifests)
 
 
 @pytest.fixture(scope="module")
-def kubeconfig(site: access.Site, target: context.Target, tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+def kubeconfig(site: guarded.Site, target: context.Target, tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """Of the mirror's ServiceAccount."""
     folder = tmp_path_factory.mktemp("mirror")
     return tokens.kubeconfig(target, site.namespace, f"{site.namespace}-podium-sync", folder)
@@ -54,7 +53,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> mlflow.MlflowClient:
 
 @pytest.fixture(scope="module")
 def process(
-    site: access.Site, kubeconfig: pathlib.Path, client: mlflow.MlflowClient
+    site: guarded.Site, kubeconfig: pathlib.Path, client: mlflow.MlflowClient
 ) -> collections.abc.Iterator[subprocess.Popen[bytes]]:
     """A running mirror."""
     env = {
@@ -72,7 +71,7 @@ def process(
         yield running
 
 
-def is_ready(site: access.Site) -> bool:
+def is_ready(site: guarded.Site) -> bool:
     """Whether the mirror says that it is."""
     try:
         data = site.read("podium-mirror").get("data", {})
@@ -84,7 +83,7 @@ def is_ready(site: access.Site) -> bool:
 
 
 def test_the_charts_rights_suffice_for_all_that_a_mirror_does(
-    process: subprocess.Popen[bytes], site: access.Site, client: mlflow.MlflowClient
+    process: subprocess.Popen[bytes], site: guarded.Site, client: mlflow.MlflowClient
 ) -> None:
     registry: store.Registry = site.registry("")
     client.set_registered_model_alias("iris", "champion", "1")
@@ -106,13 +105,13 @@ def test_the_charts_rights_suffice_for_all_that_a_mirror_does(
     assert "Mirrored" in reasons
 
 
-def test_nobody_takes_the_mark_off_a_mirrored_model(process: subprocess.Popen[bytes], site: access.Site) -> None:
+def test_nobody_takes_the_mark_off_a_mirrored_model(process: subprocess.Popen[bytes], site: guarded.Site) -> None:
     [head] = site.registry("").models.list()
     with pytest.raises(errors.KubeForbidden, match="may not write to the model registry"):
         site.write("stranger", head.uid, lambda data: data.pop("mirror"))
 
 
-def test_a_mirror_that_is_told_to_stop_ends_in_order(process: subprocess.Popen[bytes], site: access.Site) -> None:
+def test_a_mirror_that_is_told_to_stop_ends_in_order(process: subprocess.Popen[bytes], site: guarded.Site) -> None:
     process.send_signal(signal.SIGTERM)
     assert process.wait(30) == 0
     path = f"/apis/coordination.k8s.io/v1/namespaces/{site.namespace}/leases/podium-mirror"

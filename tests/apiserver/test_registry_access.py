@@ -4,7 +4,6 @@ The policy is the chart's own, for a namespace of this module. Users are Service
 """
 
 import collections.abc
-import json
 
 import pytest
 import yaml
@@ -15,49 +14,17 @@ from podium.kube.registry import configmaps
 from podium.registry import store
 from podium.registry.images import convergence
 from podium.registry.model import entities
-from podium.registry.storage import codec, keys, memory, mirror_mark
-from tests.support import cluster, helm
-from tests.support.guarded import Change, Site, everything, grant, kubectl
+from podium.registry.storage import codec, keys, limits, memory, mirror_mark
+from tests.support import cluster, guarded, helm
+from tests.support.guarded import Change, Site, everything, grant, kubectl, wait_until_in_force
 
 JOE = entities.Actor("joe", "basic")
 
 
 @pytest.fixture(scope="module")
 def site(target: context.Target, api: cluster.Api, namespace: str) -> collections.abc.Iterator[Site]:
-    made = Site(target, api, namespace)
-    subjects = {
-        f"registry.access.{role}s": [{"kind": "ServiceAccount", "name": role, "namespace": namespace}]
-        for role in ("viewer", "publisher", "approver")
-    }
-    options = [f"--set-json={key}={json.dumps(value)}" for key, value in subjects.items()]
-    options += [f"--namespace={namespace}", "--show-only=templates/registry/admission.yaml"]
-    options += ["--show-only=templates/registry/roles.yaml"]
-    objects = helm.template(*options, release=namespace)
-    assert {each["kind"] for each in objects} == {
-        "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding", "Role", "RoleBinding",
-    }  # fmt: skip
-    kubectl(target, "apply", "-f", "-", text=yaml.safe_dump_all(objects))
-    grant(target, namespace, "stranger", everything())
-    grant(target, namespace, "repairer", everything("repair"))
-    grant(target, namespace, "mirror", everything("publish", "mirror"))
-    grant(target, namespace, f"{namespace}-podium-operator", everything("publish"))
-    wait_until_in_force(made)
-    yield made
-    kubectl(target, "delete", "--ignore-not-found", "-f", "-", text=yaml.safe_dump_all(objects))
-
-
-def wait_until_in_force(site: Site) -> None:
-    """A new policy takes the API server a moment."""
-    record = codec.encode_claim(entities.Claim("nobody's", "nobody-s"))
-
-    def is_refused() -> bool:
-        try:
-            site.create("stranger", record, is_dry=True)
-        except errors.KubeError as error:
-            return "may not write to the model registry" in str(error)
-        return False
-
-    cluster.wait_for("the admission policy to be in force", is_refused, 30)
+    with guarded.installed(target, api, namespace) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
@@ -68,8 +35,9 @@ def head(site: Site) -> entities.Head:
     for number in (1, 2, 3):
         registry.versions.create("iris", source=f"s3://models/{number}")
     for number in (1, 2, 3):
-        registry.aliases.set("iris", "champion", number, JOE)
-    registry.versions.delete("iris", 1, JOE)
+        registry.aliases.set("iris", "champion", number, site.actor("publisher"))
+    registry.versions.delete("iris", 1, site.actor("publisher"))
+    site.registry(site.operator).sweep()
     return registry.models.fresh("iris")
 
 
@@ -77,21 +45,45 @@ def test_a_publisher_registers_moves_and_deletes(site: Site) -> None:
     registry = site.registry("publisher")
     registry.models.create("mine")
     registry.versions.create("mine", source="s3://models/mine")
-    registry.aliases.set("mine", "champion", 1, JOE)
-    registry.versions.delete("mine", 1, JOE)
+    registry.aliases.set("mine", "champion", 1, site.actor("publisher"))
+    uid = registry.models.fresh("mine").uid
+    registry.versions.delete("mine", 1, site.actor("publisher"))
+    with pytest.raises(errors.NotFound):
+        registry.versions.fresh("mine", 1)
+    assert codec.decode_version(site.record(keys.version_name(uid, 1))).source  # the tombstone is the operator's
+    assert site.registry(site.operator).sweep() == [keys.version_name(uid, 1)]
+    assert codec.decode_version(site.record(keys.version_name(uid, 1))).deleted
     registry.models.delete("mine")
     with pytest.raises(errors.NotFound):
         registry.models.fresh("mine")
+    assert site.record(uid)
+    registry.models.create("mine")  # the name is free at once
+    assert site.registry(site.operator).sweep() == [uid]
+    assert not site.find(uid)
+    registry.models.delete("mine")
 
 
-def test_a_publisher_moves_an_alias_so_often_that_the_history_is_archived(site: Site) -> None:
+def test_a_publisher_renames(site: Site) -> None:
+    registry = site.registry("publisher")
+    registry.models.create("before")
+    registry.models.rename("before", "after")
+    registry.models.create("before")
+    assert [registry.models.fresh(name).name for name in ("before", "after")] == ["before", "after"]
+
+
+def test_a_publisher_moves_an_alias_so_often_that_the_operator_archives_the_history(site: Site) -> None:
     registry = site.registry("publisher")
     registry.models.create("busy")
     for number in (1, 2):
         registry.versions.create("busy", source=f"s3://models/{number}")
     for move in range(200):
-        registry.aliases.set("busy", "champion", move % 2 + 1, JOE)
-    assert registry.models.fresh("busy").archives
+        registry.aliases.set("busy", "champion", move % 2 + 1, site.actor("publisher"))
+    head = registry.models.fresh("busy")
+    assert (head.archives, len(head.history)) == (0, 200)  # the head keeps them until the operator comes by
+    site.registry(site.operator).sweep()
+    head = registry.models.fresh("busy")
+    assert head.archives == 1
+    assert limits.size(codec.encode_head(head)) < limits.HEAD_BYTES
     assert [entry.sequence for entry in registry.aliases.history("busy")] == list(range(1, 201))
 
 
@@ -168,7 +160,7 @@ def cut_the_middle_as_if_archived(data: dict[str, str]) -> None:
 
 
 def falsify(data: dict[str, str]) -> None:
-    data["history"] = data["history"].replace("joe", "ann")
+    data["history"] = data["history"].replace("publisher", "ann").replace("joe", "ann")
 
 
 def forget(data: dict[str, str]) -> None:
@@ -211,9 +203,11 @@ def test_an_archive_never_changes(site: Site) -> None:
     registry.models.create("archived")
     registry.versions.create("archived", source="s3://models/1")
     archive = entities.Archive(registry.models.fresh("archived").uid, 1, (entry(),))
-    site.create("publisher", codec.encode_archive(archive))
+    with pytest.raises(errors.KubeError, match="leave it in the head"):
+        site.create("publisher", codec.encode_archive(archive))
+    site.create("maintainer", codec.encode_archive(archive))
     name = keys.archive_name(archive.model_uid, 1)
-    for user, manager in (("publisher", names.REGISTRY_MANAGER), ("repairer", names.REPAIR_MANAGER)):
+    for user, manager in (("maintainer", names.REGISTRY_MANAGER), ("repairer", names.REPAIR_MANAGER)):
         with pytest.raises(errors.KubeError, match="an archive of the history never changes"):
             site.write(user, name, falsify, manager)
 
@@ -234,12 +228,15 @@ def test_a_decision_is_an_approvers_and_stays(site: Site, head: entities.Head) -
     name = keys.version_name(head.uid, 3)
 
     def approve(data: dict[str, str]) -> None:
-        made = entities.Approval("approved", 1_000, JOE, "as good as the last")
+        made = entities.Approval("approved", 1_000, site.actor("approver"), "as good as the last")
         version = entities.Version(head.uid, 3, "s3://models/3", approvals=(made,))
         data["approvals"] = data.get("approvals", "") + codec.encode_version(version).data["approvals"]
 
     with pytest.raises(errors.KubeError, match="may not approve or reject a version"):
         site.write("publisher", name, approve)
+    for claimed in (JOE, entities.Actor("ann", "mlflow-auth", verified=True), site.actor("publisher")):
+        with pytest.raises(errors.Forbidden, match="approver decides under its own name only"):
+            site.registry("approver").versions.decide("iris", 3, entities.Approval("approved", 1_000, claimed))
     site.write("approver", name, approve)
     site.write("approver", name, approve)
     with pytest.raises(errors.KubeError, match="no decision is ever taken out"):
@@ -252,6 +249,8 @@ def test_a_version_is_not_born_approved(site: Site, head: entities.Head) -> None
     version = entities.Version(head.uid, 99, "s3://models/99", approvals=(made,))
     with pytest.raises(errors.KubeError, match="is not born approved"):
         site.create("publisher", codec.encode_version(version))
+    with pytest.raises(errors.KubeError, match="decides under its own name only"):
+        site.create("approver", codec.encode_version(version))
 
 
 def test_gates_are_the_operators_alone(site: Site, head: entities.Head) -> None:
@@ -277,7 +276,7 @@ def test_only_who_may_mirror_says_that_a_registry_is_one(target: context.Target,
     for user in ("stranger", "publisher", "approver"):
         with pytest.raises(errors.KubeError, match=sentence):
             site.write(user, mark.name, lambda data: data.update(address="http://evil.example:5000"))
-        with pytest.raises(errors.Forbidden, match=sentence):
+        with pytest.raises(errors.Forbidden, match=f"{sentence}|grant the verb 'delete'"):
             mirror_mark.remove(configmaps.ConfigMapBackend(site.session(user), site.namespace))
     with pytest.raises(AssertionError, match="is part of a model registry"):
         kubectl(target, "-n", site.namespace, "edit", "configmap", mark.name, editor="sed -i s/mlflow/evil/")
@@ -290,7 +289,7 @@ def test_a_repair_by_hand_is_a_right_of_its_own_and_leaves_the_history(site: Sit
     registry = site.registry("publisher")
     registry.models.create("broken")
     registry.versions.create("broken", source="s3://models/1")
-    registry.aliases.set("broken", "champion", 1, JOE)
+    registry.aliases.set("broken", "champion", 1, site.actor("publisher"))
     uid = registry.models.fresh("broken").uid
     with pytest.raises(errors.KubeError, match="add --field-manager=podium-repair"):
         site.write("publisher", uid, lambda data: data.update(description='"x"'), names.REPAIR_MANAGER)
@@ -336,18 +335,35 @@ def exported() -> convergence.ModelImage:
     return registry.images.fresh("brought")
 
 
-def test_an_export_with_decisions_is_restored_by_an_approver_and_by_no_publisher(site: Site) -> None:
+def test_an_export_tells_what_others_did_and_is_restored_by_a_maintainer_alone(site: Site) -> None:
     image = exported()
-    publisher, approver = site.registry("publisher"), site.registry("approver")
+    publisher, approver, maintainer = (site.registry(user) for user in ("publisher", "approver", "maintainer"))
     with pytest.raises(errors.Forbidden, match="a version is not born approved"):
-        publisher.images.converge(image, actor=JOE, reason="restored")
-    approver.images.converge(image, actor=JOE, reason="restored")
-    assert approver.images.fresh("brought") == image
+        publisher.images.converge(image, actor=site.actor("publisher"), reason="restored")
+    with pytest.raises(errors.Forbidden, match="under its own name only"):
+        approver.images.converge(image, actor=site.actor("approver"), reason="restored")
+    maintainer.images.converge(image, actor=site.actor("maintainer"), reason="restored")
+    assert maintainer.images.fresh("brought") == image
     publisher.versions.set_tag("brought", 1, "changed", "since")
-    publisher.aliases.set("brought", "champion", 1, JOE)
-    publisher.images.converge(image, actor=JOE, reason="restored")
+    publisher.aliases.set("brought", "champion", 1, site.actor("publisher"))
+    publisher.images.converge(image, actor=site.actor("publisher"), reason="restored")
     found = publisher.images.fresh("brought")
     assert (found.versions, found.aliases) == (image.versions, image.aliases)
     assert found.history[: len(image.history)] == image.history  # and the moves since are told too
-    approver.versions.decide("brought", 1, entities.Approval("rejected", 2_000, JOE))
-    assert not publisher.images.converge(image, actor=JOE, reason="restored")  # no decision is taken out
+    approver.versions.decide("brought", 1, entities.Approval("rejected", 2_000, site.actor("approver")))
+    assert not publisher.images.converge(image, actor=site.actor("publisher"), reason="restored")  # none is taken out
+
+
+def test_what_was_never_moved_and_is_imported_takes_no_more_than_a_publisher(site: Site) -> None:
+    versions = tuple(entities.Version("", number, f"s3://models/{number}") for number in (1, 2))
+    image = convergence.ModelImage("imported", aliases={"champion": 2}, last_version=2, versions=versions)
+    registry, me = site.registry("publisher"), site.actor("publisher")
+    registry.images.converge(image, actor=me, reason="restored")
+    [entry] = registry.aliases.history("imported")
+    assert (entry.to_version, entry.actor) == (2, me)
+    smaller = convergence.ModelImage("imported", aliases={"champion": 1}, last_version=2, versions=versions[:1])
+    registry.images.converge(smaller, actor=me, reason="restored")
+    assert registry.images.fresh("imported").aliases == {"champion": 1}
+    assert [version.number for version in registry.versions.list("imported")] == [1]
+    assert site.registry(site.operator).sweep()
+    assert not registry.images.converge(smaller, actor=me, reason="restored")

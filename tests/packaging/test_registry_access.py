@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from podium import names
+from podium.kube.registry import whoami
 from podium.registry.storage import keys
 from tests.support import helm
 
@@ -28,6 +29,7 @@ def test_the_policy_speaks_the_words_of_the_registry() -> None:
     text = json.dumps(policies())
     for word in (names.REGISTRY_MANAGER, names.REPAIR_MANAGER, names.REPAIR_ANNOTATION, names.REGISTRY_KIND_LABEL):
         assert f"'{word}'" in text
+    assert f'"via": "{whoami.BY_KUBERNETES}"' in text.replace("\\", "")
     kinds = set(re.findall(r"'(\w+)' in variables\.kind", text))
     assert kinds == {keys.CLAIM, keys.HEAD, keys.VERSION, keys.ARCHIVE, keys.POLICY}
 
@@ -48,29 +50,35 @@ def test_the_policy_can_be_left_out() -> None:
 
 
 @pytest.mark.parametrize("namespace", ["models", "others"])
-def test_each_registry_has_a_role_for_viewers_publishers_and_approvers(namespace: str) -> None:
+def test_each_registry_has_a_role_for_viewers_publishers_approvers_and_maintainers(namespace: str) -> None:
     found = roles(*REGISTRIES)
-    rights = {role: found[f"{namespace}/{role}"]["rules"] for role in ("viewer", "publisher", "approver")}
+    rights = {role: found[f"{namespace}/{role}"]["rules"] for role in ("viewer", "publisher", "approver", "maintainer")}
     verbs = {role: {rule["resources"][0]: set(rule["verbs"]) for rule in rules} for role, rules in rights.items()}
     reading = {"get", "list", "watch"}
     assert verbs["viewer"] == {"configmaps": reading}
-    assert verbs["publisher"] == {"configmaps": reading | {"create", "update", "delete"}, "registries": {"publish"}}
+    assert verbs["publisher"] == {"configmaps": reading | {"create", "update"}, "registries": {"publish"}}
     assert verbs["approver"] == verbs["publisher"] | {"registries": {"publish", "approve"}}
+    assert verbs["maintainer"] == {
+        "configmaps": reading | {"create", "update", "delete"},
+        "registries": {"publish", "approve", "maintain"},
+    }
 
 
-def test_the_operator_and_the_tracking_server_may_publish_and_nobody_may_approve_or_repair() -> None:
+def test_the_operator_and_the_tracking_server_may_maintain_and_nobody_may_approve_or_repair() -> None:
     tracking = ["--set", "tracking.enabled=true", "--set", "tracking.artifactRoot=s3://artifacts"]
     granted = {
         (each["metadata"]["name"], verb)
         for each in helm.template(*tracking)
-        if each["kind"] == "Role" and not each["metadata"]["name"].endswith(("-viewer", "-publisher", "-approver"))
+        if each["kind"] == "Role" and "-registry-" not in each["metadata"]["name"]
         for rule in each["rules"]
         if rule["resources"] == ["registries"]
         for verb in rule["verbs"]
     }
     assert granted == {
         ("podium-system-podium-operator-registry", "publish"),
+        ("podium-system-podium-operator-registry", "maintain"),
         ("podium-system-podium-tracking-registry", "publish"),
+        ("podium-system-podium-tracking-registry", "maintain"),
     }
 
 

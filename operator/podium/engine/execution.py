@@ -47,15 +47,27 @@ class Executor:
         self._applier = applier.Applier(api)
 
     async def carry_out(self, world: worlds.World, plan: actions.Plan) -> None:
-        """Do a plan for a ModelAlias. Raises KubeError, RegistryError or NotLeading."""
+        """Do a plan for a ModelAlias. Raises KubeError, RegistryError or NotLeading.
+
+        Where the gates cannot be written into the registry (something else may have their name there), the rest is done
+        before that is raised: traffic goes by spec.gates itself, and by the registry's only the store's early answer.
+        """
+        unwritten: errors.RegistryError | None = None
         phase = world.status.rollout.phase if world.status.rollout else "New"
         for action in plan.actions:
             if isinstance(action, actions.WriteStatus) and action.status.rollout:
                 phase = action.status.rollout.phase
             step = f"{type(action).__name__}:{phase}"
             self._on_step(f"before:{step}")
-            await self._carry_out_action(world, action)
+            try:
+                await self._carry_out_action(world, action)
+            except errors.RegistryError as error:
+                if not isinstance(action, actions.WritePolicy):
+                    raise
+                unwritten = error
             self._on_step(f"after:{step}")
+        if unwritten:
+            raise unwritten
 
     async def carry_out_version(self, world: version.World, outcome: version.Outcome) -> None:
         """Write the status of a ModelVersion, then apply its children. Raises KubeError or NotLeading."""

@@ -12,12 +12,18 @@ leaves a legal state, and whoever comes next may do the writes that are left:
     write an image      the versions, then the head (decides), then the tombstones (see images)
 """
 
+import functools
+import logging
 import time
 from collections.abc import Callable
 
+from podium import errors
 from podium.registry.images import images
+from podium.registry.model import entities
 from podium.registry.protocol import aliases, leftovers, models, name_claims, readers, serving, versions, writers
-from podium.registry.storage import backend, keys
+from podium.registry.storage import archive, backend, keys
+
+_logger = logging.getLogger(__name__)
 
 
 def wall_clock_ms() -> int:
@@ -61,5 +67,17 @@ class Registry:
         """Finish what died half-way, in this process or another; names of what was removed. Run it now and then."""
         removed = leftovers.sweep(self.records, self.claims, self._clock())
         for head in self.reader.list_models():
+            self._archive_history(head)
             removed += [keys.version_name(head.uid, number) for number in self.versions.finish_deletions(head)]
         return removed
+
+    def _archive_history(self, head: entities.Head) -> None:
+        """Archive what a writer who may not had to leave in the head."""
+        move = functools.partial(archive.move_oldest, self.records)
+        try:
+            if len(head.history) > 1 and move(head) != head:
+                self.writer.change_model_of_uid(head.uid, move)
+        except errors.NotFound:
+            pass  # deleted meanwhile
+        except (errors.Forbidden, errors.CorruptRegistry) as error:
+            _logger.warning("the history of %s cannot be archived and stays in its head: %s", head.uid, error)

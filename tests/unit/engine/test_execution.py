@@ -11,6 +11,7 @@ from podium.engine import execution
 from podium.kube import client, events, resources
 from podium.manifest import Manifest
 from podium.registry.model import entities
+from podium.registry.storage import backend, keys
 from podium.rollout import actions
 from podium.workload import labels, version
 from tests.support import memoryapi
@@ -213,6 +214,16 @@ async def test_the_first_failure_ends_the_pass(site: Site) -> None:
         await site.carry_out(actions.Apply(site.build_service()), actions.Prune("Ingress", "champion"))
     assert site.api.writes == [("apply Service champion", "")]
     assert site.steps == ["before:Apply:New"]
+
+
+async def test_something_else_under_the_name_of_the_gates_holds_up_no_traffic_and_is_told(site: Site) -> None:
+    uid = site.seen.head.uid
+    taken = site.seen.backend.create(backend.Record(keys.policy_name(uid), {}, {"k": "v"}))
+    site.seen.observer.observe(site.seen.alias("one", gates={"approval": "Manual"}))
+    with pytest.raises(errors.CorruptRegistry, match=f"delete it .kubectl delete configmap {uid}-policy"):
+        await site.carry_out(actions.WritePolicy(uid), actions.Apply(site.build_service()))
+    assert site.api.writes == [("apply Service champion", "")]
+    assert site.seen.backend.get(taken.name) == taken
 
 
 async def test_what_is_as_it_was_applied_is_not_applied_again_until_it_drifts(site: Site) -> None:

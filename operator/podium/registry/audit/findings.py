@@ -124,6 +124,12 @@ def _expect_labels(record: backend.Record, uids: Collection[str]) -> dict[str, s
 
 def _report_unreadable(record: backend.Record, error: errors.CorruptRegistry, expected: Mapping[str, str]) -> Finding:
     problem = f"{error.key}: {error.problem}"
+    if not record.labels.keys() & {names.REGISTRY_KIND_LABEL, names.REGISTRY_UID_LABEL} and "format" not in record.data:
+        return _report_to_person(
+            record.name,
+            f"not an object of the registry, but it has the name of a {expected[names.REGISTRY_KIND_LABEL]}",
+            f"look at its content, and delete it (kubectl delete configmap {record.name})",
+        )
     labelled = dataclasses.replace(record, labels={**record.labels, **expected})
     try:
         codec.decode(labelled, expected.get(names.REGISTRY_KIND_LABEL, ""))

@@ -93,7 +93,9 @@ class NameClaims:
             return False
         if head and not head.entity.is_deleted and name in (head.entity.name, head.entity.renaming):
             return False
-        return removal.remove(self._backend, claim)
+        with removal.IF_ALLOWED:
+            return removal.remove(self._backend, claim)
+        return False
 
     # Renames
 

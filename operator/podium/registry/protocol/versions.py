@@ -19,7 +19,7 @@ from podium import errors
 from podium.registry import catalog
 from podium.registry.model import entities, transitions, validation
 from podium.registry.protocol import creation, readers, writers
-from podium.registry.storage import backend, policies
+from podium.registry.storage import backend, policies, removal
 
 # A method named `list` hides the builtin in a class.
 VersionValues = list[entities.Version]
@@ -154,17 +154,19 @@ class Versions:
         )
 
     def delete(self, name: str, number: int, actor: entities.Actor = entities.NOBODY) -> None:
-        """Delete a version and the aliases that designate it.
+        """Delete a version and the aliases that designate it; what this account may not redact is for the sweep.
 
         Raises NotFound, and InUse while a ModelAlias serves it, or pins or gates one of those aliases.
         """
         validation.check_number(number)
         validation.check_actor(actor)
         validation.check_model_name(name)
-        self.finish_deletions(self._writer.change_model(name, functools.partial(self._begin_deletion, number, actor)))
+        head = self._writer.change_model(name, functools.partial(self._begin_deletion, number, actor))
+        with removal.IF_ALLOWED:
+            self.finish_deletions(head)
 
     def finish_deletions(self, head: entities.Head) -> tuple[int, ...]:
-        """Make the tombstones of the model's versions whose deletion is decided; their numbers."""
+        """Make the tombstones of the model's versions whose deletion is decided; their numbers. Raises Forbidden."""
         for number in head.deleting:
             with contextlib.suppress(errors.NotFound):  # committed by others after its creation had failed
                 self._writer.change_object_of_version(

@@ -3,11 +3,18 @@
 The archive is written first, with moves that are committed already. The head is trimmed in the same compare-and-swap
 as the change that made it grow. After a crash between the two, moves stand in both places: readers take each once, by
 its sequence, and the next writer finds the archive and only trims the head.
+
+A head keeps its moves, and grows, where this account may not archive (a publisher under the admission policy: the
+operator does it with its next write or sweep) or where something else has the archive's name.
 """
+
+import logging
 
 from podium import errors
 from podium.registry.model import entities, transitions
 from podium.registry.storage import backend, codec, keys, limits
+
+_logger = logging.getLogger(__name__)
 
 
 def fit_head(
@@ -17,8 +24,25 @@ def fit_head(
     encoded = codec.encode_head(after)
     if limits.size(encoded) <= limits.HEAD_BYTES or not (segment := _find_oldest(before.history)):
         return after, encoded
-    trimmed = transitions.trim(after, _store_archive(records, before, segment))
+    try:
+        trimmed = transitions.trim(after, _store_archive(records, before, segment))
+    except errors.Forbidden:
+        return after, encoded
+    except errors.CorruptRegistry as error:
+        _logger.warning("the history of %s cannot be archived and stays in its head: %s", before.uid, error)
+        return after, encoded
     return trimmed, codec.encode_head(trimmed)
+
+
+def move_oldest(records: backend.Backend, head: entities.Head) -> entities.Head:
+    """The head without the moves that should have been archived already; they are by then.
+
+    Raises Forbidden, and CorruptRegistry where something else has the archive's name.
+    """
+    segment = _find_oldest(head.history)
+    if not segment or limits.size(codec.encode_head(head)) <= limits.HEAD_BYTES:
+        return head
+    return transitions.trim(head, _store_archive(records, head, segment))
 
 
 def read_history(records: backend.Backend, head: entities.Head) -> list[entities.HistoryEntry]:

@@ -250,8 +250,14 @@ def json_lines(values: Iterable[dict[str, Any]]) -> str:
 
 
 def entry_to_json(entry: entities.HistoryEntry) -> dict[str, Any]:
-    """One line of history; parsers.parse_entry is the inverse."""
+    """One line of history; parsers.parse_entry is the inverse.
+
+    The chart's admission policy reads what stands at the very end, which nothing before it can contradict: in JSON the
+    last field of a name counts. So whatever is to be added stands before `sequence`.
+    """
     return {
+        **({"why": entry.why} if entry.why else {}),
+        **_evidence_to_json(entry.evidence),
         "sequence": entry.sequence,
         "timeMs": entry.time_ms,
         "alias": entry.alias,
@@ -259,8 +265,6 @@ def entry_to_json(entry: entities.HistoryEntry) -> dict[str, Any]:
         "to": entry.to_version,
         "reason": entry.reason,
         **_actor_to_json(entry.actor),
-        **({"why": entry.why} if entry.why else {}),
-        **_evidence_to_json(entry.evidence),
     }
 
 
@@ -303,12 +307,12 @@ def _bound_to_json(gate: entities.MetricGate) -> dict[str, Any]:
 
 
 def approval_to_json(approval: entities.Approval) -> dict[str, Any]:
-    """One decision."""
+    """One decision; its end is read as that of an entry of the history."""
     return {
+        **({"why": approval.why} if approval.why else {}),
         "decision": approval.decision,
         "timeMs": approval.time_ms,
         **_actor_to_json(approval.actor),
-        **({"why": approval.why} if approval.why else {}),
     }
 
 

@@ -38,11 +38,18 @@ def check_ungated(records: backend.Backend, head: entities.Head, aliases: Iterab
 def try_write(records: backend.Backend, policy: entities.Policy) -> bool:
     """Make the stored policy this one; without any gate it has no ConfigMap. False when another writer was faster.
 
-    Raises TooLarge.
+    Raises TooLarge, and CorruptRegistry where the ConfigMap of that name is not the registry's.
     """
     record = codec.encode_policy(policy)
     limits.check(record, f"the gates of {policy.model_uid}")
     stored = records.get(record.name)
+    if stored and stored.labels.get(names.REGISTRY_KIND_LABEL) != keys.POLICY:
+        raise errors.CorruptRegistry(
+            record.name,
+            names.REGISTRY_KIND_LABEL,
+            "this ConfigMap is not the registry's, but has the name that the "
+            f"gates of the model's aliases need: delete it (kubectl delete configmap {record.name})",
+        )
     try:
         if stored is None:
             if policy.gates:

@@ -7,7 +7,7 @@ the versions and archives, the head last, so that whatever is left still says wh
 import contextlib
 from collections.abc import Mapping
 
-from podium import errors
+from podium import errors, names
 from podium.registry.model import entities
 from podium.registry.storage import backend, keys
 
@@ -26,7 +26,8 @@ def remove_model(records: backend.Backend, head: entities.Head) -> None:
             remove(records, claim)
     for kind in (keys.VERSION, keys.ARCHIVE):
         _remove_all(records, keys.labels(kind, head.uid))
-    if policy := records.get(keys.policy_name(head.uid)):
+    policy = records.get(keys.policy_name(head.uid))
+    if policy and policy.labels.get(names.REGISTRY_UID_LABEL) == head.uid:
         with IF_ALLOWED:  # only the operator may, where admission guards the registry
             remove(records, policy)
     if head_record := records.get(head.uid):

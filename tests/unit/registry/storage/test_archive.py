@@ -6,6 +6,7 @@ from podium import errors
 from podium.registry import store
 from podium.registry.model import entities
 from podium.registry.storage import archive, codec, keys, limits, memory
+from podium.registry.storage import backend as backends
 from tests.unit.registry import factories
 
 
@@ -51,8 +52,47 @@ def test_an_archive_of_another_history_is_never_taken_for_ones_own() -> None:
     head = registry.models.fresh("iris")
     foreign = entities.Archive(head.uid, 1, (factories.entry(1, alias="foreign"),))
     backend.create(codec.encode_archive(foreign))
-    with pytest.raises(errors.CorruptRegistry, match="archive-1"):
-        move(registry, 50, factories.LONG_WHY)
+    move(registry, 50, factories.LONG_WHY)
+    assert registry.models.fresh("iris").archives == 0
+    assert [entry.sequence for entry in registry.aliases.history("iris")] == list(range(1, 51))
+
+
+class WithoutArchives(memory.MemoryBackend):
+    """As the API server answers who may not archive, or after something else took the archive's name."""
+
+    def __init__(self, *, is_taken: bool = False) -> None:
+        super().__init__()
+        self.is_open, self.is_taken = False, is_taken
+
+    def create(self, record: backends.Record) -> backends.Record:
+        if "-archive-" in record.name and not self.is_open:
+            raise errors.AlreadyExists(record.name) if self.is_taken else errors.Forbidden("not yours")
+        return super().create(record)
+
+    def get(self, name: str) -> backends.Record | None:
+        is_foreign = self.is_taken and "-archive-" in name and not self.is_open
+        return backends.Record(name, {}, {"k": "v"}) if is_foreign else super().get(name)
+
+
+@pytest.mark.parametrize("is_taken", [False, True], ids=["may not archive", "the name is taken"])
+def test_a_head_that_cannot_be_archived_keeps_its_moves_until_a_sweep_can(is_taken: bool) -> None:
+    backend = WithoutArchives(is_taken=is_taken)
+    registry = store.Registry(backend, clock=factories.Clock())
+    registry.models.create("iris")
+    registry.versions.create("iris", source="s3://models/1")
+    registry.versions.create("iris", source="s3://models/2")
+    move(registry, 50, factories.LONG_WHY)
+    before = registry.models.fresh("iris")
+    assert (before.archives, len(before.history)) == (0, 50)
+    registry.sweep()
+    assert registry.models.fresh("iris") == before
+    backend.is_open = True
+    registry.sweep()
+    after = registry.models.fresh("iris")
+    assert (after.archives, limits.size(codec.encode_head(after)) < limits.HEAD_BYTES) == (1, True)
+    assert [entry.sequence for entry in registry.aliases.history("iris")] == list(range(1, 51))
+    registry.sweep()
+    assert registry.models.fresh("iris") == after
 
 
 def test_a_missing_archive_is_named() -> None:

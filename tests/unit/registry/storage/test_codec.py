@@ -70,6 +70,17 @@ def test_a_person_reads_aliases_numbers_and_history_line_by_line() -> None:
     }
 
 
+def test_a_line_ends_with_what_the_admission_policy_reads() -> None:
+    evidence = entities.Evidence((entities.GateRecord("a", True, "b"),), {"accuracy": 0.9})
+    entry = factories.entry(1, why="because", evidence=evidence)
+    facts = '"sequence": 1, "timeMs": 1001, "alias": "champion", "from": null, "to": 1, "reason": "set", '
+    signature = '"user": "joe", "via": "basic", "verified": true}\n'
+    assert codec.encode_history([entry]).endswith(facts + signature)
+    approval = entities.Approval("approved", 5, factories.JOE, "because")
+    approvals = codec.encode_version(factories.version(approvals=(approval,))).data["approvals"]
+    assert approvals.endswith('"decision": "approved", "timeMs": 5, ' + signature)
+
+
 def test_a_cluster_without_a_name_has_no_field() -> None:
     claim, pin = entities.ServingClaim("u", "n", "a", (1,)), entities.Pin("u", "n", "a")
     for cluster, field in (("", ""), ("east", ', "cluster": "east"')):
@@ -150,7 +161,7 @@ def test_a_move_that_was_read_is_written_as_it_was_and_one_that_was_changed_is_n
 
 def _history_of(gate: str) -> str:
     entry = json.dumps(codec.entry_to_json(factories.entry(1)))
-    return entry.removesuffix("}") + f', "gates": [{gate}]}}\n'
+    return f'{{"gates": [{gate}], {entry.removeprefix("{")}\n'
 
 
 def test_gates_are_recorded_for_people_and_for_programs() -> None:
