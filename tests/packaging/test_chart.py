@@ -211,7 +211,7 @@ def test_the_operator_may_do_what_it_does_and_no_more() -> None:
         "events": {"get", "create", "update"},
         "leases": {"create"},
         "leases podium-operator": {"get", "update"},
-        "registries": {"publish"},
+        "registries": {"publish", "maintain"},
     }
 
 
@@ -516,7 +516,7 @@ def test_the_mirror_may_do_nothing_outside_its_registry_and_writes_no_lease_but_
     }
     assert allowed == {
         *(("configmaps", verb, ()) for verb in ("get", "list", "create", "update", "delete")),
-        *(("registries", verb, ()) for verb in ("publish", "mirror")),
+        *(("registries", verb, ()) for verb in ("publish", "maintain", "mirror")),
         ("leases", "create", ()),
         *(("leases", verb, ("podium-mirror",)) for verb in ("get", "update")),
         *(("events", verb, ()) for verb in ("get", "create", "update")),
