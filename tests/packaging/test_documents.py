@@ -46,6 +46,15 @@ def test_every_page_is_in_the_index_of_the_documentation() -> None:
     assert {page for page in pages if f"]({page})" not in index} == set()
 
 
+def test_every_test_that_a_document_names_is_there() -> None:
+    named = {
+        match for document in DOCUMENTS for match in re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", document.read_text())
+    }
+    assert len(named) > 20
+    missing = [f"{file}::{test}" for file, test in named if f"def {test}(" not in (ROOT / file).read_text()]
+    assert missing == []
+
+
 def test_every_make_target_that_a_document_names_is_there() -> None:
     known = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     named = {
