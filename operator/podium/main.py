@@ -14,6 +14,7 @@ from podium.engine import (
     execution,
     failpoints,
     health,
+    leadership,
     lists,
     queue,
     reconciliation,
@@ -55,49 +56,56 @@ async def run(chosen: settings.Settings) -> None:
     metrics = telemetry.Telemetry()
     api = await client.Client.connect(metrics.answered)
     work: queue.Queue[wakeups.WorkKey] = queue.Queue(metrics)
-    leadership = lease.Lease(api, chosen.namespace, chosen.lease_name, chosen.identity)
+    election = lease.Lease(api, chosen.namespace, chosen.lease_name, chosen.identity)
+    leading = leadership.Leadership(election.measure_hold)
 
     def wake(key: wakeups.WorkKey, *, patiently: bool = False) -> None:
-        if leadership.acquired.is_set():  # who becomes leader looks at everything; a standby's queue would only grow
+        if election.acquired.is_set():  # who becomes leader looks at everything; a standby's queue would only grow
             work.add(key, patiently=patiently)
 
     seen = caches.build_caches(chosen)
     observer = watches.Observer(api, chosen, seen, wakeups.Waker(seen, wake))
     lister = lists.Lister(api, chosen, observer)
-    registries = {name: store.Registry(configmaps.open_backend(name)) for name in chosen.registry_namespaces}
+    registries = {name: _open_registry(name, leading) for name in chosen.registry_namespaces}
     recorder = events.Recorder(api)
     reached = failpoints.from_environment(os.environ)
-    executor = execution.Executor(api, observer, registries, recorder, leadership.is_leader, reached)
+    executor = execution.Executor(api, observer, registries, recorder, election.measure_hold, reached)
     reconciler = reconciliation.Reconciler(worlds.Gatherer(seen, chosen), executor, lister, seen.registries)
     control = controller.Controller(work, seen.kinds, reconciler, metrics)
     checks = health.Health(
         observer.problems, lambda: lister.failures() + observer.failures(), observer.is_synced, metrics.lagged
     )
     server = http.Server(chosen.http_port, checks.check_health, checks.check_readiness, metrics.render)
-    finish, told = functools.partial(_finish_work, work, leadership), asyncio.Event()
+    finish, told = functools.partial(_finish_work, work, election), asyncio.Event()
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(server.run(), name="http")
             group.create_task(checks.run(), name="health")
             await signals.run_unless_stopped(lister.prime(), told)
             group.create_task(observer.run(), name="watches")
-            group.create_task(leadership.run(), name="lease")
-            group.create_task(_work_as_leader(chosen, observer, leadership, control, metrics), name="controller")
+            group.create_task(election.run(), name="lease")
+            group.create_task(_work_as_leader(chosen, observer, election, control, metrics), name="controller")
             group.create_task(kopf_adapter.run(observer, chosen, told, finish), name="kopf")
     finally:
         await api.close()
 
 
+def _open_registry(namespace: str, leading: leadership.Leadership) -> store.Registry:
+    seconds = leadership.REGISTRY_SECONDS
+    records = configmaps.ConfigMapBackend(configmaps.connect(), namespace, deadline_seconds=seconds)
+    return store.Registry(leadership.LedBackend(records, leading))
+
+
 async def _work_as_leader(
     chosen: settings.Settings,
     observer: watches.Observer,
-    leadership: lease.Lease,
+    election: lease.Lease,
     control: controller.Controller,
     metrics: telemetry.Telemetry,
 ) -> None:
     """Work from the moment that the Lease is ours and everything has been seen."""
     await observer.wait_synced()
-    await leadership.acquired.wait()
+    await election.acquired.wait()
     _log.info("leading as %s", chosen.identity)
     metrics.leading(True)
     async with asyncio.TaskGroup() as group:
@@ -106,11 +114,11 @@ async def _work_as_leader(
         group.create_task(control.resync(chosen.resync_seconds), name="resync")
 
 
-async def _finish_work(work: queue.Queue[wakeups.WorkKey], leadership: lease.Lease) -> None:
+async def _finish_work(work: queue.Queue[wakeups.WorkKey], election: lease.Lease) -> None:
     """The orderly end: what is being reconciled comes to its end, nothing new is begun, the Lease is released."""
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(work.drain(), STOP_SECONDS)
-    await leadership.release()
+    await election.release()
 
 
 if __name__ == "__main__":

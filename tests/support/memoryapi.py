@@ -74,11 +74,15 @@ class MemoryApi:
         _compare(known, resource_version)
         return self._store(known | manifest | {"metadata": known["metadata"] | manifest["metadata"]})
 
-    async def delete(self, resource: resources.Resource, namespace: str, name: str, *, uid: str = "") -> None:
-        """Deletes the object with this uid; success where it is not there."""
-        self.writes.append((f"delete {resource.kind} {name}", uid))
+    async def delete(
+        self, resource: resources.Resource, namespace: str, name: str, *, uid: str = "", resource_version: str = ""
+    ) -> None:
+        """Deletes the object with this uid; success where it is not there. Raises KubeConflict as `replace`."""
+        self.writes.append((f"delete {resource.kind} {name}", uid or resource_version))
         await self._begin_write()
         known = self.objects.get((resource.kind, namespace, name))
+        if known is not None:
+            _compare(known, resource_version)
         if known is not None and uid in ("", known["metadata"].get("uid")):
             del self.objects[resource.kind, namespace, name]
 

@@ -5,7 +5,7 @@ import logging
 import time
 
 from podium import errors
-from podium.engine import execution, failures, kinds, queue, reconciliation, telemetry, wakeups
+from podium.engine import failures, kinds, leadership, queue, reconciliation, telemetry, wakeups
 from podium.kube import resources
 from podium.process import logs
 
@@ -64,7 +64,7 @@ class Controller:
                 if again_after is not None:
                     self._queue.add_after(key, again_after)
                     result = "requeue_after"
-            except (errors.KubeConflict, execution.NotLeading) as error:
+            except (errors.KubeConflict, leadership.NotLeading) as error:
                 _log.debug("will be looked at again: %s", error)
                 result = "requeue"
             except errors.PodiumError as error:

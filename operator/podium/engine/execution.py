@@ -10,7 +10,7 @@ import logging
 
 from podium import errors, names
 from podium.api import common, conditions, model_alias, model_version
-from podium.engine import extracts, failures, ownership, watches
+from podium.engine import extracts, failures, leadership, ownership, watches
 from podium.kube import applier, client, events, resources
 from podium.manifest import Manifest
 from podium.registry import store as stores
@@ -22,15 +22,11 @@ _log = logging.getLogger("podium.execution")
 _CHILD_RESOURCES = {resource.kind: resource for resource in extracts.EXTRACTORS}
 
 
-class NotLeading(errors.PodiumError):
-    """Another process leads now: whatever was decided is no longer ours to do."""
-
-
 class Executor:
     """Writes to the API server and to the registries.
 
-    `is_leader` is asked before every write. `on_step` is told every action of a plan by name, before and after it is
-    done (`before:WriteStatus:Overlapping`), and may end the process there: see failpoints.
+    `measure_hold` is asked before every write (see leadership). `on_step` is told every action of a plan by name,
+    before and after it is done (`before:WriteStatus:Overlapping`), and may end the process there: see failpoints.
     """
 
     def __init__(
@@ -39,11 +35,11 @@ class Executor:
         observer: watches.Observer,
         registries: collections.abc.Mapping[str, stores.Registry],
         recorder: events.Recorder,
-        is_leader: collections.abc.Callable[[], bool],
+        measure_hold: collections.abc.Callable[[], float],
         on_step: collections.abc.Callable[[str], None],
     ) -> None:
         self._api, self._observer, self._seen, self._registries = api, observer, observer.seen, registries
-        self._recorder, self._is_leader, self._on_step = recorder, is_leader, on_step
+        self._recorder, self._leading, self._on_step = recorder, leadership.Leadership(measure_hold), on_step
         self._applier = applier.Applier(api)
 
     async def carry_out(self, world: worlds.World, plan: actions.Plan) -> None:
@@ -74,10 +70,11 @@ class Executor:
         namespace = world.metadata["namespace"]
         await self.write_version_status(world, outcome)
         for manifest in outcome.children:
-            await self._apply_child(manifest)
+            await self._apply_child(manifest, world.seen_versions.get(manifest["kind"], ""))
         for kind, name in outcome.unneeded:
-            self._assert_leading()
-            await self._api.delete(_CHILD_RESOURCES[kind], namespace, name)
+            seen = world.seen_versions.get(kind, "")
+            async with self._leading.hold():
+                await self._api.delete(_CHILD_RESOURCES[kind], namespace, name, resource_version=seen)
 
     async def write_version_status(self, world: version.World, outcome: version.Outcome) -> None:
         """Write the status of a ModelVersion, if it says anything new."""
@@ -128,7 +125,7 @@ class Executor:
 
     async def release_holder(self, registry: str, model_uid: str, holder: entities.Holder) -> None:
         """Drop the claim and the pins of a ModelAlias object, unless the API server still has it. Raises KubeError."""
-        self._assert_leading()
+        self._leading.assert_held()
         if not await self._confirm_holder(holder):
             await asyncio.to_thread(self._registries[registry].serving.release, model_uid, holder.uid)
 
@@ -139,7 +136,7 @@ class Executor:
 
         Raises KubeError and RegistryError.
         """
-        self._assert_leading()
+        self._leading.assert_held()
         for owner in self._seen.registries.find_lost_owners(registry, model_uid):
             await self._confirm_holder(owner)
         policy = self._seen.registries.compute_due_policy(registry, model_uid)
@@ -165,7 +162,7 @@ class Executor:
     async def sweep_registries(self) -> None:
         """Finish what died half-way in each of the registries. Raises NotLeading."""
         for namespace, registry in self._registries.items():
-            self._assert_leading()
+            self._leading.assert_held()
             try:
                 removed = await asyncio.to_thread(registry.sweep)
             except errors.RegistryError as error:
@@ -175,15 +172,17 @@ class Executor:
                 _log.info("registry %s: removed %s, left over from interrupted writes", namespace, ", ".join(removed))
 
     async def _carry_out_action(self, world: worlds.World, action: actions.Action) -> None:
-        self._assert_leading()
+        self._leading.assert_held()
         namespace = world.metadata["namespace"]
         match action:
             case actions.Apply(manifest=manifest, resource_version=resource_version):
                 await self._apply_child(manifest, resource_version)
-            case actions.Delete(name=name, uid=uid):
-                await self._api.delete(resources.MODEL_VERSIONS, namespace, name, uid=uid)
-            case actions.Prune(kind=kind, name=name):
-                await self._api.delete(_CHILD_RESOURCES[kind], namespace, name)
+            case actions.Delete(name=name, uid=uid, resource_version=seen):
+                async with self._leading.hold():
+                    await self._api.delete(resources.MODEL_VERSIONS, namespace, name, uid=uid, resource_version=seen)
+            case actions.Prune(kind=kind, name=name, resource_version=seen):
+                async with self._leading.hold():
+                    await self._api.delete(_CHILD_RESOURCES[kind], namespace, name, resource_version=seen)
             case actions.WriteStatus(status=status):
                 await self._write_status(names.MODEL_ALIAS_KIND, world.metadata, dump_status(status))
             case actions.Announce(reason=reason, message=message, warning=warning):
@@ -196,10 +195,11 @@ class Executor:
                 await asyncio.to_thread(self._tell_registry, world, action)
 
     async def _apply_child(self, manifest: Manifest, resource_version: str = "") -> None:
-        self._assert_leading()
+        self._leading.assert_held()
         live = self._seen.inventory.find_fingerprint(manifest)
         await self._assert_ours(manifest, is_known=live is not None)
-        answer = await self._applier.apply(manifest, live, resource_version=resource_version)
+        async with self._leading.hold():
+            answer = await self._applier.apply(manifest, live, resource_version=resource_version)
         if answer is not None:
             self._observer.observe(answer)
             _log.info("applied %s %s", manifest["kind"], manifest["metadata"]["name"])
@@ -241,7 +241,6 @@ class Executor:
 
     async def _write_status(self, kind: str, metadata: Manifest, status: Manifest) -> None:
         """Write it at the resourceVersion that the decision saw: never over a state that it has not seen."""
-        self._assert_leading()
         manifest = {
             "apiVersion": f"{names.GROUP}/{names.API_VERSION}",
             "kind": kind,
@@ -249,11 +248,13 @@ class Executor:
             "status": status,
         }
         seen = metadata["resourceVersion"]
-        self._observer.observe(await self._api.apply(manifest, subresource="status", resource_version=seen))
+        async with self._leading.hold():
+            answer = await self._api.apply(manifest, subresource="status", resource_version=seen)
+        self._observer.observe(answer)
 
     def _tell_registry(self, world: worlds.World, action: actions.Action) -> None:
         """Runs in a thread: the registry is synchronous."""
-        self._assert_leading()
+        self._leading.assert_held()
         registry = self._registries[self._seen.registries.resolve(world.spec.registry.namespace)]
         mine = self._seen.registries.pin_of(world.metadata)
         by_us = entities.Actor(user=entities.describe_holder(mine), via="operator", verified=True)
@@ -266,10 +267,6 @@ class Executor:
                 registry.serving.pin(uid, world.spec.alias, number, mine, by_us, guard=guard)
             case actions.ReleasePin(model_uid=uid):
                 registry.serving.unpin(uid, world.spec.alias, mine.uid)
-
-    def _assert_leading(self) -> None:
-        if not self._is_leader():
-            raise NotLeading("the Lease is not held")
 
 
 def dump_status(status: model_alias.ModelAliasStatus | model_version.ModelVersionStatus) -> Manifest:

@@ -13,7 +13,7 @@ import pydantic
 
 from podium import errors, names
 from podium.api import common
-from podium.engine import execution, failures, lists, registries, wakeups, worlds
+from podium.engine import execution, failures, leadership, lists, registries, wakeups, worlds
 from podium.kube import resources
 from podium.process import logs
 from podium.rollout import decision
@@ -53,7 +53,7 @@ class Reconciler:
         except pydantic.ValidationError as error:
             await self._executor.write_invalid_spec(kind, own, describe_faults(error))
             return None
-        except execution.NotLeading:
+        except leadership.NotLeading:
             raise
         except Exception as error:
             if is_lasting or failures.is_told_at_once(error):
@@ -106,7 +106,7 @@ class Reconciler:
         """Say in the status what a pass failed of; where that cannot be written, an Event says it."""
         try:
             await self._write_error(kind, key, error)
-        except (execution.NotLeading, errors.KubeConflict) as failure:
+        except (leadership.NotLeading, errors.KubeConflict) as failure:
             _log.debug("the failure is told after the next pass: %s", failure)
         except errors.PodiumError as failure:
             _log.warning("cannot write into the status what failed: %s", failure)

@@ -48,6 +48,7 @@ class Gatherer:
             defaults=self._defaults,
             now=_read_clock(),
             has_ingress=self._has_ingress(names.MODEL_VERSION_KIND, key),
+            seen_versions=self._find_seen_versions(key),
             frozen_names=frozenset(self._seen.frozen.get(key)),
         )
 
@@ -107,6 +108,11 @@ class Gatherer:
         name = builders.name_frozen_template(key[1], intent.hash_intent(spec, source.uri))
         found = self._seen.inventory.find_child(resources.CONTROLLER_REVISIONS, (key[0], name))
         return found.content if found and found.owner == (names.MODEL_VERSION_KIND, key[1]) else None
+
+    def _find_seen_versions(self, key: resources.Key) -> dict[str, str]:
+        kinds_that_matter = (resources.DEPLOYMENTS, resources.INGRESSES)
+        found = {each.kind: self._seen.inventory.find_child(each, key) for each in kinds_that_matter}
+        return {kind: child.resource_version for kind, child in found.items() if child}
 
     def _has_ingress(self, kind: str, key: resources.Key) -> bool:
         found = self._seen.inventory.find_child(resources.INGRESSES, key)

@@ -181,18 +181,23 @@ class Client:
         name: str,
         *,
         uid: str = "",
+        resource_version: str = "",
         propagation: str = "Background",
     ) -> None:
-        """Delete an object; that it is gone, or is another one than that with `uid`, is success."""
+        """Delete an object; that it is gone, or is another one than that with `uid`, is success.
+
+        With `resource_version` it raises KubeConflict if the object is not at that one, or is another one.
+        """
         options: Manifest = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": propagation}
-        if uid:
-            options["preconditions"] = {"uid": uid}
+        conditions = {"uid": uid, "resourceVersion": resource_version}
+        if given := {name: value for name, value in conditions.items() if value}:
+            options["preconditions"] = given
         try:
             await self._call_api("DELETE", resource, resource.path(namespace, name), body=options)
         except errors.KubeNotFound:
             return
         except errors.KubeConflict:
-            if not uid:
+            if resource_version or not uid:
                 raise
 
     async def _get_page(

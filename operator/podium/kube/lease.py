@@ -19,6 +19,10 @@ from podium import errors
 from podium.kube import client, resources
 from podium.manifest import Manifest
 
+DURATION_SECONDS = 15.0
+"""How long nobody else takes a Lease that was renewed."""
+RENEW_DEADLINE_SECONDS = 10.0
+"""How long its holder counts on it."""
 _log = logging.getLogger("podium.lease")
 
 
@@ -36,8 +40,8 @@ class Lease:
         name: str,
         identity: str,
         *,
-        duration: float = 15.0,
-        renew_deadline: float = 10.0,
+        duration: float = DURATION_SECONDS,
+        renew_deadline: float = RENEW_DEADLINE_SECONDS,
         retry_period: float = 2.0,
     ) -> None:
         if not retry_period < renew_deadline < duration:
@@ -57,6 +61,15 @@ class Lease:
     def is_leader(self) -> bool:
         """Whether no other process can be leader now."""
         return not self._released and self._measure_left() > 0
+
+    def measure_hold(self) -> float:
+        """Seconds for which no other process can become leader; 0 if we do not lead.
+
+        They outlast the leadership by `duration` less `renew_deadline`: what was begun in time may take so long.
+        """
+        if not self.is_leader() or self._renewed is None:
+            return 0.0
+        return max(0.0, self._renewed + self._duration - time.monotonic())
 
     async def run(self) -> None:
         """Acquire and renew; returns after `release`. Raises LeaseLost when the leadership ends in any other way."""

@@ -87,8 +87,9 @@ class Session:
         target = f"{path}?{urllib.parse.urlencode(query)}" if query else path
         content = None if body is None else json.dumps(body, separators=(",", ":")).encode()
         headers = self._build_headers(body is not None) | ({"Content-Type": content_type} if content_type else {})
+        end = time.monotonic() + seconds
         exchange = self._open_connections().send(method, target, content, headers, seconds)
-        return answers.parse_object(_check_answer(exchange.answer(seconds)), f"{method} {path}")
+        return _receive_answer(exchange, f"{method} {path}", end)
 
     def request_all(self, paths: Iterable[str], *, seconds: float = CALL_SECONDS) -> list[Manifest | errors.KubeError]:
         """Objects by GETs that are under way at once and share the time limit, each or the error in its place."""

@@ -12,6 +12,7 @@ import re
 import select
 import socket
 import ssl
+import time
 import urllib.parse
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
@@ -61,14 +62,15 @@ class Connections:
     def send(
         self, method: str, target: str, body: bytes | None, headers: Mapping[str, str], seconds: float
     ) -> "Exchange":
-        """Send a request, which may take `seconds`. Its answer is read from what is returned."""
-        what = f"{method} {target.partition('?')[0]}"
+        """Send a request, which may take `seconds` in all. Its answer is read from what is returned."""
+        what, end = f"{method} {target.partition('?')[0]}", time.monotonic() + seconds
         try:
             request = self._build_request(method, target, body, headers)
             connection = self._take_kept(seconds) or self._open_connection(seconds)
         except (OSError, ValueError) as error:
             raise build_loss(what, error, is_untaken=True) from error
         try:
+            connection.settimeout(_measure_left(end))
             connection.sendall(request)
         except OSError as error:
             connection.close()
@@ -119,14 +121,14 @@ class Exchange:
         self._incoming = _Incoming()
 
     def answer(self, seconds: float) -> Answer:
-        """The whole answer, each wait for bytes of which may take `seconds`; the connection is kept.
+        """The whole answer, which may take `seconds` in all; the connection is kept.
 
-        Where none comes in time, what lies idle goes too: whatever died on the way there took all of them along.
+        Where it does not come in time, what lies idle goes too: whatever died on the way took all of them along.
         """
-        incoming = self._incoming
+        incoming, end = self._incoming, time.monotonic() + seconds
         try:
-            self._connection.settimeout(seconds)
             while not incoming.is_whole:
+                self._connection.settimeout(_measure_left(end))
                 incoming.take(self._connection.recv(_RECEIVED))
         except _FAILURES as error:
             self._connection.close()
@@ -270,7 +272,7 @@ class ProxyExchange:
                 self._url,
                 body=self._body,
                 headers=self._headers,
-                timeout=urllib3.Timeout(connect=min(self._connect_seconds, seconds), read=seconds),
+                timeout=urllib3.Timeout(total=seconds, connect=min(self._connect_seconds, seconds)),
                 retries=False,  # urllib3 would repeat a PUT whose answer was lost
                 redirect=False,
                 preload_content=False,
@@ -292,6 +294,14 @@ def _build_trust(configuration: configurations.Configuration) -> ssl.SSLContext:
     if configuration.cert_file:
         context.load_cert_chain(configuration.cert_file, configuration.key_file)
     return context
+
+
+def _measure_left(end: float) -> float:
+    """Seconds until this monotonic time. Raises TimeoutError if it is over."""
+    left = end - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("no answer in time")
+    return left
 
 
 def _close_all(idle: collections.deque[socket.socket]) -> None:

@@ -13,7 +13,8 @@ class Apply:
 
     manifest: Manifest
     resource_version: str = ""
-    """Of this object as the decision saw it, where the write moves traffic: it is refused if the object has changed."""
+    """Of this object as the decision saw it, where the write moves traffic, scales or changes a host: it is refused if
+    the object has changed."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,6 +23,8 @@ class Delete:
 
     name: str
     uid: str
+    resource_version: str = ""
+    """Of the revision as the decision saw it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +33,8 @@ class Prune:
 
     kind: str
     name: str
+    resource_version: str = ""
+    """Of the child as the decision saw it."""
 
 
 @dataclasses.dataclass(frozen=True)

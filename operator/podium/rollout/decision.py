@@ -32,7 +32,8 @@ def decide(world: worlds.World, strategy: protocol.Strategy) -> actions.Plan:
         *_apply_routes(world, split, strategy, is_held=is_held),
         *([] if is_held else _retire_others(world, desired, progress, assigned)),
     ]
-    return actions.Plan(tuple(steps), _find_wait(world, progress, strategy))
+    bound = tuple(_bind_to_seen(world, step) for step in steps)
+    return actions.Plan(bound, _find_wait(world, progress, strategy))
 
 
 def decide_told(world: worlds.World) -> actions.Plan:
@@ -45,6 +46,26 @@ def _tell(
 ) -> list[actions.Action]:
     """The status, and what is news in it."""
     return [*_write_status(world, desired, progress), *events.find_news(world, desired, progress)]
+
+
+def _bind_to_seen(world: worlds.World, action: actions.Action) -> actions.Action:
+    """What scales a revision, changes a host or takes an object away is refused if the object is not as it was seen."""
+    match action:
+        case actions.Apply(manifest=manifest, resource_version="") if manifest["kind"] == names.MODEL_VERSION_KIND:
+            return actions.Apply(manifest, _find_seen_version(world, manifest["metadata"]["name"]))
+        case actions.Apply(manifest=manifest, resource_version="") if manifest["kind"] == "Ingress":
+            seen = world.traffic.objects.get(routers.key_of(manifest))
+            return actions.Apply(manifest, seen.resource_version if seen else "")
+        case actions.Prune(kind=kind, name=name):
+            return actions.Prune(kind, name, world.traffic.objects[kind, name].resource_version)
+        case actions.Delete(name=name, uid=uid):
+            return actions.Delete(name, uid, _find_seen_version(world, name))
+    return action
+
+
+def _find_seen_version(world: worlds.World, revision: str) -> str:
+    seen = world.revisions.get(revision)
+    return str(seen.manifest["metadata"].get("resourceVersion", "")) if seen else ""
 
 
 def _begins_to_move(world: worlds.World, progress: transitions.Progress) -> bool:

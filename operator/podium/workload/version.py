@@ -40,6 +40,9 @@ class World:
     now: datetime.datetime
     has_ingress: bool = False
     """Whether an Ingress of this ModelVersion is there."""
+    seen_versions: collections.abc.Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """resourceVersions of the Deployment and the Ingress as they were seen, by kind: what changes one is refused if it
+    has changed since."""
     frozen_names: collections.abc.Collection[str] = ()
     """Names of the ControllerRevisions of this ModelVersion."""
     error: common.LastError | None = None

@@ -1,5 +1,6 @@
 """What the executor writes, and what it leaves alone."""
 
+import asyncio
 import collections.abc
 import typing
 
@@ -7,7 +8,7 @@ import pytest
 
 from podium import errors, names
 from podium.api import model_alias, model_version
-from podium.engine import execution
+from podium.engine import execution, leadership
 from podium.kube import client, events, resources
 from podium.manifest import Manifest
 from podium.registry.model import entities
@@ -45,7 +46,7 @@ async def test_an_object_that_cannot_be_read_says_so_once_and_still_says_that_it
     alias = {"kind": kind, "metadata": metadata, "spec": spec, "status": {"conditions": conditions}}
     observer.observe(server.put(alias))
     if not is_leader:
-        with pytest.raises(execution.NotLeading):
+        with pytest.raises(leadership.NotLeading):
             await executor.write_invalid_spec(kind, KEY, "rollout.strategy: no such thing")
         return
     for _ in range(3):
@@ -135,7 +136,7 @@ ACTIONS: list[tuple[str, collections.abc.Callable[[Site], actions.Action], Call]
     ("Apply", lambda s: actions.Apply(s.build_service()), ("apply Service champion", "")),
     ("Apply at a version", lambda s: actions.Apply(s.build_service(), "7"), ("apply Service champion", "7")),
     ("Delete", lambda _: actions.Delete("champion-v1-abc", "v1"), ("delete ModelVersion champion-v1-abc", "v1")),
-    ("Prune", lambda _: actions.Prune("Ingress", "champion"), ("delete Ingress champion", "")),
+    ("Prune", lambda _: actions.Prune("Ingress", "champion", "7"), ("delete Ingress champion", "7")),
     ("WriteStatus", lambda _: actions.WriteStatus(build_status()), ("apply ModelAlias champion status", "1")),
     ("Announce", lambda _: actions.Announce("Switched", "to 1"), ("create Event", "Switched")),
 ]
@@ -153,14 +154,14 @@ async def test_without_the_lease_nothing_is_written(
     site: Site, build: collections.abc.Callable[[Site], actions.Action]
 ) -> None:
     site.leads_for = 0
-    with pytest.raises(execution.NotLeading):
+    with pytest.raises(leadership.NotLeading):
         await site.carry_out(build(site))
     assert site.api.writes == []
 
 
 async def test_who_loses_the_lease_in_the_middle_of_a_plan_writes_nothing_more(site: Site) -> None:
-    site.leads_for = 1
-    with pytest.raises(execution.NotLeading):
+    site.leads_for = 2  # before the action, and before its write
+    with pytest.raises(leadership.NotLeading):
         await site.carry_out(actions.Prune("Ingress", "champion"), actions.Delete("champion-v1-abc", "v1"))
     assert site.api.writes == [("delete Ingress champion", "")]
 
@@ -182,7 +183,7 @@ async def test_without_the_lease_no_registry_is_written(
 ) -> None:
     before = site.seen.backend.list({})
     site.leads_for = 0
-    with pytest.raises(execution.NotLeading):
+    with pytest.raises(leadership.NotLeading):
         await write(site)
     assert site.seen.backend.list({}) == before
 
@@ -303,7 +304,7 @@ async def test_a_modelversions_status_is_told_then_its_children_are_applied_in_o
     ]
     site.api.writes.clear()
     site.leads_for = 0
-    with pytest.raises(execution.NotLeading):
+    with pytest.raises(leadership.NotLeading):
         await site.executor.carry_out_version(world, version.Outcome((), status, unneeded=(("Ingress", "a"),)))
     assert site.api.writes == []
 
@@ -316,3 +317,50 @@ async def test_a_claim_is_released_only_if_the_api_server_has_its_modelalias_no_
     site.api.objects.clear()
     await site.executor.release_holder(observing.REGISTRY, site.seen.head.uid, mine)
     assert site.seen.registry.models.fresh("iris").serving == {}
+
+
+async def test_a_write_is_given_up_when_another_process_may_lead(site: Site) -> None:
+    class Silent(memoryapi.MemoryApi):
+        """Takes a write and never answers."""
+
+        async def apply(self, manifest: Manifest, *, subresource: str = "", resource_version: str = "") -> Manifest:
+            self.writes.append(("apply", resource_version))
+            await asyncio.sleep(3600)
+            raise AssertionError("unreachable")
+
+    api = Silent()
+    api.objects = site.api.objects
+    executor = execution.Executor(
+        typing.cast(client.Client, api),
+        site.seen.observer,
+        {},
+        events.Recorder(typing.cast(client.Client, api)),
+        lambda: 0.05,
+        lambda _: None,
+    )
+    world = site.seen.gatherer.gather_alias(KEY)
+    assert world is not None
+    async with asyncio.timeout(5):
+        for action in (actions.Apply(site.build_service()), actions.WriteStatus(build_status())):
+            with pytest.raises(leadership.NotLeading, match="no answer while the Lease was held"):
+                await executor.carry_out(world, actions.Plan((action,)))
+    assert len(api.writes) == 2
+
+
+async def test_a_deployment_is_changed_and_an_ingress_removed_only_as_they_were_seen(site: Site) -> None:
+    made = site.seen.version()
+    site.seen.observer.observe(site.api.put(made))
+    owner = (names.MODEL_VERSION_KIND, made["metadata"]["name"])
+    children = [site.seen.child(each, owner[1], owner) for each in (resources.DEPLOYMENTS, resources.SERVICES)]
+    for each in children:
+        each["metadata"]["labels"] = labels.of_children(owner[1])
+    versions = {"Deployment": "17", "Ingress": "18"}
+    status = model_version.ModelVersionStatus()
+    world = factories.world(metadata=made["metadata"], seen_versions=versions, status=status)
+    outcome = version.Outcome(tuple(children), status, unneeded=(("Ingress", owner[1]),))
+    await site.executor.carry_out_version(world, outcome)
+    assert site.api.writes == [
+        (f"apply Deployment {owner[1]}", "17"),
+        (f"apply Service {owner[1]}", ""),
+        (f"delete Ingress {owner[1]}", "18"),
+    ]

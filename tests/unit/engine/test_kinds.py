@@ -2,7 +2,9 @@
 
 from typing import Any
 
+import hypothesis
 import pytest
+from hypothesis import strategies as st
 
 from podium import names
 from podium.engine import kinds
@@ -59,6 +61,22 @@ def test_an_object_created_again_under_the_name_is_another_one(known: kinds.Kind
     assert known.observe(again)
     known.forget(alias("champion", 7))
     assert known.get(names.MODEL_ALIAS_KIND, ("models", "champion")) == again
+
+
+@hypothesis.given(st.permutations(["first 1", "first 2", "first is gone", "second 4", "second 5"]))
+def test_of_two_objects_of_one_name_the_newer_is_known_in_whatever_order_their_news_come(order: list[str]) -> None:
+    known = kinds.Kinds("registry")
+    for news in order:
+        uid, _, version = news.partition(" ")
+        obj = alias("champion", int(version) if version.isdigit() else 3)
+        obj["metadata"]["uid"] = uid
+        if version.isdigit():
+            known.observe(obj)
+        else:
+            known.forget(obj)
+    found = known.get(names.MODEL_ALIAS_KIND, ("models", "champion"))
+    assert found is not None
+    assert (found["metadata"]["uid"], found["metadata"]["resourceVersion"]) == ("second", "5")
 
 
 def test_rivals_are_those_with_the_same_host_and_path_or_the_same_alias_in_the_namespace(known: kinds.Kinds) -> None:

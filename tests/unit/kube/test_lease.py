@@ -110,3 +110,21 @@ async def test_a_lease_that_was_deleted_or_annotated_is_kept() -> None:
 def test_times_that_could_let_two_lead_are_refused(times: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="retry_period < renew_deadline < duration"):
         build(memoryapi.MemoryApi(), **times)
+
+
+async def test_what_was_begun_while_leading_has_until_another_may_lead() -> None:
+    server = memoryapi.MemoryApi()
+    first = build(server)
+    assert first.measure_hold() == 0
+    async with running(first) as [task]:
+        await asyncio.wait_for(first.acquired.wait(), 2)
+        assert TIMES["duration"] - TIMES["renew_deadline"] < first.measure_hold() <= TIMES["duration"]
+        server.refusal = errors.KubeUnavailable(0, "Unreachable", "no API server")
+        least = TIMES["duration"]
+        while first.is_leader():
+            least = min(least, first.measure_hold())
+            await asyncio.sleep(0.01)
+        assert least >= TIMES["duration"] - TIMES["renew_deadline"] - 0.05
+        assert first.measure_hold() == 0
+        await asyncio.wait({task})
+        assert isinstance(task.exception(), errors.LeaseLost)

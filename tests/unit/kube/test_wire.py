@@ -1,8 +1,11 @@
 """Answers over HTTP, in whatever pieces they come: whole, line by line, cut, or nonsense."""
 
 import collections
+import contextlib
 import itertools
 import socket
+import threading
+import time
 from typing import Any
 
 import pytest
@@ -130,3 +133,24 @@ def test_a_request_that_would_be_read_as_another_is_not_sent(target: str, header
         wire.Connections(configuration, 2, 1.0).send("GET", target, None, headers, 1.0)
     assert refused.value.is_untaken
     assert "refused" not in str(refused.value)  # nobody was called
+
+
+def test_an_answer_that_trickles_ends_at_its_time_limit() -> None:
+    ours, theirs = socket.socketpair()
+    found, stop = wire.Exchange(ours, collections.deque(maxlen=1), "GET /x"), threading.Event()
+
+    def trickle() -> None:
+        theirs.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+        with contextlib.suppress(OSError):
+            while not stop.wait(0.05):
+                theirs.sendall(b"x")
+
+    sender = threading.Thread(target=trickle)
+    sender.start()
+    began = time.monotonic()
+    with pytest.raises(errors.KubeUnavailable, match=r"timed out|no answer in time"):
+        found.answer(0.4)
+    assert 0.3 < time.monotonic() - began < 3
+    stop.set()
+    sender.join()
+    theirs.close()

@@ -34,6 +34,8 @@ class Revision:
     pulled: bool = True
     made_at: str = ""
     """The creation time, which the API server keeps whatever is applied later."""
+    written: int = 1
+    """How often it was written."""
     pod_labels: dict[str, str] = dataclasses.field(init=False)
     """As rendered when the revision was made: the pod template is frozen."""
 
@@ -43,6 +45,10 @@ class Revision:
     @property
     def name(self) -> str:
         return str(self.manifest["metadata"]["name"])
+
+    @property
+    def resource_version(self) -> str:
+        return f"{self.name}-{self.written}"
 
     @property
     def replicas(self) -> int:
@@ -67,11 +73,16 @@ class Revision:
         manifest["metadata"] = {"generation": 1, "uid": self.name, "creationTimestamp": self.made_at} | manifest[
             "metadata"
         ]
+        manifest["metadata"]["resourceVersion"] = self.resource_version
         return worlds.Revision(ref, manifest, self.pods(), self.steady_at)
 
 
 def _condition(kind: str, status: str, reason: str, message: str) -> dict[str, Any]:
     return {"type": kind, "status": status, "reason": reason, "message": message, "observedGeneration": 1}
+
+
+def _is_revision(manifest: dict[str, Any]) -> bool:
+    return bool(manifest["kind"] == names.MODEL_VERSION_KIND)
 
 
 def read_content(manifest: dict[str, Any]) -> dict[str, Any]:
@@ -269,15 +280,26 @@ class Cluster:
             self.writes += 1
             self.objects[key] = routers.Seen(f"{key[0]}-{self.writes}", read_content(manifest))
 
+    def _apply_revision(self, manifest: dict[str, Any], expected: str) -> None:
+        name = manifest["metadata"]["name"]
+        known = self.revisions.get(name)
+        if known is None:
+            self.revisions[name] = Revision(manifest, made_at=self.now.isoformat())
+            return
+        if expected != known.resource_version:
+            raise errors.KubeConflict(409, "Conflict", f"{name} is at {known.resource_version}, not at {expected}")
+        if known.manifest != manifest:
+            known.manifest, known.written = manifest, known.written + 1
+
     def _do(self, action: actions.Action) -> None:
         self.log.append(type(action).__name__)
         match action:
-            case actions.Apply(manifest=manifest) if manifest["kind"] == names.MODEL_VERSION_KIND:
-                name = manifest["metadata"]["name"]
-                self.revisions.setdefault(name, Revision(manifest, made_at=self.now.isoformat())).manifest = manifest
+            case actions.Apply(manifest=manifest, resource_version=expected) if _is_revision(manifest):
+                self._apply_revision(manifest, expected)
             case actions.Apply(manifest=manifest, resource_version=expected):
                 self._apply(manifest, expected)
-            case actions.Prune(kind=kind, name=name):
+            case actions.Prune(kind=kind, name=name, resource_version=expected):
+                assert expected == self.objects[kind, name].resource_version
                 del self.objects[kind, name]
             case actions.Delete(name=name):
                 del self.revisions[name]

@@ -1,6 +1,7 @@
 """The order of a pass is its safety: what each step relies on is done before it."""
 
 import dataclasses
+import datetime
 
 import pytest
 
@@ -110,14 +111,49 @@ def test_an_object_is_written_by_its_resource_version_only_where_that_moves_traf
     assert carried() == [cluster.objects["Service", "champion"].resource_version]
 
 
+def test_what_scales_a_revision_or_changes_a_host_carries_the_version_that_was_seen(cluster: simulator.Cluster) -> None:
+    cluster.spec = simulator.spec(
+        template={"replicas": 2}, ingress={"host": "a.example.com"}, rollout={"revisionHistoryLimit": 0}
+    )
+    cluster.designate(2)
+    cluster.settle()
+    cluster.wait(3)
+    cluster.spec = simulator.spec(
+        template={"replicas": 4}, ingress={"host": "b.example.com"}, rollout={"revisionHistoryLimit": 0}
+    )
+    cluster.now += datetime.timedelta(seconds=120)
+    scaled = decision.decide(cluster.world(), cluster.strategy).actions
+    seen = {name: revision.resource_version for name, revision in cluster.revisions.items()}
+    carried = {each.manifest["metadata"]["name"]: each.resource_version for each in scaled if is_revision(each)}
+    assert carried == seen
+    assert len(carried) == 2
+    ingress = [each for each in scaled if isinstance(each, actions.Apply) and each.manifest["kind"] == "Ingress"]
+    assert [each.resource_version for each in ingress] == [cluster.objects["Ingress", "champion"].resource_version]
+    cluster.pass_once()
+    cluster.pods_become_ready()
+    deleted = [each for each in cluster.pass_once().actions if isinstance(each, actions.Delete)]
+    assert [each.resource_version for each in deleted] == [f"{each.name}-2" for each in deleted]
+    assert len(deleted) == 1
+
+
+def test_a_revision_that_was_changed_since_is_not_scaled(cluster: simulator.Cluster) -> None:
+    cluster.spec = simulator.spec(template={"replicas": 4})
+    [scaling] = filter(is_revision, decision.decide(cluster.world(), cluster.strategy).actions)
+    cluster.of_version(1).written += 1
+    with pytest.raises(errors.KubeConflict):
+        cluster._do(scaling)
+    assert cluster.of_version(1).replicas == 2
+
+
 def test_an_ingress_that_spec_has_no_more_is_pruned_and_the_service_stays(cluster: simulator.Cluster) -> None:
     cluster.spec = simulator.spec(template={"replicas": 2}, ingress={"host": "iris.example.com"})
     cluster.settle()
     assert set(cluster.objects) == {("Service", "champion"), ("Ingress", "champion")}
     cluster.spec = simulator.spec(template={"replicas": 2})
+    seen = cluster.objects["Ingress", "champion"].resource_version
     plan = cluster.pass_once()
     assert [action for action in plan.actions if isinstance(action, actions.Prune)] == [
-        actions.Prune("Ingress", "champion")
+        actions.Prune("Ingress", "champion", seen)
     ]
     assert set(cluster.objects) == {("Service", "champion")}
 

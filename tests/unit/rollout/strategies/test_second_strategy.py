@@ -130,6 +130,6 @@ def test_a_transition_that_another_strategy_began_prepares_again_and_goes_on_by_
 def test_objects_of_a_router_that_is_no_longer_asked_for_are_pruned(cluster: simulator.Cluster) -> None:
     cluster.strategy = bluegreen.BlueGreen(service.ServiceRouter())
     plan = cluster.pass_once()
-    assert actions.Prune("HTTPRoute", "champion") in plan.actions
+    assert actions.Prune("HTTPRoute", "champion", "HTTPRoute-2") in plan.actions
     assert set(cluster.objects) == {("Service", "champion")}
     assert cluster.answering() == {1}
