@@ -22,6 +22,10 @@ _FATAL_SIGNALS_OF_MEMORY = frozenset({-9})
 """A worker that was killed needed too much memory: it would need more if it loaded the model itself."""
 
 
+_SERVED = frozenset({reports.READY, reports.LEAVING})
+"""Phases of a worker that has been ready."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Plan:
     """What is to be kept running."""
@@ -45,7 +49,7 @@ class Worker:
     since: float
     """When its phase began."""
     phase: str = ""
-    """The last of TESTING and READY that it told; at first it loads the model."""
+    """The last of TESTING, READY and LEAVING that it told; at first it loads the model."""
     busy_at: float = 0.0
     """When it was last seen to use a processor."""
     cpu: float = -1.0
@@ -99,7 +103,7 @@ class Fleet:
         worker.silent = 0.0
         if kind == reports.FAILED:
             worker.words, worker.blames_fork = str(report["words"]), bool(report["blames_fork"])
-        elif kind in {reports.TESTING, reports.READY}:
+        elif kind in {reports.TESTING, reports.READY, reports.LEAVING}:
             worker.phase, worker.since, worker.busy_at = kind, now, now
         self._was_asked |= kind == reports.TESTING
         if kind == reports.READY:
@@ -124,7 +128,7 @@ class Fleet:
         worker = self.workers.pop(pid)
         if self._stopped_at is not None:
             self._codes_after_stop.append(code)
-        elif worker.phase != reports.READY and self.end is None:
+        elif worker.phase not in _SERVED and self.end is None:
             self._note_early_end(worker, code, now)
 
     def _note_early_end(self, worker: Worker, code: int, now: float) -> None:
@@ -154,8 +158,10 @@ class Fleet:
         if self._stopped_at is not None or self.end or now < self._retry_at:
             return 0
         wanted = self._plan.count if self._was_ready else 1
-        missing = max(0, wanted - len(self.workers))
-        starting = len(self.workers) - self.ready
+        spare = self._plan.start is names.WorkerStart.FORK  # another copy of the model may be one too many
+        staying = sum(not spare or worker.phase != reports.LEAVING for worker in self.workers.values())
+        missing = max(0, wanted - staying)
+        starting = sum(worker.phase not in _SERVED for worker in self.workers.values())
         return missing if not self._early_ends else min(missing, max(0, 1 - starting))
 
     def find_lost(self, now: float, grace_seconds: float) -> dict[int, str]:
@@ -182,7 +188,7 @@ class Fleet:
             if plan.is_trial and not self._was_ready and now - worker.busy_at >= TRIAL_IDLE_SECONDS:
                 idle = f"and used no processor for {TRIAL_IDLE_SECONDS:g} s"
                 return f"the model did not answer {plan.request} {idle}"
-        if worker.phase == reports.READY and worker.silent >= plan.silence_seconds:
+        if worker.phase in _SERVED and worker.silent >= plan.silence_seconds:
             return f"it gave no sign of life for {plan.silence_seconds:g} s"
         return ""
 

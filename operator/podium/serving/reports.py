@@ -6,8 +6,9 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-TESTING, READY, FAILED, BEAT = "testing", "ready", "failed", "beat"
-"""It asks the model the smoke test; it listens; the model cannot be served; it is still there."""
+TESTING, READY, LEAVING, FAILED, BEAT = "testing", "ready", "leaving", "failed", "beat"
+"""It asks the model the smoke test; it listens; its model hangs, so it listens no more and ends; the model cannot be
+served; it is still there."""
 
 
 class Reporter:
@@ -15,11 +16,18 @@ class Reporter:
 
     def __init__(self, writer: int) -> None:
         self._writer = writer
+        self.is_cut = False
+        """Nobody reads any more: the parent is gone."""
+        os.set_blocking(writer, False)
 
     def tell(self, kind: str, **details: object) -> None:
         """Sends one report."""
-        with contextlib.suppress(BrokenPipeError):  # the parent is gone: the worker notices by itself
+        try:
             os.write(self._writer, json.dumps({"kind": kind, **details}).encode() + b"\n")
+        except BrokenPipeError:
+            self.is_cut = True
+        except BlockingIOError:
+            pass  # the parent has been stopped for long; it will see that the worker is there
 
 
 class Reader:

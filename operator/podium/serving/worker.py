@@ -59,7 +59,7 @@ class DrainingServer(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         """Ends the drain, or a worker that hangs; called by uvicorn ten times a second."""
-        if os.getppid() != self._parent:
+        if self._reporter.is_cut or os.getppid() != self._parent:
             os._exit(1)  # whoever started this worker is gone, and with it the pod's stop signal
         if counter % 10 == 0:
             self._reporter.tell(reports.BEAT)
@@ -71,6 +71,7 @@ class DrainingServer(uvicorn.Server):
                 figures.in_flight,
                 figures.oldest_seconds,
             )
+            self._reporter.tell(reports.LEAVING)
             self.is_hung = self._state.draining = self.should_exit = True
         if self._ends_at is not None and time.monotonic() >= self._ends_at:
             self.should_exit = True

@@ -230,6 +230,19 @@ def test_a_ready_worker_without_a_sign_of_life_is_killed_and_the_others_are_not(
     assert len(house.start()) == 1
 
 
+@pytest.mark.parametrize(("start", "early"), [(FORK, 1), (SPAWN, 0)])
+def test_a_fork_that_leaves_because_its_model_hangs_is_replaced_before_it_has_ended(
+    start: names.WorkerStart, early: int
+) -> None:
+    house = House(1, start)
+    (hung,) = house.make_ready()
+    house.tell(hung, reports.LEAVING)
+    assert len(house.start()) == early
+    house.end(hung, 71)
+    assert len(house.start()) == 1 - early
+    assert house.fleet.end is None
+
+
 def test_a_container_that_was_frozen_has_no_silent_workers() -> None:
     house = House(1)
     house.make_ready()

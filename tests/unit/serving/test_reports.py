@@ -22,8 +22,22 @@ def test_reports_arrive_in_order_and_whole_however_they_are_cut() -> None:
     reader.close()
 
 
-def test_a_worker_whose_parent_is_gone_can_still_report() -> None:
+def test_a_worker_notices_that_its_parent_is_gone() -> None:
     reading, writing = os.pipe()
+    reporter = reports.Reporter(writing)
+    reporter.tell(reports.BEAT)
+    assert not reporter.is_cut
     os.close(reading)
-    reports.Reporter(writing).tell(reports.BEAT)
+    reporter.tell(reports.BEAT)
+    assert reporter.is_cut
+    os.close(writing)
+
+
+def test_a_worker_whose_parent_does_not_read_is_not_held_up() -> None:
+    reading, writing = os.pipe()
+    reporter = reports.Reporter(writing)
+    for _ in range(10_000):
+        reporter.tell(reports.BEAT)
+    assert not reporter.is_cut
+    os.close(reading)
     os.close(writing)
