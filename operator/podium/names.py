@@ -147,6 +147,8 @@ PASSED = "Passed"
 """The desired version meets spec.gates."""
 NOTHING_TO_JUDGE = "NothingToJudge"
 """No version is desired that gates could judge."""
+REVISION_LOST = "RevisionLost"
+"""A revision with traffic was deleted, and so was what it could be made again from."""
 PROGRESS_DEADLINE_EXCEEDED = "ProgressDeadlineExceeded"
 """The new revision was not Ready in time, and none of its pods says why."""
 

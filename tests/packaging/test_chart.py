@@ -196,7 +196,7 @@ def test_the_operator_may_do_what_it_does_and_no_more() -> None:
             allowed.setdefault(f"{resource}{only}", set()).update(rule["verbs"])
     assert allowed == {
         "modelaliases": READ,
-        "modelversions": OWNED,
+        "modelversions": OWNED | {"update"},
         "modelaliases/status": {"patch"},
         "modelversions/status": {"patch"},
         "modelaliases/finalizers": {"update"},

@@ -20,6 +20,8 @@ class Caches:
     """By Service."""
     frozen: groups.Groups[extracts.Child]
     """The frozen pod templates (ControllerRevisions), by ModelVersion."""
+    kept: groups.Groups[extracts.Child]
+    """How revisions were made (ControllerRevisions), by ModelAlias."""
 
 
 def build_caches(settings: Settings) -> Caches:
@@ -32,4 +34,5 @@ def build_caches(settings: Settings) -> Caches:
         pods=groups.Groups(lambda pod: pod.model_version),
         slices=groups.Groups(lambda extract: extract.service),
         frozen=groups.Groups(lambda child: child.owner[1] if child.owner else ""),
+        kept=groups.Groups(lambda child: child.content.alias),
     )

@@ -10,12 +10,12 @@ import logging
 
 from podium import errors, names
 from podium.api import common, conditions, model_alias, model_version
-from podium.engine import extracts, failures, leadership, ownership, watches
+from podium.engine import extracts, failures, kinds, leadership, ownership, watches
 from podium.kube import applier, client, events, resources
 from podium.manifest import Manifest
 from podium.registry import store as stores
 from podium.registry.model import entities
-from podium.rollout import actions, worlds
+from podium.rollout import actions, upkeep, worlds
 from podium.workload import version
 
 _log = logging.getLogger("podium.execution")
@@ -175,8 +175,15 @@ class Executor:
         self._leading.assert_held()
         namespace = world.metadata["namespace"]
         match action:
+            case actions.Apply(manifest=manifest, resource_version=seen, is_whole=True):
+                await self._apply_whole(manifest, seen)
             case actions.Apply(manifest=manifest, resource_version=resource_version):
                 await self._apply_child(manifest, resource_version)
+            case actions.Keep(manifest=manifest):
+                await self._keep_manifest(manifest)
+            case actions.Restore(name=name, replicas=replicas, resource_version=seen):
+                kept = await self._api.get(resources.CONTROLLER_REVISIONS, namespace, name)
+                await self._apply_whole(upkeep.build_restored(world.metadata, kept, replicas), seen)
             case actions.Delete(name=name, uid=uid, resource_version=seen):
                 async with self._leading.hold():
                     await self._api.delete(resources.MODEL_VERSIONS, namespace, name, uid=uid, resource_version=seen)
@@ -203,6 +210,35 @@ class Executor:
         if answer is not None:
             self._observer.observe(answer)
             _log.info("applied %s %s", manifest["kind"], manifest["metadata"]["name"])
+
+    async def _apply_whole(self, manifest: Manifest, resource_version: str) -> None:
+        """Make a revision exactly this: an apply leaves alone what others have added to its spec.
+
+        Without `resource_version` it is gone, and is made again.
+        """
+        if not resource_version:
+            await self._apply_child(manifest)
+            return
+        await self._assert_ours(manifest, is_known=True)
+        found = await self._api.get(resources.MODEL_VERSIONS, *kinds.key_of(manifest))
+        borne = found["metadata"].get("labels", {}) | manifest["metadata"]["labels"]
+        metadata = found["metadata"] | {"labels": borne, "resourceVersion": resource_version}
+        async with self._leading.hold():
+            answer = await self._api.replace(found | {"metadata": metadata, "spec": manifest["spec"]})
+        self._observer.observe(answer)
+        _log.info("wrote ModelVersion %s as it was made", manifest["metadata"]["name"])
+
+    async def _keep_manifest(self, manifest: Manifest) -> None:
+        """Make a ControllerRevision. One that is there is of an earlier ModelAlias of this name: its data stays."""
+        try:
+            async with self._leading.hold():
+                answer = await self._api.create(manifest)
+        except errors.KubeConflict:
+            await self._assert_ours(manifest, is_known=False)
+            there = await self._api.get(resources.CONTROLLER_REVISIONS, *kinds.key_of(manifest))
+            async with self._leading.hold():
+                answer = await self._api.apply(manifest | {"data": there["data"], "revision": there["revision"]})
+        self._observer.observe(answer)
 
     async def _assert_ours(self, manifest: Manifest, *, is_known: bool) -> None:
         """Raise NameTaken if somebody else has the object that a manifest names.

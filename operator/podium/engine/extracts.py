@@ -7,6 +7,7 @@ from podium import names
 from podium.engine import ownership
 from podium.kube import applier, resources
 from podium.manifest import Manifest
+from podium.rollout import upkeep
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -59,8 +60,8 @@ def service(obj: Manifest) -> Child:
 
 
 def controller_revision(obj: Manifest) -> Child:
-    """Content: the frozen pod template."""
-    return child(obj, obj.get("data"))
+    """Content: the frozen pod template, or what is known of a revision that is kept, without its manifest."""
+    return child(obj, upkeep.read_kept(obj) or obj.get("data"))
 
 
 def endpoint_slice(obj: Manifest) -> Slice:

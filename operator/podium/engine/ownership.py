@@ -10,8 +10,7 @@ Owner = tuple[str, str]
 
 def find_owner(metadata: Manifest) -> Owner | None:
     """The object of Podium's that controls an object, None if none does."""
-    kinds = (names.MODEL_VERSION_KIND, names.MODEL_ALIAS_KIND)
-    return next(((kind, name) for kind in kinds if (name := labels.find_controller(metadata, kind))), None)
+    return labels.find_owner(metadata)
 
 
 def find_stranger(manifest: Manifest, live: Manifest) -> str | None:

@@ -15,6 +15,7 @@ from podium.kube import client, reflector, resources
 from podium.kube.registry import configmaps
 from podium.manifest import Manifest
 from podium.registry.storage import backend
+from podium.rollout import worlds
 from podium.settings import Settings
 from podium.workload import pods
 
@@ -131,8 +132,14 @@ class Observer:
     def _take_child(self, resource: resources.Resource, change: reflector.Change[extracts.Child]) -> None:
         self.seen.inventory.change(resource, change)
         if resource == resources.CONTROLLER_REVISIONS:
-            self.seen.frozen.change(change)
+            self._take_controller_revision(change)
         self._waker.wake_owners(change)
+
+    def _take_controller_revision(self, change: reflector.Change[extracts.Child]) -> None:
+        """It keeps a pod template of a ModelVersion, or how a revision of a ModelAlias was made, for good."""
+        known = change.new or change.old
+        is_kept = known is not None and isinstance(known.content, worlds.Kept)
+        (self.seen.kept if is_kept else self.seen.frozen).change(change)
 
     def _take_pod(self, change: reflector.Change[pods.Pod]) -> None:
         self.seen.pods.change(change)

@@ -72,6 +72,7 @@ class Gatherer:
             revisions={r.ref.name: r for r in map(self._gather_revision, self._seen.kinds.revisions(key))},
             traffic=self._gather_traffic(key),
             now=_read_clock(),
+            kept={name: child.content for name, child in self._seen.kept.get(key).items()},
         )
 
     def _read_registry(
@@ -86,7 +87,7 @@ class Gatherer:
 
     def _gather_revision(self, obj: Manifest) -> worlds.Revision:
         key, name = kinds.key_of(obj), obj["metadata"]["name"]
-        ref = model_alias.RevisionReference(version=obj["spec"]["version"], revision=name.rpartition("-")[2], name=name)
+        ref = worlds.build_reference(name, obj["spec"]["version"])
         ready = [pod for pod in self._seen.pods.get(key).values() if pod.ready and not pod.terminating]
         return worlds.Revision(ref, obj, frozenset(pod.name for pod in ready), readiness.find_steady_time(ready))
 

@@ -13,6 +13,7 @@ nothing: the next pass finds what was done, and goes on from there.
     strategies     how traffic moves from phase to phase: BlueGreen
     transitions    what becomes of served, previous, failed and history in this pass
     roles          which part each revision plays: served, candidate, previous, shadow
+    upkeep         that what has traffic is there and as it was made, whatever is desired
     retirement     how many pods each revision has, and which revisions are deleted
     status, events what people are told: conditions, and each turn once
     actions        what a plan can ask for

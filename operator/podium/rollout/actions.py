@@ -15,6 +15,25 @@ class Apply:
     resource_version: str = ""
     """Of this object as the decision saw it, where the write moves traffic, scales or changes a host: it is refused if
     the object has changed."""
+    is_whole: bool = False
+    """Whether what others have added to its spec is taken out."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Keep:
+    """Keep how a revision was made: a ControllerRevision that is made once, and never changes."""
+
+    manifest: Manifest
+
+
+@dataclasses.dataclass(frozen=True)
+class Restore:
+    """Make a revision as it is kept, whether it is gone or was changed."""
+
+    name: str
+    replicas: int
+    resource_version: str = ""
+    """Of the revision as the decision saw it; empty where it is gone."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,7 +104,19 @@ class Announce:
     warning: bool = False
 
 
-Action = Apply | Delete | Prune | WriteStatus | RecordServing | WriteAlias | WritePolicy | ReleasePin | Announce
+Action = (
+    Apply
+    | Keep
+    | Restore
+    | Delete
+    | Prune
+    | WriteStatus
+    | RecordServing
+    | WriteAlias
+    | WritePolicy
+    | ReleasePin
+    | Announce
+)
 
 
 @dataclasses.dataclass(frozen=True)

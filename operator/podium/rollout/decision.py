@@ -1,13 +1,17 @@
 """The decision about a ModelAlias: one pass from what is observed to what is to be done, in order.
 
-What is asked for is told first, so that the status says it whatever fails after it. What moves traffic comes after
+What is asked for is told first, so that the status says it whatever fails after it. What is served is made again or
+repaired next, so that a registry which refuses or does not answer is not in its way. What moves traffic comes after
 what it relies on: pods first, then the claim in the registry, then the Service and what else brings traffic to pods,
 then what is no longer needed. A status that lets traffic begin to move is the exception: it comes after the claim, and
 before the Service. A death between any two is harmless: the next pass finds what was done and goes on from there.
 """
 
+import collections.abc
+import dataclasses
+
 from podium import names
-from podium.rollout import actions, events, phases, retirement, revisions, roles, status, transitions, worlds
+from podium.rollout import actions, events, phases, retirement, revisions, roles, status, transitions, upkeep, worlds
 from podium.rollout.strategies import protocol
 from podium.routing import routers
 from podium.workload import children
@@ -21,16 +25,19 @@ def decide(world: worlds.World, strategy: protocol.Strategy) -> actions.Plan:
     split = strategy.find_split(world, progress.transition)
     is_held = split is not None and _would_silence(world, split, strategy)
     told, begins_to_move = _tell(world, desired, progress), _begins_to_move(world, progress)
+    written = upkeep.maintain_revisions(world, desired, assigned)
     steps: list[actions.Action] = [
         *([] if begins_to_move else told),
+        *(write for name, write in written.items() if assigned[name] is roles.Role.SERVED),
         *_write_policy(world),
         *_write_pin(world, desired),
-        *_apply_desired(world, desired, assigned),
-        *retirement.resize_revisions(world, desired, assigned, growing=True),
+        *(write for name, write in written.items() if assigned[name] is not roles.Role.SERVED),
+        *retirement.resize_revisions(world, assigned, written, growing=True),
+        *upkeep.keep_manifests(world, desired, assigned),
         *_claim_receiving(world, progress, assigned),
         *(told if begins_to_move else []),
         *_apply_routes(world, split, strategy, is_held=is_held),
-        *([] if is_held else _retire_others(world, desired, progress, assigned)),
+        *([] if is_held else _retire_others(world, progress, assigned, written)),
     ]
     bound = tuple(_bind_to_seen(world, step) for step in steps)
     return actions.Plan(bound, _find_wait(world, progress, strategy))
@@ -52,11 +59,14 @@ def _bind_to_seen(world: worlds.World, action: actions.Action) -> actions.Action
     """What scales a revision, changes a host or takes an object away is refused if the object is not as it was seen."""
     match action:
         case actions.Apply(manifest=manifest, resource_version="") if manifest["kind"] == names.MODEL_VERSION_KIND:
-            return actions.Apply(manifest, _find_seen_version(world, manifest["metadata"]["name"]))
+            seen_version = _find_seen_version(world, manifest["metadata"]["name"])
+            return dataclasses.replace(action, resource_version=seen_version)
+        case actions.Restore(name=name):
+            return dataclasses.replace(action, resource_version=_find_seen_version(world, name))
         case actions.Apply(manifest=manifest, resource_version="") if manifest["kind"] == "Ingress":
             seen = world.traffic.objects.get(routers.key_of(manifest))
             return actions.Apply(manifest, seen.resource_version if seen else "")
-        case actions.Prune(kind=kind, name=name):
+        case actions.Prune(kind=kind, name=name) if (kind, name) in world.traffic.objects:
             return actions.Prune(kind, name, world.traffic.objects[kind, name].resource_version)
         case actions.Delete(name=name, uid=uid):
             return actions.Delete(name, uid, _find_seen_version(world, name))
@@ -96,15 +106,6 @@ def _write_pin(world: worlds.World, desired: revisions.DesiredOrProblem) -> list
     return [actions.WriteAlias(desired.model_uid, pinned, evidence)]
 
 
-def _apply_desired(
-    world: worlds.World, desired: revisions.DesiredOrProblem, assigned: roles.Roles
-) -> list[actions.Action]:
-    """The desired revision, new or as it is to be: what somebody changed in it by hand is repaired."""
-    if isinstance(desired, worlds.Problem) or desired.ref.name not in assigned:
-        return []
-    return [actions.Apply(revisions.build_desired(world, desired, world.count_pods_for(desired.ref.name)))]
-
-
 def _claim_receiving(
     world: worlds.World, progress: transitions.Progress, assigned: roles.Roles
 ) -> list[actions.Action]:
@@ -141,13 +142,17 @@ def _write_status(
 
 
 def _retire_others(
-    world: worlds.World, desired: revisions.DesiredOrProblem, progress: transitions.Progress, assigned: roles.Roles
+    world: worlds.World,
+    progress: transitions.Progress,
+    assigned: roles.Roles,
+    written: collections.abc.Collection[str],
 ) -> list[actions.Action]:
     """What no longer receives traffic loses its claim and its pods, and at last is deleted."""
     return [
         *_release_others(world, progress, assigned),
-        *retirement.resize_revisions(world, desired, assigned, growing=False),
+        *retirement.resize_revisions(world, assigned, written, growing=False),
         *retirement.delete_unneeded(world, assigned),
+        *upkeep.forget_unneeded(world, assigned),
     ]
 
 

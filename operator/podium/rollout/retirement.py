@@ -6,16 +6,18 @@ third revision has been on its way for a while: when its switch begins, both the
 and no more than two may answer.
 """
 
+import collections.abc
+
 from podium.rollout import actions, revisions, roles, transitions, worlds
 
 
 def resize_revisions(
-    world: worlds.World, desired: revisions.DesiredOrProblem, assigned: roles.Roles, *, growing: bool
+    world: worlds.World, assigned: roles.Roles, written: collections.abc.Collection[str], *, growing: bool
 ) -> list[actions.Action]:
-    """Revisions that have too few pods (`growing`) or too many; the desired one is applied as a whole elsewhere."""
+    """Revisions that have too few pods (`growing`) or too many; those that are `written` as a whole are left out."""
     out: list[actions.Action] = []
     for name, revision in sorted(world.revisions.items()):
-        if isinstance(desired, revisions.Desired) and name == desired.ref.name and name in assigned:
+        if name in written:
             continue
         replicas = _count_pods(world, revision, assigned.get(name))
         is_due = replicas < revision.replicas

@@ -97,18 +97,19 @@ def build_desired(world: worlds.World, desired: Desired, replicas: int) -> Manif
     spec = template | {"model": world.spec.model, "version": desired.ref.version, "source": desired.source}
     complete = spec | ({"registry": registry} if registry else {}) | {"replicas": replicas}
     borne = {names.TRAFFIC_LABEL: names.TRAFFIC_LIVE, names.REGISTRY_UID_LABEL: desired.model_uid}
-    return _build_manifest(world, desired.ref.name, borne, complete)
+    return build_manifest(world.metadata, desired.ref.name, borne, complete)
 
 
 def build_scaled(world: worlds.World, revision: worlds.Revision, replicas: int) -> Manifest:
     """An existing revision with another number of pods and nothing else changed."""
     known = revision.manifest["metadata"].get("labels", {})
-    borne = {key: known[key] for key in (names.TRAFFIC_LABEL, names.REGISTRY_UID_LABEL) if key in known}
-    return _build_manifest(world, revision.ref.name, borne, revision.manifest["spec"] | {"replicas": replicas})
+    borne = {key: known[key] for key in intent.REVISION_LABELS if key in known}
+    spec = revision.manifest["spec"] | {"replicas": replicas}
+    return build_manifest(world.metadata, revision.ref.name, borne, spec)
 
 
-def _build_manifest(world: worlds.World, name: str, borne: dict[str, str], spec: Manifest) -> Manifest:
-    owner = world.metadata
+def build_manifest(owner: Manifest, name: str, borne: dict[str, str], spec: Manifest) -> Manifest:
+    """A revision of the ModelAlias with this metadata; `borne` are the labels that say something of it."""
     mine = labels.of_children(owner["name"]) | {names.MODEL_ALIAS_NAME_LABEL: owner["name"]}
     return {
         "apiVersion": f"{names.GROUP}/{names.API_VERSION}",

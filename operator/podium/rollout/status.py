@@ -11,7 +11,7 @@ import collections.abc
 from podium import names
 from podium.api import conditions, model_alias
 from podium.gates import wording
-from podium.rollout import phases, readiness, revisions, transitions, worlds
+from podium.rollout import phases, readiness, revisions, transitions, upkeep, worlds
 from podium.workload import children
 
 Verdict = conditions.Verdict
@@ -32,7 +32,7 @@ def build_status(
         _judge_serving(world),
         _judge_registry(world, desired),
         *_judge_gates(world, desired),
-        _judge_reconciling(ready, trouble),
+        _judge_reconciling(world, progress, ready, trouble),
         _judge_stalled(trouble),
     ]
     generation = world.metadata["generation"]
@@ -56,8 +56,8 @@ def find_trouble(
     world: worlds.World, desired: revisions.DesiredOrProblem, progress: transitions.Progress
 ) -> Trouble | None:
     """What somebody must act on: the first rule that finds something."""
-    if world.refused:
-        return world.refused
+    if blocked := world.refused or upkeep.find_lost(world, desired, progress):
+        return blocked
     if isinstance(desired, worlds.Problem):
         return desired
     rules = (_find_unmet_gates, _find_failed_rollout, _find_troubled_revision)
@@ -197,7 +197,15 @@ def _judge_gates(world: worlds.World, desired: revisions.DesiredOrProblem) -> li
     return [Verdict(names.GATES_PASSED, False, names.GATES_NOT_PASSED, message)]
 
 
-def _judge_reconciling(ready: Verdict, trouble: Trouble | None) -> Verdict:
+def _judge_reconciling(
+    world: worlds.World, progress: transitions.Progress, ready: Verdict, trouble: Trouble | None
+) -> Verdict:
+    """Also while nothing is under way but the served revision, which was deleted or changed, gets its pods again."""
+    if ready.status is False and ready.reason in _WAITS_FOR_A_PERSON and progress.served:
+        revision = world.revisions.get(progress.served.name)
+        is_whole = revision is not None and revision.is_ready
+        message = readiness.describe(world, progress.served)
+        return Verdict(names.RECONCILING, not is_whole and trouble is None, names.PODS_NOT_READY, message)
     is_waiting = ready.status is False and ready.reason not in _WAITS_FOR_A_PERSON
     return Verdict(names.RECONCILING, is_waiting and trouble is None, ready.reason, ready.message)
 

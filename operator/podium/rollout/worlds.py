@@ -13,7 +13,7 @@ from podium.api import common, conditions, model_alias
 from podium.manifest import Manifest
 from podium.rollout import gating
 from podium.routing import routers
-from podium.workload import replicas, sources
+from podium.workload import intent, replicas, sources
 from podium.workload.runtimes import protocol
 
 
@@ -34,6 +34,11 @@ class Designation:
 
 Problem = sources.Problem
 """Why nothing is desired, or why this ModelAlias may not act: a documented reason, and a sentence."""
+
+
+def build_reference(name: str, version: int) -> model_alias.RevisionReference:
+    """The reference to a revision with this name, which ends with its hash."""
+    return model_alias.RevisionReference(version=version, revision=name.rpartition("-")[2], name=name)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,6 +63,11 @@ class Revision:
         """Whether it receives copies of requests, and never the alias's traffic."""
         borne: dict[str, str] = self.manifest["metadata"].get("labels", {})
         return borne.get(names.TRAFFIC_LABEL) == names.TRAFFIC_SHADOW
+
+    @property
+    def digest(self) -> str:
+        """What it is like now, to be compared with what it was made like."""
+        return intent.hash_made(self.manifest["spec"], self.manifest["metadata"].get("labels", {}))
 
     @property
     def replicas(self) -> int:
@@ -90,6 +100,20 @@ class Revision:
         if condition is None or condition["reason"] == names.PROGRESSING:
             return None
         return Problem(condition["reason"], condition["message"])
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Kept:
+    """What is known of a revision as it was made; its manifest is in a ControllerRevision: see rollout/upkeep.py."""
+
+    alias: str
+    """Name of the ModelAlias that made it."""
+    version: int
+    model_uid: str | None
+    digest: str
+    """See intent.hash_made."""
+    is_orphan: bool = False
+    """Whether no ModelAlias owns it: an earlier one of this name left it behind."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -145,6 +169,8 @@ class World:
     now: datetime.datetime
     error: common.LastError | None = None
     """What the passes before this one failed of, as the status records it."""
+    kept: collections.abc.Mapping[str, Kept] = dataclasses.field(default_factory=dict)
+    """By name of the revision, whether or not that is there."""
 
     @property
     def refused(self) -> Problem | None:
@@ -162,12 +188,14 @@ class World:
         if self.status.served or self.status.rollout or self.traffic.service is None:
             return self.status.served
         name = self.traffic.service.content.get(names.MODEL_VERSION_NAME_LABEL, "")
-        return self.revisions[name].ref if name in self.revisions else None
+        if name in self.revisions:
+            return self.revisions[name].ref
+        return build_reference(name, self.kept[name].version) if name in self.kept else None
 
     def find_model_uid(self, ref: model_alias.RevisionReference) -> str | None:
         """The registered model that a revision is a version of."""
-        revision = self.revisions.get(ref.name)
-        return revision.model_uid if revision and revision.model_uid else self.status.model_uid
+        known = self.revisions.get(ref.name) or self.kept.get(ref.name)
+        return (known and known.model_uid) or self.status.model_uid
 
     def count_pods_for(self, name: str) -> int:
         """Pods that a revision with traffic, or about to have it, is to have.

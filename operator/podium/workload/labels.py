@@ -56,6 +56,12 @@ def build_owner_reference(kind: str, metadata: dict[str, Any]) -> dict[str, Any]
     }
 
 
+def find_owner(metadata: dict[str, Any]) -> tuple[str, str] | None:
+    """Kind and name of the object of Podium's that controls another, None if none does."""
+    kinds = (names.MODEL_VERSION_KIND, names.MODEL_ALIAS_KIND)
+    return next(((kind, name) for kind in kinds if (name := find_controller(metadata, kind))), None)
+
+
 def find_controller(metadata: dict[str, Any], kind: str) -> str | None:
     """Name of the object of this kind of Podium's that controls another. Labels do not count: users may write them."""
     for reference in metadata.get("ownerReferences", []):

@@ -13,7 +13,7 @@ from podium.kube import client, events, resources
 from podium.manifest import Manifest
 from podium.registry.model import entities
 from podium.registry.storage import backend, keys
-from podium.rollout import actions
+from podium.rollout import actions, upkeep
 from podium.workload import labels, version
 from tests.support import memoryapi
 from tests.unit.engine import observing
@@ -112,6 +112,14 @@ class Site:
         found["metadata"]["labels"] = labels.of_children(KEY[1])
         return found
 
+    def build_kept(self, owner: bool = True) -> Manifest:
+        """What keeps a revision of the ModelAlias, as a manifest."""
+        made = self.seen.version()
+        made["metadata"]["labels"] = {names.TRAFFIC_LABEL: names.TRAFFIC_LIVE}
+        kept = upkeep.build_kept(self.alias["metadata"], made)
+        kept["metadata"]["ownerReferences"] = kept["metadata"]["ownerReferences"] if owner else []
+        return kept
+
     async def carry_out(self, *chosen: actions.Action) -> list[Call]:
         """Do these actions; what was written to the API server."""
         world = self.seen.gatherer.gather_alias(KEY)
@@ -138,6 +146,7 @@ ACTIONS: list[tuple[str, collections.abc.Callable[[Site], actions.Action], Call]
     ("Delete", lambda _: actions.Delete("champion-v1-abc", "v1"), ("delete ModelVersion champion-v1-abc", "v1")),
     ("Prune", lambda _: actions.Prune("Ingress", "champion", "7"), ("delete Ingress champion", "7")),
     ("WriteStatus", lambda _: actions.WriteStatus(build_status()), ("apply ModelAlias champion status", "1")),
+    ("Keep", lambda s: actions.Keep(s.build_kept()), ("create ControllerRevision", "")),
     ("Announce", lambda _: actions.Announce("Switched", "to 1"), ("create Event", "Switched")),
 ]
 
@@ -364,3 +373,65 @@ async def test_a_deployment_is_changed_and_an_ingress_removed_only_as_they_were_
         (f"apply Service {owner[1]}", ""),
         (f"delete Ingress {owner[1]}", "18"),
     ]
+
+
+NAME = "champion-v1-abc"
+
+
+async def test_a_revision_that_is_gone_is_made_again_as_it_is_kept(site: Site) -> None:
+    site.api.put(site.build_kept())
+    assert await site.carry_out(actions.Restore(NAME, 4)) == [(f"apply ModelVersion {NAME}", "")]
+    [made] = site.api.applied
+    assert made["spec"] == {"model": "iris", "version": 1, "replicas": 4}
+    assert made["metadata"]["labels"][names.TRAFFIC_LABEL] == names.TRAFFIC_LIVE
+    assert [each["uid"] for each in made["metadata"]["ownerReferences"]] == ["one"]
+
+
+@pytest.mark.parametrize("is_desired", [True, False])
+async def test_a_revision_that_was_changed_is_written_as_a_whole_and_what_others_have_added_goes(
+    site: Site, is_desired: bool
+) -> None:
+    site.api.put(site.build_kept())
+    changed = site.seen.version()
+    changed["spec"] |= {"runtime": {"workers": 9}, "replicas": 2}
+    changed["metadata"]["labels"]["example.com/team"] = "fraud"
+    site.api.put(changed)
+    site.seen.observer.observe(changed)
+    kept = upkeep.build_restored(site.alias["metadata"], site.build_kept(), 2)
+    seen = changed["metadata"]["resourceVersion"]
+    action = actions.Apply(kept, seen, is_whole=True) if is_desired else actions.Restore(NAME, 2, seen)
+    assert await site.carry_out(action) == [(f"replace ModelVersion {NAME}", seen)]
+    written = site.api.objects[names.MODEL_VERSION_KIND, KEY[0], NAME]
+    assert written["spec"] == {"model": "iris", "version": 1, "replicas": 2}
+    assert written["metadata"]["labels"].items() >= {"example.com/team": "fraud", names.TRAFFIC_LABEL: "live"}.items()
+
+
+async def test_a_revision_that_has_changed_since_the_decision_is_not_written(site: Site) -> None:
+    site.api.put(site.build_kept())
+    site.seen.observer.observe(site.api.put(site.seen.version()))
+    with pytest.raises(errors.KubeConflict):
+        await site.carry_out(actions.Restore(NAME, 2, "1"))
+
+
+async def test_a_revision_whose_record_was_deleted_meanwhile_is_not_guessed(site: Site) -> None:
+    with pytest.raises(errors.KubeNotFound):
+        await site.carry_out(actions.Restore(NAME, 4))
+    assert site.api.writes == []
+
+
+async def test_what_an_earlier_modelalias_kept_is_taken_over_with_its_data(site: Site) -> None:
+    orphan = site.build_kept(owner=False) | {"data": {"labels": {}, "spec": {"model": "iris", "version": 1, "x": "y"}}}
+    site.api.put(orphan)
+    await site.carry_out(actions.Keep(site.build_kept()))
+    taken = site.api.objects["ControllerRevision", KEY[0], NAME]
+    assert taken["data"] == orphan["data"]
+    assert [each["uid"] for each in taken["metadata"]["ownerReferences"]] == ["one"]
+
+
+async def test_a_controllerrevision_of_somebody_elses_is_never_taken_over(site: Site) -> None:
+    theirs = site.build_kept(owner=False)
+    theirs["metadata"]["labels"] = {}
+    site.api.put(theirs)
+    with pytest.raises(errors.NameTaken, match="somebody else made it"):
+        await site.carry_out(actions.Keep(site.build_kept()))
+    assert [call for call, _ in site.api.writes] == ["create ControllerRevision"]

@@ -7,6 +7,7 @@ import pytest
 
 from podium import names
 from podium.kube import resources
+from podium.rollout import upkeep, worlds
 from podium.workload import children, intent, sources, version
 from tests.unit.engine.observing import KEY, REGISTRY, Seen
 
@@ -146,3 +147,33 @@ def test_a_modelversion_sees_the_template_that_was_frozen_for_its_intent(
     world = gather_version(seen)
     assert world.frozen == ({"of": "this intent"} if is_found else None)
     assert set(world.frozen_names) == ({name, f"{REVISION}-earlier"} if is_found else set())
+
+
+def test_how_revisions_were_made_is_known_by_their_modelalias_and_without_their_manifests(seen: Seen) -> None:
+    made = seen.version()
+    made["metadata"]["labels"] |= {names.REGISTRY_UID_LABEL: "model-uid"}
+    alias = seen.caches.kinds.get(names.MODEL_ALIAS_KIND, KEY)
+    assert alias is not None
+    obj = upkeep.build_kept(alias["metadata"], made)
+    digest = intent.hash_made(made["spec"], made["metadata"]["labels"])
+    show = seen.find_watch(resources.CONTROLLER_REVISIONS).observe
+    for number, (reference, is_orphan) in enumerate(((obj["metadata"]["ownerReferences"], False), ([], True)), 7000):
+        show(obj | {"metadata": obj["metadata"] | {"ownerReferences": reference, "resourceVersion": str(number)}})
+        world = seen.gatherer.gather_alias(KEY)
+        assert world is not None
+        assert world.kept == {REVISION: worlds.Kept(KEY[1], 1, "model-uid", digest, is_orphan)}
+    found = seen.caches.inventory.find_child(resources.CONTROLLER_REVISIONS, (KEY[0], REVISION))
+    assert found is not None
+    assert found.content == world.kept[REVISION]
+
+
+def test_a_modelversion_with_the_name_of_a_modelalias_does_not_see_what_that_keeps(seen: Seen) -> None:
+    alias = seen.caches.kinds.get(names.MODEL_ALIAS_KIND, KEY)
+    assert alias is not None
+    kept = upkeep.build_kept(alias["metadata"], seen.version())
+    kept["metadata"]["resourceVersion"] = "7000"
+    seen.find_watch(resources.CONTROLLER_REVISIONS).observe(kept)
+    seen.observer.observe(seen.version(KEY[1], owner="", uid="v2"))
+    world = seen.gatherer.gather_version(KEY)
+    assert world is not None
+    assert world.frozen_names == frozenset()

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from podium import errors, names
 from podium.api import common, model_alias
 from podium.registry.model import entities
-from podium.rollout import actions, decision, gating, worlds
+from podium.rollout import actions, decision, gating, upkeep, worlds
 from podium.rollout.strategies import protocol, selection
 from podium.routing import routers
 from podium.workload import labels, replicas
@@ -118,6 +118,7 @@ class Cluster:
         self.designation: worlds.Designation | worlds.Problem = worlds.Problem(names.MODEL_NOT_FOUND, "no such model")
         self.conflict: worlds.Problem | None = None
         self.revisions: dict[str, Revision] = {}
+        self.kept: dict[str, dict[str, Any]] = {}
         self.objects: dict[routers.ObjectKey, routers.Seen] = {}
         self.endpoints: frozenset[str] = frozenset()
         self.now = START
@@ -188,6 +189,7 @@ class Cluster:
             revisions={name: revision.observed() for name, revision in self.revisions.items()},
             traffic=worlds.TrafficView(dict(self.objects), self.endpoints),
             now=self.now,
+            kept={name: kept for name, obj in self.kept.items() if (kept := upkeep.read_kept(obj))},
         )
 
     def _find_current_error(self) -> common.LastError | None:
@@ -291,14 +293,26 @@ class Cluster:
         if known.manifest != manifest:
             known.manifest, known.written = manifest, known.written + 1
 
+    def _keep(self, action: actions.Action) -> None:
+        """What is done with the manifests that are kept."""
+        match action:
+            case actions.Keep(manifest=manifest):
+                known = self.kept.get(manifest["metadata"]["name"], manifest)
+                self.kept[manifest["metadata"]["name"]] = manifest | {"data": known["data"]}
+            case actions.Restore(name=name, replicas=count, resource_version=expected):
+                self._apply_revision(upkeep.build_restored(self.metadata, self.kept[name], count), expected)
+            case actions.Prune(kind="ControllerRevision", name=name):
+                del self.kept[name]
+
     def _do(self, action: actions.Action) -> None:
         self.log.append(type(action).__name__)
+        self._keep(action)
         match action:
             case actions.Apply(manifest=manifest, resource_version=expected) if _is_revision(manifest):
                 self._apply_revision(manifest, expected)
             case actions.Apply(manifest=manifest, resource_version=expected):
                 self._apply(manifest, expected)
-            case actions.Prune(kind=kind, name=name, resource_version=expected):
+            case actions.Prune(kind=kind, name=name, resource_version=expected) if kind != "ControllerRevision":
                 assert expected == self.objects[kind, name].resource_version
                 del self.objects[kind, name]
             case actions.Delete(name=name):

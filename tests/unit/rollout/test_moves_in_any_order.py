@@ -1,6 +1,7 @@
 """An alias that moves about in any order, between pods that come and go, with an operator that dies at any instant.
 
-Whatever happens, no more than two versions answer at a time, nobody who answers is replaced by pods that are not Ready,
+The alias goes and comes back, somebody pauses, deletes revisions and changes them by hand. Whatever happens, no more
+than two versions answer at a time, nobody who answers is replaced by pods that are not Ready, what is served is there,
 and when it is quiet the traffic is where the alias is.
 """
 
@@ -10,6 +11,8 @@ import hypothesis
 from hypothesis import stateful
 from hypothesis import strategies as st
 
+from podium import names
+from podium.rollout import worlds
 from tests.support import effort
 from tests.unit.rollout import simulator
 
@@ -39,6 +42,27 @@ class Moved(stateful.RuleBasedStateMachine):
     def the_alias_moves(self, version: int) -> None:
         self.cluster.designate(version)
         self.alias = version
+
+    @stateful.rule()
+    def the_alias_goes(self) -> None:
+        self.cluster.designation = worlds.Problem(names.ALIAS_NOT_FOUND, "gone")
+
+    @stateful.rule(paused=st.booleans())
+    def somebody_pauses(self, paused: bool) -> None:
+        self.cluster.spec = self.cluster.spec.model_copy(update={"paused": paused})
+
+    @stateful.rule(version=VERSIONS)
+    def somebody_deletes_a_revision(self, version: int) -> None:
+        for revision in [each for each in self.cluster.revisions.values() if each.version == version]:
+            del self.cluster.revisions[revision.name]
+        self.cluster.endpoints_follow()
+
+    @stateful.rule(version=VERSIONS)
+    def somebody_changes_a_revision(self, version: int) -> None:
+        for revision in self.cluster.revisions.values():
+            if revision.version == version:
+                changed = revision.manifest["spec"] | {"runtime": {"workers": 9}}
+                revision.manifest = revision.manifest | {"spec": changed}
 
     @stateful.rule(ready=READY)
     def pods_come_and_go(self, ready: tuple[int, ...]) -> None:
@@ -98,15 +122,24 @@ class Moved(stateful.RuleBasedStateMachine):
     def teardown(self) -> None:
         if not self.cluster.revisions:
             return
+        if self.cluster.status.served:  # whatever is desired, somebody answers: what is served is there as it was made
+            self._settle()
+            assert self.cluster.answering() == {self.cluster.status.served.version}
+            assert self.cluster.revisions[self.cluster.status.served.name].manifest["spec"].get("runtime") is None
+        self.somebody_pauses(paused=False)
+        self.the_alias_moves(self.alias)
+        self._settle()
+        assert self.cluster.answering() == {self.alias}
+        assert self.cluster.status.served is not None
+        assert self.cluster.status.served.version == self.alias
+        assert self.cluster.claimed_versions == {self.alias}
+
+    def _settle(self) -> None:
         for _ in range(20):
             self.all_pods_become_ready()
             self.endpoints_follow()
             self.the_operator_looks(None)
             self.time_passes(3)
-        assert self.cluster.answering() == {self.alias}
-        assert self.cluster.status.served is not None
-        assert self.cluster.status.served.version == self.alias
-        assert self.cluster.claimed_versions == {self.alias}
 
 
 TestMoved = Moved.TestCase
