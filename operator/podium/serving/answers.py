@@ -55,9 +55,9 @@ def replace_non_finite(body: bytes) -> bytes:
     """JSON in which null stands for NaN and the infinities, which Python writes and JSON does not know."""
     if b"NaN" not in body and b"Infinity" not in body:
         return body
-    if b"\\" in body:
+    if b'\\"' in body:
         return _NON_FINITE.sub(lambda found: found[0] if found[0].startswith(b'"') else b"null", body)
-    parts = body.split(b'"')  # without escapes every second one is a text; three times as fast as the expression
+    parts = body.split(b'"')  # without escaped quotes every second one is a text; three times as fast as the expression
     parts[::2] = [_replace_constants(part) for part in parts[::2]]
     return b'"'.join(parts)
 
