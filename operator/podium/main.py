@@ -14,6 +14,7 @@ from podium.engine import (
     execution,
     failpoints,
     health,
+    installations,
     leadership,
     lists,
     queue,
@@ -70,7 +71,8 @@ async def run(chosen: settings.Settings) -> None:
     recorder = events.Recorder(api)
     reached = failpoints.from_environment(os.environ)
     executor = execution.Executor(api, observer, registries, recorder, election.measure_hold, reached)
-    reconciler = reconciliation.Reconciler(worlds.Gatherer(seen, chosen), executor, lister, seen.registries)
+    others = installations.Installations(api, chosen.installation, seen.kinds, recorder, metrics.contested)
+    reconciler = reconciliation.Reconciler(worlds.Gatherer(seen, chosen), executor, lister, seen.registries, others)
     control = controller.Controller(work, seen.kinds, reconciler, metrics)
     checks = health.Health(
         observer.problems, lambda: lister.failures() + observer.failures(), observer.is_synced, metrics.lagged

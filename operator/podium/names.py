@@ -153,6 +153,8 @@ PROGRESS_DEADLINE_EXCEEDED = "ProgressDeadlineExceeded"
 """The new revision was not Ready in time, and none of its pods says why."""
 
 # Reasons of a ModelAlias's Events, beside those of its conditions
+CONTESTED = "Contested"
+"""Another installation of Podium looks after the object, and this one would too; of ModelVersions' Events as well."""
 ROLLOUT_STARTED = "RolloutStarted"
 TRAFFIC_SWITCHED = "TrafficSwitched"
 ROLLOUT_FAILED = "RolloutFailed"

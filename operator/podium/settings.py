@@ -46,6 +46,11 @@ class Settings:
     """PODIUM_FIXED_USER: models' pods run as user and group 65532; false: as the cluster says."""
 
     @property
+    def installation(self) -> str:
+        """How this installation is named in what it looks after: namespace and name of its Lease."""
+        return f"{self.namespace}/{self.lease_name}"
+
+    @property
     def default_registry(self) -> str:
         """The registry namespace of objects that name none."""
         return self.registry_namespaces[0]

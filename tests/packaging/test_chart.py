@@ -223,7 +223,22 @@ def test_two_releases_in_one_namespace_do_not_share_a_lease() -> None:
         chosen = settings.from_environment({each["name"]: each.get("value", "x") for each in variables})
         assert chosen.lease_name == lease
         named = [rule["resourceNames"] for rule in rules(objects) if "resourceNames" in rule]
-        assert named == [[lease]]
+        assert named == [[lease], [lease]]
+
+
+def test_an_installation_lets_every_other_see_whether_it_is_alive_and_no_more() -> None:
+    objects = helm.template()
+    bound = [
+        each
+        for each in of_kind(objects, "RoleBinding")
+        if each["subjects"]
+        == [{"kind": "Group", "apiGroup": "rbac.authorization.k8s.io", "name": "system:serviceaccounts"}]
+    ]
+    assert [each["roleRef"]["name"] for each in bound] == ["podium-lease-reader"]
+    [role] = [each for each in of_kind(objects, "Role") if each["metadata"]["name"] == "podium-lease-reader"]
+    assert [(rule["resources"], rule["resourceNames"], rule["verbs"]) for rule in role["rules"]] == [
+        (["leases"], ["podium-operator"], ["get"])
+    ]
 
 
 def test_every_role_is_bound_to_the_operator_where_it_is(objects: list[dict[str, Any]]) -> None:

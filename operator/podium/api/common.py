@@ -279,6 +279,15 @@ class LastError(Observed):
     )
 
 
+def operator_field() -> Any:
+    """The status field that says whose an object is."""
+    return pydantic.Field(
+        None,
+        description="The installation of Podium that looks after this object: namespace and name of its Lease. Another "
+        "one that would too leaves it alone while that Lease is renewed.",
+    )
+
+
 def last_error_field() -> Any:
     """The status field of what keeps failing."""
     return pydantic.Field(

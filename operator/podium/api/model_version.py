@@ -309,6 +309,7 @@ class ModelVersionStatus(common.Observed):
         None, description="Generation of the object that this status is about."
     )
     last_error: common.LastError | None = common.last_error_field()
+    operator: str | None = common.operator_field()
     model_uid: str | None = pydantic.Field(
         None, description="Identity of the registered model; a model deleted and created again has another."
     )

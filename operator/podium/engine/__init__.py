@@ -11,6 +11,7 @@ One change in the cluster passes these modules in this order:
     worlds          gathers from the caches, without a call, all that the decision looks at
     execution       does what the decision says: asks for the Lease before every write, and whose an object is
     leadership      lets nothing be written but by who leads, and while nobody else can
+    installations   leaves to another installation what that one looks after, and says so
     failures        what the status says of passes that fail
 
 Beside them: lists (the two kinds read at the start and against what Kopf missed), extracts (what is kept of a child),

@@ -13,7 +13,7 @@ import pydantic
 
 from podium import errors, names
 from podium.api import common
-from podium.engine import execution, failures, leadership, lists, registries, wakeups, worlds
+from podium.engine import execution, failures, installations, leadership, lists, registries, wakeups, worlds
 from podium.kube import resources
 from podium.process import logs
 from podium.rollout import decision
@@ -33,8 +33,10 @@ class Reconciler:
         executor: execution.Executor,
         lister: lists.Lister,
         known: registries.Registries,
+        others: installations.Installations,
     ) -> None:
         self._gatherer, self._executor, self._lister, self._registries = gatherer, executor, lister, known
+        self._others = others
 
     async def reconcile(self, key: wakeups.WorkKey, *, is_lasting: bool = False) -> float | None:
         """One pass over one object; the seconds after which to look again. Raises what it fails of.
@@ -48,6 +50,8 @@ class Reconciler:
             return None
         passes = {names.MODEL_VERSION_KIND: self._reconcile_version, names.MODEL_ALIAS_KIND: self._reconcile_alias}
         own: resources.Key = (where[0], where[1])
+        if delay := await self._others.find_delay(kind, own):
+            return delay
         try:
             return await passes[kind](own)
         except pydantic.ValidationError as error:

@@ -35,6 +35,11 @@ class Telemetry:
         self._lag = prometheus_client.Gauge(
             "podium_event_loop_lag_seconds", "Delay of the event loop when it was last measured", registry=self.registry
         )
+        self._contested = prometheus_client.Gauge(
+            "podium_contested_objects",
+            "Objects that this installation leaves to another one, which serves them too",
+            registry=self.registry,
+        )
         prometheus_client.Info("podium_build", "This operator", registry=self.registry).info(
             {"version": importlib.metadata.version("podium")}
         )
@@ -93,6 +98,10 @@ class Telemetry:
     def leading(self, is_leader: bool) -> None:
         """This process leads from now on, or does not."""
         self._leader.labels(LEASE).set(is_leader)
+
+    def contested(self, count: int) -> None:
+        """So many objects are left to another installation."""
+        self._contested.set(count)
 
     def lagged(self, seconds: float) -> None:
         """How late the event loop was just now."""

@@ -20,7 +20,7 @@ class Gatherer:
     """Answers with one World for each object. Reads only."""
 
     def __init__(self, seen: caches.Caches, settings: Settings) -> None:
-        self._seen = seen
+        self._seen, self._operator = seen, settings.installation
         user = pod.FIXED_USER if settings.has_fixed_user else None
         self._defaults = pod.Defaults(settings.puller_image, settings.server_image, user)
 
@@ -41,6 +41,7 @@ class Gatherer:
             runtime=choice.choose_runtime(spec.runtime),
             status=status,
             error=_find_current_error(obj, status.last_error),
+            operator=self._operator,
             source=source,
             frozen=self._find_frozen_template(key, spec, source),
             deployment=deployment.content if deployment else None,
@@ -67,6 +68,7 @@ class Gatherer:
             runtime=choice.choose_runtime(spec.template.runtime),
             status=status,
             error=_find_current_error(obj, status.last_error),
+            operator=self._operator,
             registry=self._read_registry(obj["metadata"], spec, registry),
             conflict=designations.find_conflict(obj, self._seen.kinds.rivals(obj)),
             revisions={r.ref.name: r for r in map(self._gather_revision, self._seen.kinds.revisions(key))},

@@ -40,6 +40,7 @@ def build_status(
         conditions=conditions.update(world.status.conditions, verdicts, generation, world.now),
         observed_generation=generation,
         last_error=world.error,
+        operator=world.operator or None,
         model_uid=desired.model_uid if isinstance(desired, revisions.Desired) else world.status.model_uid,
         served=progress.served,
         desired=desired.ref if isinstance(desired, revisions.Desired) else world.status.desired,

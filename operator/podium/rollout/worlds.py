@@ -171,6 +171,8 @@ class World:
     """What the passes before this one failed of, as the status records it."""
     kept: collections.abc.Mapping[str, Kept] = dataclasses.field(default_factory=dict)
     """By name of the revision, whether or not that is there."""
+    operator: str = ""
+    """The installation that looks."""
 
     @property
     def refused(self) -> Problem | None:

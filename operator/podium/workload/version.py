@@ -47,6 +47,8 @@ class World:
     """Names of the ControllerRevisions of this ModelVersion."""
     error: common.LastError | None = None
     """What the passes before this one failed of, as the status records it."""
+    operator: str = ""
+    """The installation that looks."""
 
     @property
     def refused(self) -> Problem | None:
@@ -372,6 +374,7 @@ def _build_status(world: World, source: Source | Problem, image: str | None) -> 
         conditions=conditions.update(world.status.conditions, verdicts, generation, world.now),
         observed_generation=generation,
         last_error=world.error,
+        operator=world.operator or None,
         model_uid=world.status.model_uid or (known and known.model_uid) or None,
         run_id=world.status.run_id or (known and known.run_id) or None,
         artifact=_describe_artifact(world, known),

@@ -9,7 +9,7 @@ import typing
 import pytest
 
 from podium import errors, names
-from podium.engine import controller, execution, queue, reconciliation, telemetry, wakeups
+from podium.engine import controller, execution, installations, queue, reconciliation, telemetry, wakeups
 from podium.kube import client, events
 from podium.manifest import Manifest
 from tests.support import memoryapi, virtualtime
@@ -55,8 +55,11 @@ class Operator:
             lambda: True,
             lambda _: None,
         )
+        others = installations.Installations(
+            api, "podium-system/podium-operator", self.seen.caches.kinds, events.Recorder(api), lambda _: None
+        )
         reconciler = reconciliation.Reconciler(
-            self.seen.gatherer, executor, self.seen.lister, self.seen.caches.registries
+            self.seen.gatherer, executor, self.seen.lister, self.seen.caches.registries, others
         )
         self._reconcile = reconciler.reconcile
         self.control = controller.Controller(

@@ -32,6 +32,8 @@ class Cluster(simulator.Cluster):
         self.projected: list[tuple[str, str]] = []
         self.forbidden_policy = False
         self.failing_status: Exception | None = None
+        self.left_for: float | None = None
+        """For how long the object is left to another installation."""
         self.announced: list[str] = []
         self.faults: list[str] = []
 
@@ -43,6 +45,9 @@ class Cluster(simulator.Cluster):
         world = self.world()
         is_due = world.spec.gates is not None and world.registry.registered_uid is not None
         return dataclasses.replace(world, registry=dataclasses.replace(world.registry, is_policy_due=is_due))
+
+    async def find_delay(self, kind: str, key: resources.Key) -> float | None:
+        return self.left_for
 
     def resolve(self, given: str | None) -> str:
         return given or "registry"
@@ -86,7 +91,7 @@ class Cluster(simulator.Cluster):
 def an_alias(**fields: object) -> tuple[Cluster, reconciliation.Reconciler]:
     cluster = Cluster(template={"replicas": 1}, ingress={"host": "iris.example.com"}, **fields)
     cluster.designate(1)
-    return cluster, reconciliation.Reconciler(cluster, cluster, cluster, cluster)  # type: ignore[arg-type] -- it is all that is asked
+    return cluster, reconciliation.Reconciler(cluster, cluster, cluster, cluster, cluster)  # type: ignore[arg-type] -- it is all that is asked
 
 
 async def look(reconciler: reconciliation.Reconciler, times: int = 6, *, is_lasting: bool = False) -> list[str]:
@@ -249,7 +254,7 @@ async def test_a_refusal_outlasts_a_restart_and_is_not_said_anew() -> None:
     cluster.refusal = errors.KubeInvalid(422, "Invalid", "annotation key 'a b' is no name")
     await look(reconciler)
     cluster.statuses.clear()
-    heir = reconciliation.Reconciler(cluster, cluster, cluster, cluster)  # type: ignore[arg-type] -- as in an_alias
+    heir = reconciliation.Reconciler(cluster, cluster, cluster, cluster, cluster)  # type: ignore[arg-type] -- as in an_alias
     assert len(await look(heir)) == 6
     assert cluster.statuses == []
 
@@ -316,3 +321,10 @@ async def test_a_claim_that_cannot_be_released_keeps_no_other_from_being_release
     ]
     assert await look(reconciler, times=1) == ["cannot update configmaps"]
     assert cluster.released == ["mine", "too"]
+
+
+async def test_what_is_left_to_another_installation_is_not_touched_and_is_looked_at_again() -> None:
+    cluster, reconciler = an_alias()
+    cluster.left_for = 30.0
+    assert await reconciler.reconcile((names.MODEL_ALIAS_KIND, *KEY)) == 30.0
+    assert (cluster.log, cluster.statuses) == ([], [])
