@@ -46,6 +46,12 @@ class Model:
     def write(self, name: str, change: guarded.Change) -> None:
         self.site.write(self.user, name, change)
 
+    def edit(self, name: str, change: collections.abc.Callable[[dict[str, Any]], Any]) -> None:
+        """Change anything about an object, beside its data."""
+        found = self.site.read(name)
+        change(found)
+        self.site.put(self.user, found)
+
     def delete(self, name: str) -> None:
         """With the precondition that the registry's own deletions have."""
         body = {"preconditions": {"resourceVersion": self.site.read(name)["metadata"]["resourceVersion"]}}
@@ -174,6 +180,8 @@ ENTRY = "an alias moves together with an entry"
 NAME = "under its own name only"
 SERVED = "what is served is neither deleted nor renamed"
 KEPT = "leave it in the head"
+PLAIN = "holds data and nothing else"
+GONE = {"apiVersion": "v1", "kind": "ConfigMap", "name": "gone", "uid": "gone"}
 BORN = "begins with no version, no alias and no history"
 
 ATTACKS: dict[str, tuple[collections.abc.Callable[[Model], Any], str]] = {
@@ -274,6 +282,16 @@ ATTACKS: dict[str, tuple[collections.abc.Callable[[Model], Any], str]] = {
         lambda m: m.write(m.version(2), lambda d: d.update(runId='"run-3"')),
         "those that it was registered with",
     ),
+    "a head can never be written again": (lambda m: m.edit(m.uid, lambda o: o.update(immutable=True)), PLAIN),
+    "a head belongs to an owner that is gone": (
+        lambda m: m.edit(m.uid, lambda o: o["metadata"].update(ownerReferences=[GONE])),
+        PLAIN,
+    ),
+    "a head cannot be removed any more": (
+        lambda m: m.edit(m.uid, lambda o: o["metadata"].update(finalizers=["x.example/y"])),
+        PLAIN,
+    ),
+    "a head is filled up": (lambda m: m.edit(m.uid, lambda o: o.update(binaryData={"k": "AAAA"})), PLAIN),
     "all versions are deleted at once": (lambda m: delete_all(m, keys.VERSION), REMOVE),
     "all archives are deleted at once": (lambda m: delete_all(m, keys.ARCHIVE), REMOVE),
     "the head is deleted by a selector": (lambda m: delete_all(m, keys.HEAD), REMOVE),
@@ -392,6 +410,12 @@ def test_not_even_a_maintainer_removes_a_model_that_is_not_deleted_or_its_gates(
         model.delete(keys.policy_name(head.uid))
     site.registry("maintainer").models.delete("gated")
     assert not site.find(head.uid)
+
+
+def test_the_garbage_collector_removes_nothing_of_a_registry(attacked: Model) -> None:
+    collector = guarded.Named(attacked.site, "system:serviceaccount:kube-system:generic-garbage-collector")
+    with pytest.raises(errors.KubeForbidden, match="may not write to the model registry"):
+        dataclasses.replace(attacked, site=collector).delete(attacked.uid)
 
 
 def test_a_user_name_with_quotes_signs_as_json_has_it(target: context.Target, site: guarded.Site) -> None:
