@@ -19,6 +19,7 @@ from podium.engine import (
     lists,
     queue,
     reconciliation,
+    schemas,
     telemetry,
     wakeups,
     watches,
@@ -67,6 +68,7 @@ async def run(chosen: settings.Settings) -> None:
     seen = caches.build_caches(chosen)
     observer = watches.Observer(api, chosen, seen, wakeups.Waker(seen, wake))
     lister = lists.Lister(api, chosen, observer)
+    schema_check = schemas.SchemaCheck(api)
     registries = {name: _open_registry(name, leading) for name in chosen.registry_namespaces}
     recorder = events.Recorder(api)
     reached = failpoints.from_environment(os.environ)
@@ -75,7 +77,10 @@ async def run(chosen: settings.Settings) -> None:
     reconciler = reconciliation.Reconciler(worlds.Gatherer(seen, chosen), executor, lister, seen.registries, others)
     control = controller.Controller(work, seen.kinds, reconciler, metrics)
     checks = health.Health(
-        observer.problems, lambda: lister.failures() + observer.failures(), observer.is_synced, metrics.lagged
+        observer.problems,
+        lambda: lister.failures() + observer.failures() + schema_check.failures(),
+        observer.is_synced,
+        metrics.lagged,
     )
     server = http.Server(chosen.http_port, checks.check_health, checks.check_readiness, metrics.render)
     finish, told = functools.partial(_finish_work, work, election), asyncio.Event()
@@ -84,6 +89,7 @@ async def run(chosen: settings.Settings) -> None:
             group.create_task(server.run(), name="http")
             group.create_task(checks.run(), name="health")
             await signals.run_unless_stopped(lister.prime(), told)
+            group.create_task(schema_check.run(), name="schemas")
             group.create_task(observer.run(), name="watches")
             group.create_task(election.run(), name="lease")
             group.create_task(_work_as_leader(chosen, observer, election, control, metrics), name="controller")

@@ -18,7 +18,8 @@ from kubernetes.aio.client import configuration as configurations
 from kubernetes.aio.config import incluster_config
 
 from localcluster import context
-from podium import errors
+from podium import errors, names
+from podium.engine import schemas
 from podium.kube import client as clients
 from podium.kube import resources
 from podium.manifest import Manifest
@@ -252,7 +253,8 @@ async def test_the_token_of_the_service_account_is_read_again(
 
 CONNECT = """
 import asyncio
-from podium import errors
+from podium import errors, names
+from podium.engine import schemas
 from podium.kube import client, resources
 
 async def main():
@@ -298,3 +300,11 @@ def _token(api: cluster.Api, path: str, asked: Manifest) -> str | None:
 
 def _labelled(namespace: str, name: str, label: str) -> Manifest:
     return {"metadata": {"namespace": namespace, "name": name, "labels": {"test": label}}}
+
+
+async def test_the_schemas_of_our_kinds_are_published_with_every_field_that_the_operator_works_with(
+    client: clients.Client,
+) -> None:
+    served = await client.get_schemas(names.GROUP, names.API_VERSION)
+    assert {name.rpartition(".")[2] for name in served} >= {names.MODEL_VERSION_KIND, names.MODEL_ALIAS_KIND}
+    assert schemas.describe_missing(served) == []

@@ -14,7 +14,8 @@ One change in the cluster passes these modules in this order:
     installations   leaves to another installation what that one looks after, and says so
     failures        what the status says of passes that fail
 
-Beside them: lists (the two kinds read at the start and against what Kopf missed), extracts (what is kept of a child),
+Beside them: lists (the two kinds read at the start and against what Kopf missed), schemas (CRDs that are older than the
+operator), extracts (what is kept of a child),
 ownership (whose an object is), health and telemetry (what is told about the process), failpoints (instants at which
 tests kill it). Only `execution` writes, only `worlds` reads for a decision. Nothing is kept that a restart needs.
 """

@@ -9,6 +9,7 @@ import collections.abc
 import contextlib
 import importlib.metadata
 import urllib.parse
+from typing import Any
 
 import aiohttp
 from kubernetes.aio import config
@@ -30,6 +31,7 @@ SILENCE_SECONDS = 150.0
 WATCH_SECONDS = 300
 _LIST_ATTEMPTS = 3
 _APPLY = "application/apply-patch+yaml"  # JSON is YAML
+_SCHEMAS = resources.Resource("", "v3", "openapi", "OpenAPI", namespaced=False)
 _METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 
@@ -124,6 +126,13 @@ class Client:
         async for page in self.pages(resource, namespace, labels=labels, accept=_METADATA_ONLY):
             items += page.items
         return items
+
+    async def get_schemas(self, group: str, version: str) -> dict[str, Any]:
+        """The OpenAPI schemas of an API group's kinds, by the API server's own names. Raises KubeError."""
+        path = f"/openapi/v3/apis/{group}/{version}"
+        document = await self._call_api("GET", _SCHEMAS, path)
+        found: dict[str, Any] = document.get("components", {}).get("schemas", {})
+        return found
 
     async def watch(
         self,
