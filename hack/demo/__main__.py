@@ -16,7 +16,7 @@ from localcluster import failure as cluster_failure  # noqa: E402 -- because the
 NEEDS = """\
 This starts a real Kubernetes on this machine and serves a model on it. It needs Linux, root and Go (or Docker), two
 cores, about 4 GB of memory, and 17 GB of disk for caches (below ~/.cache, Go's own, /var/lib/containers).
-The first run takes 12 to 14 minutes, or up to 25 where other work takes its share, most of them to compile Kubernetes
+The first run takes 12 to 14 minutes, or over half an hour beside other heavy work, most of it to compile Kubernetes
 while the images are built beside it; later ones take about two."""
 
 NEXT = """\
