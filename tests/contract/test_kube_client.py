@@ -91,3 +91,16 @@ async def test_an_object_with_another_uid_is_not_deleted(api: Api, manifest: Man
     await api.delete(*name_of(manifest), uid="11111111-2222-3333-4444-555555555555")
     assert await api.get(*name_of(manifest)) == made
     await api.delete(*name_of(manifest))
+
+
+async def test_an_object_is_deleted_only_at_the_version_that_was_seen(api: Api, manifest: Manifest) -> None:
+    first = await api.create(manifest)
+    second = await api.replace(first | {"data": {"k": "2"}})
+    uid = first["metadata"]["uid"]
+    with pytest.raises(errors.KubeConflict):
+        await api.delete(*name_of(manifest), uid=uid, resource_version=first["metadata"]["resourceVersion"])
+    assert await api.get(*name_of(manifest)) == second
+    await api.delete(*name_of(manifest), uid=uid, resource_version=second["metadata"]["resourceVersion"])
+    with pytest.raises(errors.KubeNotFound):
+        await api.get(*name_of(manifest))
+    await api.delete(*name_of(manifest), resource_version="1")
