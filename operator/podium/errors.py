@@ -197,9 +197,13 @@ class SourceDenied(PullError):
 
 
 class SourceUnreachable(PullError):
-    """The endpoint does not answer, or not to the end."""
+    """The endpoint does not answer, or not to the end. `retry_after`: seconds that it asked to wait, else 0."""
 
     retryable = True
+
+    def __init__(self, reason: str, message: str, retry_after: float = 0) -> None:
+        super().__init__(reason, message)
+        self.retry_after = retry_after
 
 
 class ArtifactChanged(PullError):

@@ -14,7 +14,12 @@ BLOCK = 16 * 1024 * 1024
 MLMODEL = "MLmodel"
 RESERVED = ".podium"
 """The puller's own directory beside the artifact."""
-_SHOWN = 5
+MOST_OBJECTS = 50_000
+"""As many objects may be below a prefix; a pull of so many needs 200 to 320 MB of memory, by the keys' lengths."""
+_SHOWN, _LONGEST_NAME = 5, 255
+_HADOOP = {"s3a": "s3", "s3n": "s3"}
+"""What Hadoop and Spark call s3."""
+_ACCESS_POINT = ":accesspoint"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,11 +42,14 @@ class Source:
 
 @dataclasses.dataclass(frozen=True)
 class StoredObject:
-    """One line of a listing; `etag` has no quotes."""
+    """One line of a listing."""
 
     key: str
     size: int
     etag: str
+    """What changes with the bytes, without quotes and without W/; "" where the listing has none."""
+    is_weak: bool = False
+    """Whether the ETag is a weak validator (RFC 9110, 8.8.3): it may stay the same when bytes change."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,6 +73,7 @@ class Block:
 class Plan:
     """All files of an artifact, sorted by path."""
 
+    source: Source
     files: Sequence[File]
 
     @property
@@ -76,19 +85,40 @@ class Plan:
 def parse_source(uri: str, schemes: Iterable[str]) -> Source:
     """The place that a URI of one of these schemes names. Raises SourceInvalid.
 
-    Example: `s3://models/iris/3` gives scheme `s3`, bucket `models` and prefix `iris/3/`.
+    The prefix is the key that MLflow reads: one slash after the bucket belongs to the URI, a second one to the key.
+
+        s3://models/iris/3                                  bucket models, prefix iris/3/
+        s3://models//iris/3                                 bucket models, prefix /iris/3/
+        s3a://models/iris/3                                 as s3://, which is what Hadoop means by it
+        s3://arn:aws:s3:eu-1:123456789012:accesspoint/ap/x  an access point in the place of a bucket, prefix x/
     """
-    parts = urllib.parse.urlsplit(uri)
+    try:
+        parts = urllib.parse.urlsplit(uri)
+    except ValueError as error:  # brackets that hold no address
+        raise _build_refusal(f"{uri!r} is no URI: {error}") from error
+    scheme = _HADOOP.get(parts.scheme, parts.scheme)
     offered = {scheme: f"{scheme}://bucket/prefix" for scheme in schemes}
-    if parts.scheme not in offered:
+    if scheme not in offered:
         raise _build_refusal(f"{uri!r} cannot be pulled: only {' or '.join(offered.values())} is offered")
-    form = offered[parts.scheme]
+    form = offered[scheme]
     if parts.query or parts.fragment or "@" in parts.netloc:
-        raise _build_refusal(f"{uri!r} has more parts than bucket and prefix: write {form}")
-    prefix = parts.path.strip("/")
-    if not parts.netloc or not prefix:
+        message = (
+            f"{uri!r} has more parts than bucket and prefix, and MLflow reads nothing after '?' or '#': write {form}"
+        )
+        raise _build_refusal(message)
+    bucket, path = _split_access_point(parts.netloc, parts.path.removeprefix("/"))
+    prefix = path.rstrip("/")
+    if not bucket or not prefix:
         raise _build_refusal(f"{uri!r} names no prefix: write {form}, since a whole bucket is never one model")
-    return Source(parts.scheme, parts.netloc, prefix + "/")
+    return Source(scheme, bucket, prefix + "/")
+
+
+def _split_access_point(bucket: str, path: str) -> tuple[str, str]:
+    """Bucket and path of `arn:…:accesspoint/NAME/path`, whose name stands behind a slash or a colon."""
+    if not bucket.startswith("arn:") or not bucket.endswith(_ACCESS_POINT):
+        return bucket, path
+    name, _, rest = path.partition("/")
+    return f"{bucket}:{name}", rest
 
 
 def build_plan(source: Source, objects: Iterable[StoredObject]) -> Plan:
@@ -99,7 +129,7 @@ def build_plan(source: Source, objects: Iterable[StoredObject]) -> Plan:
     if MLMODEL not in paths:
         raise _explain_missing_model(source, paths)
     _check_conflicts(source, paths)
-    return Plan(tuple(files))
+    return Plan(source, tuple(files))
 
 
 def blocks(size: int) -> Iterator[Block]:
@@ -113,14 +143,36 @@ def blocks(size: int) -> Iterator[Block]:
 
 def _resolve_path(source: Source, key: str) -> str:
     path = key.removeprefix(source.prefix)
-    parts = path.split("/")
-    if not key.startswith(source.prefix) or any(part in {"", ".", ".."} for part in parts):
-        raise _build_refusal(f"{source.build_uri(key)} would leave the model's directory: remove or rename the object")
-    if parts[0] == RESERVED:
-        raise _build_refusal(f"{source.build_uri(key)}: the name {RESERVED} is the puller's own: rename the object")
-    if "\0" in key or any(len(part.encode("utf-8", "surrogatepass")) > 255 for part in parts):
-        raise _build_refusal(f"{source.build_uri('')}{key!r} cannot be a file's name: rename the object")
+    if problem := _find_problem(source, key, path):
+        raise _build_refusal(f"{source.build_uri(key)!r} {problem}: remove or rename the object")
     return path
+
+
+def _find_problem(source: Source, key: str, path: str) -> str:
+    """Why a key below the prefix cannot become a file, or ""."""
+    parts = path.split("/")
+    if not key.startswith(source.prefix):
+        return f"is not below {source.uri}, though the store listed it there"
+    if ".." in parts:
+        return "would leave the model's directory"
+    if "." in parts or "" in parts:
+        return "has a part of its path that is empty or '.', which no file system can hold as a file's name"
+    if parts[0] == RESERVED:
+        return f"has the name {RESERVED}, which is the puller's own"
+    return _find_bad_name(parts)
+
+
+def _find_bad_name(parts: Sequence[str]) -> str:
+    """Why a part of a path cannot be a file's name, or ""."""
+    try:
+        longest = max(len(part.encode()) for part in parts)
+    except UnicodeEncodeError:  # half a character
+        return "has a character that no file's name can have"
+    if any("\0" in part for part in parts):
+        return "has a character that no file's name can have"
+    if longest > _LONGEST_NAME:
+        return f"has a name of more than {_LONGEST_NAME} bytes, which no file system can hold"
+    return ""
 
 
 def _check_conflicts(source: Source, paths: Sequence[str]) -> None:

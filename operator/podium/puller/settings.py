@@ -1,14 +1,21 @@
 """The puller's settings, read once from the environment that the operator gives the container.
 
-Credentials, endpoint and certificate authority are not here: botocore reads AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
-AWS_SESSION_TOKEN, AWS_ENDPOINT_URL_S3, AWS_CA_BUNDLE and the variables of web identities by itself.
+Botocore reads AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_CA_BUNDLE, HTTPS_PROXY, NO_PROXY and
+the variables of web identities by itself. Here are those that it does not know, and that Secrets have all the same:
+MLflow's and Open Data Hub's names of an endpoint, and MinIO's of the keys.
 """
 
 import dataclasses
 import pathlib
-from collections.abc import Mapping
+import re
+import urllib.parse
+from collections.abc import Mapping, Sequence
 
 from podium import errors, names
+
+_ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "MLFLOW_S3_ENDPOINT_URL", "AWS_S3_ENDPOINT")
+_ACCESS_KEYS, _SECRET_KEYS = ("accesskey", "accesskeyid"), ("secretkey", "secretaccesskey")
+"""In lower case, without '_' and '-'."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,6 +33,13 @@ class Settings:
     """What the artifact's digest must be, if it was pulled before."""
     region: str
     path_style: bool
+    endpoint: str = ""
+    """URL of the S3 server; "" is Amazon S3."""
+    named_bucket: str = ""
+    """The bucket that the Secret says it is for; the source's is used."""
+    access_key: str = ""
+    """Of a Secret that has MinIO's names for the two keys; "" where botocore finds them itself."""
+    secret_key: str = dataclasses.field(default="", repr=False)
 
 
 def from_environment(env: Mapping[str, str]) -> Settings:
@@ -33,6 +47,11 @@ def from_environment(env: Mapping[str, str]) -> Settings:
     source = env.get(names.ENV_SOURCE, "")
     if not source:
         raise _build_refusal(names.ENV_SOURCE, source, "write the artifact's location, such as s3://bucket/models/1")
+    bundle = env.get("AWS_CA_BUNDLE", "")
+    if bundle and not pathlib.Path(bundle).is_file():
+        raise _build_refusal("AWS_CA_BUNDLE", bundle, "create what storage.caBundle names, with this key")
+    endpoint = _read_endpoint(env)
+    access_key, secret_key = _read_foreign_keys(env)
     return Settings(
         source=source,
         model_dir=pathlib.Path(env.get(names.ENV_MODEL_DIR) or names.MODEL_DIR),
@@ -40,7 +59,11 @@ def from_environment(env: Mapping[str, str]) -> Settings:
         retries=int(_read_number(env, names.ENV_PULL_RETRIES, 5)),
         expected_digest=_read_digest(env.get(names.ENV_EXPECTED_DIGEST_FILE)),
         region=env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION") or "us-east-1",
-        path_style=env.get(names.ENV_S3_PATH_STYLE, "").lower() == "true",
+        path_style=_read_path_style(env, endpoint),
+        endpoint=endpoint,
+        named_bucket=env.get("AWS_S3_BUCKET", ""),
+        access_key=access_key,
+        secret_key=secret_key,
     )
 
 
@@ -51,6 +74,32 @@ def termination_log(env: Mapping[str, str]) -> pathlib.Path:
 
 def _build_refusal(variable: str, value: str, advice: str) -> errors.SourceInvalid:
     return errors.SourceInvalid(names.PullReason.SETTINGS_INVALID, f"{variable} is {value!r}: {advice}")
+
+
+def _read_endpoint(env: Mapping[str, str]) -> str:
+    """The endpoint of storage.endpoint, which is the first of these, else the one that the Secret names."""
+    found = next((env[name].strip() for name in _ENDPOINTS if env.get(name, "").strip()), "")
+    return found if "://" in found or not found else f"https://{found}"
+
+
+def _read_path_style(env: Mapping[str, str], endpoint: str) -> bool:
+    """As it is written; else by path where the server is not Amazon's, since few others have names for buckets."""
+    if written := env.get(names.ENV_S3_PATH_STYLE):
+        return written.lower() == "true"
+    host = urllib.parse.urlsplit(endpoint).hostname or ""
+    return bool(endpoint) and not host.endswith((".amazonaws.com", ".amazonaws.com.cn"))
+
+
+def _read_foreign_keys(env: Mapping[str, str]) -> tuple[str, str]:
+    """The keys under other names than Amazon's: `accesskey`, `secretKey`, `access_key_id`; "" where those are there."""
+    if env.get("AWS_ACCESS_KEY_ID") or env.get("AWS_SECRET_ACCESS_KEY"):
+        return "", ""
+    plain = {re.sub("[_-]", "", name).lower(): value for name, value in env.items() if value}
+    return _find_first(plain, _ACCESS_KEYS), _find_first(plain, _SECRET_KEYS)
+
+
+def _find_first(values: Mapping[str, str], keys: Sequence[str]) -> str:
+    return next((values[key] for key in keys if key in values), "")
 
 
 def _read_number(env: Mapping[str, str], variable: str, default: float) -> float:

@@ -6,10 +6,19 @@ it, because its libraries take their time to load.
 """
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from podium.puller import digest, plan, settings
+
+
+@dataclasses.dataclass(frozen=True)
+class Page:
+    """A part of a listing, and the token of the next one; "" after the last."""
+
+    objects: Sequence[plan.StoredObject]
+    token: str = ""
 
 
 class Answer(Protocol):
@@ -24,14 +33,14 @@ class Answer(Protocol):
         """What the store states about the bytes of the whole object, if it brings that and the store states any."""
 
     def chunks(self) -> Iterator[bytes]:
-        """The bytes, in pieces; may end early, as connections do."""
+        """The bytes, in pieces; may end early, as connections do, and are never more than was asked for."""
 
 
 class Store(Protocol):
     """One place that holds an artifact. Every method raises PullError that says what failed, where, and what to do."""
 
-    def list_objects(self) -> list[plan.StoredObject]:
-        """Every object below the source's prefix."""
+    def list_page(self, token: str) -> Page:
+        """Some of the objects below the source's prefix: the first of them for "", else those from a token on."""
 
     def read(self, stored: plan.StoredObject, offset: int, length: int) -> contextlib.AbstractContextManager[Answer]:
         """Asks for `length` bytes from `offset` on, of the object as it was listed; another one is an error."""

@@ -15,7 +15,7 @@ import shutil
 from collections.abc import Iterator
 
 from podium import errors, names
-from podium.puller import plan, report
+from podium.puller import journal, plan, report
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -27,6 +27,7 @@ class Volume:
         self._root = root
         self._own = root / plan.RESERVED
         self.staging = self._own / "staging"
+        self._journal = self._own / "journal"
         self._finished = self._own / "finished.json"
 
     def find_finished(self, source: str) -> report.Success | None:
@@ -39,19 +40,39 @@ class Volume:
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
-    def prepare(self, needed: int) -> None:
-        """Empties the staging directory. Raises NoRoom unless `needed` bytes are free."""
+    def prepare(self, planned: plan.Plan) -> journal.Journal:
+        """Makes the staging directory ready, with what an earlier run of the container has brought of these files.
+
+        Raises NoRoom unless what is missing fits.
+        """
         with translate_errors():
             self._finished.unlink(missing_ok=True)
-            shutil.rmtree(self.staging, ignore_errors=True)
-            self.staging.mkdir(parents=True)
+            self.staging.mkdir(parents=True, exist_ok=True)
+            record = journal.Journal(self._journal, planned.source.uri)
+            kept = self._clear_staging({file.path for file in planned.files if record.find_blocks(file)})
             free = shutil.disk_usage(self._root).free
-        if needed > free:
+        if planned.bytes > free + kept:
             message = (
-                f"the artifact has {needed} bytes, but the volume has {free} free: make the volume larger, or free "
-                "space on the node"
+                f"the artifact has {planned.bytes} bytes, but the volume has {free + kept} free: make the volume "
+                "larger, or free space on the node"
             )
             raise errors.NoRoom(names.PullReason.TOO_LARGE_FOR_DISK, message)
+        return record
+
+    def _clear_staging(self, wanted: set[str]) -> int:
+        """Removes all files from the staging directory but these; returns the bytes that those have on disk."""
+        kept = 0
+        for directory, folders, files in os.walk(self.staging, topdown=False):
+            here = pathlib.Path(directory)
+            for name in files:
+                if str((here / name).relative_to(self.staging)) in wanted:
+                    kept += (here / name).stat().st_blocks * 512
+                else:
+                    (here / name).unlink()
+            for name in folders:
+                with contextlib.suppress(OSError):  # there is a file in it
+                    (here / name).rmdir()
+        return kept
 
     def place(self, source: str, success: report.Success) -> None:
         """Moves the staged artifact into its place and remembers the pull as finished."""
@@ -62,6 +83,7 @@ class Volume:
                 self._move_entry(entry)
             _sync_directory(self._root)
             self._record_finished(source, success)
+            self._journal.unlink(missing_ok=True)
 
     def _move_entry(self, entry: pathlib.Path) -> None:
         goal = self._root / entry.name

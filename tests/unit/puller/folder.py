@@ -34,6 +34,8 @@ class Folder:
     """By key and first byte: after how many bytes an answer ends, once."""
     is_silent: bool = False
     """Whether every answer ends before its first byte."""
+    etag: str = ""
+    """Of every object."""
     states_checksums: bool = True
     wrong_checksums: frozenset[str] = frozenset()
     """Keys of the objects about which it states something wrong."""
@@ -57,9 +59,14 @@ class _Store:
     def __init__(self, folder: Folder, source: plan.Source) -> None:
         self._folder, self._source = folder, source
 
-    def list_objects(self) -> list[plan.StoredObject]:
-        files = (path for path in (self._folder.root / self._source.prefix).rglob("*") if path.is_file())
-        return [plan.StoredObject(str(p.relative_to(self._folder.root)), p.stat().st_size, "") for p in files]
+    def list_page(self, token: str) -> stores.Page:
+        """One object on each page."""
+        files = sorted(path for path in (self._folder.root / self._source.prefix).rglob("*") if path.is_file())
+        stored = [
+            plan.StoredObject(str(p.relative_to(self._folder.root)), p.stat().st_size, self._folder.etag) for p in files
+        ]
+        number = int(token or 0)
+        return stores.Page(stored[number : number + 1], str(number + 1) if number + 1 < len(stored) else "")
 
     @contextlib.contextmanager
     def read(self, stored: plan.StoredObject, offset: int, length: int) -> Iterator[stores.Answer]:

@@ -63,3 +63,23 @@ def test_pauses_grow_and_stay_between_a_quarter_of_a_second_and_twenty(monkeypat
     limits.Limits(timeout=600, retries=9).retry(Failing(*[UNREACHABLE] * 9))
     longest = [0.5, 1, 2, 4, 8, 16, 20, 20, 20]
     assert [limit / 2 <= wait <= limit for wait, limit in zip(waits, longest, strict=True)] == [True] * 9
+
+
+def test_a_retry_waits_what_the_server_asks_for_and_a_moment_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr(threading.Event, "wait", lambda _event, seconds: waits.append(seconds))
+    busy = errors.SourceUnreachable(names.PullReason.SERVICE_UNAVAILABLE, "later", retry_after=30)
+    limits.Limits(timeout=600, retries=1).retry(Failing(busy))
+    assert 30.25 <= waits[0] <= 30.5
+
+
+def test_a_server_that_asks_for_more_than_there_is_time_ends_the_pull_at_once() -> None:
+    busy = errors.SourceUnreachable(names.PullReason.SERVICE_UNAVAILABLE, "later", retry_after=3600)
+    with pytest.raises(errors.SourceUnreachable, match="last: later"):
+        limits.Limits(timeout=60, retries=5).retry(Failing(busy))
+
+
+def test_the_watchdog_ends_what_checks_nothing() -> None:
+    ended = threading.Event()
+    limits.start_watchdog(0.1, ended.set)
+    assert ended.wait(5)

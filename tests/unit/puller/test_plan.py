@@ -22,6 +22,32 @@ def test_a_uri_names_bucket_and_prefix() -> None:
 
 
 @pytest.mark.parametrize(
+    ("uri", "bucket", "prefix"),
+    [
+        pytest.param("s3://models//iris//3", "models", "/iris//3/", id="slashes of the key"),
+        pytest.param("s3a://models/iris", "models", "iris/", id="Hadoop's name"),
+        pytest.param("s3n://models/iris", "models", "iris/", id="Hadoop's old name"),
+        pytest.param("s3://My_Bucket/iris", "My_Bucket", "iris/", id="a name of before 2018"),
+        pytest.param("s3://models/a b+c%20é", "models", "a b+c%20é/", id="what looks encoded and is not"),
+        pytest.param(
+            "s3://arn:aws:s3:eu-1:123456789012:accesspoint/ap/iris/3",
+            "arn:aws:s3:eu-1:123456789012:accesspoint:ap",
+            "iris/3/",
+            id="an access point",
+        ),
+        pytest.param(
+            "s3://arn:aws:s3:eu-1:123456789012:accesspoint:ap/iris",
+            "arn:aws:s3:eu-1:123456789012:accesspoint:ap",
+            "iris/",
+            id="an access point, by a colon",
+        ),
+    ],
+)
+def test_a_uri_names_the_key_that_mlflow_reads(uri: str, bucket: str, prefix: str) -> None:
+    assert plan.parse_source(uri, SCHEMES) == plan.Source("s3", bucket, prefix)
+
+
+@pytest.mark.parametrize(
     ("uri", "said"),
     [
         pytest.param("s3://models", "names no prefix", id="a whole bucket"),
@@ -31,6 +57,9 @@ def test_a_uri_names_bucket_and_prefix() -> None:
         pytest.param("models/iris", "only s3://bucket/prefix", id="no scheme"),
         pytest.param("s3://key@models/iris", "more parts than bucket and prefix", id="credentials in it"),
         pytest.param("s3://models/iris?versionId=1", "more parts than bucket and prefix", id="a query"),
+        pytest.param("s3://models/iris#3", "MLflow reads nothing after", id="a fragment"),
+        pytest.param("s3://[models/iris", "is no URI", id="brackets"),
+        pytest.param("s3://arn:aws:s3:eu-1:123456789012:accesspoint/ap", "names no prefix", id="a whole access point"),
     ],
 )
 def test_a_uri_that_cannot_be_pulled_is_refused_with_what_to_write(uri: str, said: str) -> None:
@@ -63,6 +92,26 @@ def test_a_plan_holds_every_object_but_directory_markers_sorted_by_path() -> Non
 def test_a_key_that_would_leave_the_directory_or_fits_no_file_system_is_refused(path: str) -> None:
     with pytest.raises(errors.SourceInvalid):
         plan.build_plan(SOURCE, [stored("MLmodel"), stored(path)])
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("a/../../x", "would leave the model's directory"),
+        ("code//util.py", "a part of its path that is empty or '.'"),
+        ("data/.", "a part of its path that is empty or '.'"),
+        ("data/", "a part of its path that is empty or '.'"),
+        (".podium/x", "which is the puller's own"),
+        ("a\0b", "a character that no file's name can have"),
+        ("a\ud800", "a character that no file's name can have"),
+        ("é" * 128, "a name of more than 255 bytes"),
+    ],
+)
+def test_a_key_that_cannot_be_a_file_is_named_as_what_it_is(path: str, said: str) -> None:
+    with pytest.raises(errors.SourceInvalid) as caught:
+        plan.build_plan(SOURCE, [stored("MLmodel"), stored(path)])
+    assert said in str(caught.value)
+    assert repr(SOURCE.build_uri(SOURCE.prefix + path)) in str(caught.value)
 
 
 def test_an_object_that_is_also_a_directory_is_refused() -> None:

@@ -5,15 +5,16 @@ import pathlib
 import pytest
 
 from podium import errors, names
-from podium.puller import limits, plan, settings, transfer
+from podium.puller import journal, limits, plan, pull, settings, transfer
 from tests.unit.puller import conftest, folder
 
 
 def run(store: folder.Folder, chosen: settings.Settings, staging: pathlib.Path, retries: int = 2) -> str:
     source = plan.parse_source(chosen.source, ["folder"])
-    opened = store.open(source, chosen, transfer.CONNECTIONS)
-    planned = plan.build_plan(source, opened.list_objects())
-    return transfer.Transfer(opened, staging, limits.Limits(60, retries)).run(planned)
+    opened, bounds = store.open(source, chosen, transfer.CONNECTIONS), limits.Limits(60, retries)
+    planned = plan.build_plan(source, pull.list_objects(source, opened, bounds))
+    record = journal.Journal(staging.parent / "journal", source.uri)
+    return transfer.Transfer(opened, staging, bounds, record).run(planned)
 
 
 @pytest.fixture
@@ -61,3 +62,26 @@ def test_an_empty_file_needs_no_request(store: folder.Folder, chosen: settings.S
     run(store, chosen, staging)
     assert "iris/3/empty" not in {key for key, _, _ in store.reads}
     assert (staging / "empty").read_bytes() == b""
+
+
+def test_blocks_that_an_earlier_run_has_brought_are_not_read_again(
+    store: folder.Folder, chosen: settings.Settings, staging: pathlib.Path
+) -> None:
+    store.etag = "etag"
+    first = run(store, chosen, staging)
+    store.reads.clear()
+    assert run(store, chosen, staging) == first
+    assert store.reads == []
+
+
+def test_blocks_that_have_changed_on_disk_are_read_again(
+    store: folder.Folder, chosen: settings.Settings, staging: pathlib.Path
+) -> None:
+    store.etag = "etag"
+    first = run(store, chosen, staging)
+    with (staging / "weights").open("r+b") as stream:
+        stream.seek(plan.BLOCK)
+        stream.write(b"TAIL")
+    store.reads.clear()
+    assert run(store, chosen, staging) == first
+    assert store.reads == [("iris/3/weights", plan.BLOCK, 4)]
