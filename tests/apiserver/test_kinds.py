@@ -26,6 +26,7 @@ ALIAS = "write an alias that MLflow accepts: letters, digits, '_' and '-'; not '
 DURATION = "write a duration such as 500ms, 2s, 1m30s or 1h"
 SOURCE = "write the folder that holds the file MLmodel: s3://bucket/path/to/model"
 ENDPOINT = "write the URL of the S3 server without a path: http://s3.storage.svc:9000 or https://s3.example.com"
+CA_BUNDLE = "write configMapName or secretName, one of them"
 HOST = (
     "write one host name such as model.example.com: lower-case letters, digits, '-' and '.', no '*', no port, no IP "
     "address"
@@ -92,6 +93,15 @@ SERVING = [  # fields that a ModelVersion's spec and a ModelAlias's template sha
     pytest.param({"puller": {"timeout": "1d"}}, DURATION, id="a duration in days"),
     pytest.param({"puller": {"timeout": "0s"}}, "write more than 0s", id="no time to pull"),
     pytest.param({"puller": {"retries": -1}}, "greater than or equal to 0", id="negative retries"),
+    pytest.param(
+        {"puller": {"env": [{"name": "PODIUM_SOURCE", "value": "s3://x/y"}]}},
+        "remove the variables that begin with PODIUM_",
+        id="a variable of the puller's own",
+    ),
+    pytest.param({"storage": {"caBundle": {"key": "x"}}}, CA_BUNDLE, id="a bundle that is nowhere"),
+    pytest.param(
+        {"storage": {"caBundle": {"configMapName": "a", "secretName": "b"}}}, CA_BUNDLE, id="a bundle in two places"
+    ),
     pytest.param({"storage": {"endpoint": "s3.example.com"}}, ENDPOINT, id="an endpoint without a scheme"),
     pytest.param({"storage": {"endpoint": "http://s3/bucket"}}, ENDPOINT, id="an endpoint with a path"),
     pytest.param({"storage": {"endpoint": "http://user:pass@s3"}}, ENDPOINT, id="an endpoint with credentials"),
@@ -167,7 +177,7 @@ IDENTITIES = [
     pytest.param("ModelVersion", {"model": " "}, MODEL, id="a model of spaces"),
     pytest.param("ModelVersion", {"model": "models:/iris"}, MODEL, id="a model's URI"),
     pytest.param("ModelVersion", {"model": "a" * 3001}, "may not be more than 3000 bytes", id="3,001 characters"),
-    pytest.param("ModelVersion", {"source": "s3://Bucket/x"}, SOURCE, id="a bucket in upper case"),
+    pytest.param("ModelVersion", {"source": "s3://-bucket/x"}, SOURCE, id="a bucket that begins with a dash"),
     pytest.param("ModelVersion", {"source": "https://bucket/x"}, SOURCE, id="a source of another scheme"),
     pytest.param("ModelVersion", {"source": "models:/iris/1"}, SOURCE, id="a source in the registry"),
     pytest.param("ModelVersion", {"source": "s3://"}, SOURCE, id="a source without a bucket"),
@@ -222,6 +232,15 @@ def test_what_is_no_model_version_alias_or_rollout_is_refused(
         pytest.param("ModelVersion", {"model": "a" * 3000}, id="a model's name of 3,000 characters"),
         pytest.param("ModelVersion", {"model": "붓꽃 분류 @ Seoul"}, id="a Korean model's name with spaces"),
         pytest.param("ModelVersion", {"source": "s3://bucket"}, id="a source that is a whole bucket"),
+        pytest.param("ModelVersion", {"source": "s3://My_Bucket//x"}, id="a bucket's name of before 2018"),
+        pytest.param("ModelVersion", {"source": "s3a://bucket/x"}, id="Hadoop's name of S3"),
+        pytest.param(
+            "ModelVersion", {"source": "s3://arn:aws:s3:eu-1:123456789012:accesspoint:ap/x"}, id="an access point"
+        ),
+        pytest.param("ModelVersion", {"storage": {"caBundle": {"secretName": "ca"}}}, id="a bundle in a Secret"),
+        pytest.param(
+            "ModelVersion", {"puller": {"env": [{"name": "HTTPS_PROXY", "value": "http://proxy:3128"}]}}, id="a proxy"
+        ),
         pytest.param("ModelVersion", {"resources": {"requests": {"cpu": 1, "memory": "1.5Gi"}}}, id="quantities"),
         pytest.param(
             "ModelVersion", {"runtime": {"env": [{"name": "PODIUM_DRAIN_SECONDS", "value": "9"}]}}, id="a drain"

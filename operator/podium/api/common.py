@@ -180,8 +180,17 @@ class RegistryReference(Model):
 class CaBundle(Model):
     """A certificate authority for the S3 endpoint."""
 
-    config_map_name: ObjectName = pydantic.Field(description="ConfigMap in the model's namespace.")
+    config_map_name: ObjectName | None = pydantic.Field(None, description="ConfigMap in the model's namespace.")
+    secret_name: ObjectName | None = pydantic.Field(
+        None, description="Secret in the model's namespace, in the place of a ConfigMap."
+    )
     key: str = pydantic.Field("ca.crt", description="Key of the PEM bundle.", min_length=1, max_length=253)
+
+    model_config = pydantic.ConfigDict(
+        json_schema_extra=validated(
+            cel("has(self.configMapName) != has(self.secretName)", "write configMapName or secretName, one of them")
+        )
+    )
 
 
 class Storage(Model):
@@ -189,8 +198,9 @@ class Storage(Model):
 
     secret_name: ObjectName | None = pydantic.Field(
         None,
-        description="Secret in this namespace with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, for temporary "
-        "credentials, AWS_SESSION_TOKEN. It is mounted into the puller alone.",
+        description="Secret in this namespace with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY (or accesskey, secretkey) "
+        "and, for temporary credentials, AWS_SESSION_TOKEN. It may name the endpoint too, as AWS_ENDPOINT_URL, "
+        "MLFLOW_S3_ENDPOINT_URL or AWS_S3_ENDPOINT. Its keys are variables of the puller alone.",
     )
     service_account_name: ObjectName | None = pydantic.Field(
         None, description="ServiceAccount of the pods, for credentials by web identity (IRSA, Pod Identity)."
@@ -206,11 +216,14 @@ class Storage(Model):
         ]
         | None
     ) = pydantic.Field(
-        None, description="URL of an S3-compatible server, such as http://s3.storage.svc:9000. Default: Amazon S3."
+        None,
+        description="URL of an S3-compatible server, such as http://s3.storage.svc:9000. Default: what the Secret "
+        "names, else Amazon S3.",
     )
     region: str | None = pydantic.Field(None, description="Region of the bucket.", max_length=64)
     path_style: bool | None = pydantic.Field(
-        None, description="Address buckets by path instead of host name. Default: true where endpoint is set."
+        None,
+        description="Address buckets by path instead of host name. Default: true for every endpoint but Amazon's.",
     )
     ca_bundle: CaBundle | None = pydantic.Field(None, description="Certificate authority of the endpoint.")
 

@@ -187,6 +187,19 @@ class Puller(common.Model):
     )
     timeout: common.PositiveDuration = pydantic.Field("10m", description="How long one pull may take.")
     retries: int = pydantic.Field(5, description="How often a part is tried again within one pull.", ge=0, le=100)
+    env: list[EnvVar] = pydantic.Field(
+        default_factory=list,
+        description="Further environment variables of the puller, such as HTTPS_PROXY and NO_PROXY. What is written "
+        "here wins over storage and over the Secret that it names.",
+        max_length=100,
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}
+        | common.validated(
+            common.cel(
+                "self.all(variable, !variable.name.startsWith('PODIUM_'))",
+                "remove the variables that begin with PODIUM_: the puller's are set by Podium itself",
+            )
+        ),
+    )
 
 
 class SecurityContext(common.Model):
@@ -270,7 +283,7 @@ class ModelVersionSpec(Template):
         Annotated[
             str,
             common.matching(
-                r"^s3://[a-z0-9][a-z0-9._-]+(/[^\r\n]*)?$",
+                r"^s3[an]?://[A-Za-z0-9][A-Za-z0-9._:-]+(/[^\r\n]*)?$",
                 "write the folder that holds the file MLmodel: s3://bucket/path/to/model",
                 max_length=4096,
             ),

@@ -32,3 +32,12 @@ def build_container(
 def build_env(variables: collections.abc.Mapping[str, str]) -> list[Manifest]:
     """Variables whose values are texts: in a Pod `$(NAME)` would stand for another variable, and `$$` for one `$`."""
     return [{"name": name, "value": value.replace("$", "$$")} for name, value in variables.items()]
+
+
+def merge_env(
+    own: collections.abc.Mapping[str, str], users: collections.abc.Sequence[model_version.EnvVar]
+) -> list[Manifest]:
+    """Variables of Podium's own, less those that a user writes too, and then the user's."""
+    written = [variable.model_dump(by_alias=True, exclude_defaults=True) for variable in users]
+    overridden = {variable["name"] for variable in written}
+    return build_env({name: value for name, value in own.items() if name not in overridden}) + written

@@ -82,10 +82,7 @@ def _build_server(
     container = containers.build_container(names.SERVER_CONTAINER, program.image, program.command, spec.resources)
     if program.args:
         container["args"] = list(program.args)
-    users = [variable.model_dump(by_alias=True, exclude_defaults=True) for variable in spec.runtime.env]
-    overridden = {variable["name"] for variable in users}
-    own = {name: value for name, value in program.env.items() if name not in overridden}
-    container["env"] = containers.build_env(own) + users
+    container["env"] = containers.merge_env(program.env, spec.runtime.env)
     container["ports"] = _build_ports(runtime)
     container["startupProbe"] = _build_probe(paths.startup, spec.probes.startup)
     container["readinessProbe"] = _build_probe(paths.readiness, spec.probes.readiness)

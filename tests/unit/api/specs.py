@@ -24,7 +24,12 @@ MODEL_VERSION: dict[str, Any] = {
         "readiness": {"periodSeconds": 2, "timeoutSeconds": 3, "failureThreshold": 4},
         "liveness": {"periodSeconds": 2, "timeoutSeconds": 3, "failureThreshold": 4},
     },
-    "puller": {"timeout": "5m", "retries": 0, "resources": {"limits": {"memory": "1Gi"}}},
+    "puller": {
+        "timeout": "5m",
+        "retries": 0,
+        "resources": {"limits": {"memory": "1Gi"}},
+        "env": [{"name": "C", "value": "2"}],
+    },
     "ingress": {
         "host": "iris.example.com",
         "path": "/iris",

@@ -48,7 +48,7 @@ def _build_puller(spec: model_version.ModelVersionSpec, uri: str, image: str, ac
         names.ENV_PULL_RETRIES: str(spec.puller.retries),
         names.ENV_EXPECTED_DIGEST_FILE: f"{_DIGEST_DIR}/{names.DIGEST_KEY}",
     }
-    container["env"] = containers.build_env({**env, **access.env})
+    container["env"] = containers.merge_env({**env, **access.env}, spec.puller.env)
     if access.secret_name:
         container["envFrom"] = [{"secretRef": {"name": access.secret_name}}]
     container["volumeMounts"] = [

@@ -4,7 +4,9 @@ import collections.abc
 
 from podium.workload.storage import delivery, s3
 
-_DELIVERIES: collections.abc.Mapping[str, delivery.Delivery] = {"s3": s3.S3()}
+_S3 = s3.S3()
+_DELIVERIES: collections.abc.Mapping[str, delivery.Delivery] = {"s3": _S3, "s3a": _S3, "s3n": _S3}
+"""Hadoop and Spark call S3 s3a and s3n."""
 
 
 def find_delivery(uri: str) -> delivery.Delivery | None:

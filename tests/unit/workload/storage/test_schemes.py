@@ -5,8 +5,9 @@ import pytest
 from podium.workload.storage import s3, schemes
 
 
-def test_s3_is_pulled() -> None:
-    assert isinstance(schemes.find_delivery("s3://artifacts/iris/1"), s3.S3)
+@pytest.mark.parametrize("scheme", ["s3", "s3a", "s3n"])
+def test_s3_is_pulled_under_hadoops_names_too(scheme: str) -> None:
+    assert isinstance(schemes.find_delivery(f"{scheme}://artifacts/iris/1"), s3.S3)
 
 
 @pytest.mark.parametrize("uri", ["gs://b/m", "file:///m", "/m", "s3:/b/m", "s3", "", "S3://b/m", "mlflow-artifacts:/1"])
