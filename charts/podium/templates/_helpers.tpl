@@ -64,3 +64,17 @@ from: {{- toYaml . | nindent 2 }}
 {{- define "podium.registryNamespaces" -}}
 {{- dict "names" (.Values.registry.namespaces | default (list .Release.Namespace)) | toJson -}}
 {{- end -}}
+
+{{/* CEL: whether `text` is in `list`, where an entry that ends with * stands for all that begin so. */}}
+{{- define "podium.isAllowed" -}}
+{{- $text := .text -}}
+{{- $rules := list -}}
+{{- range .list -}}
+{{- if hasSuffix "*" . -}}
+{{- $rules = append $rules (printf "%s.startsWith('%s')" $text (trimSuffix "*" .)) -}}
+{{- else -}}
+{{- $rules = append $rules (printf "%s == '%s'" $text .) -}}
+{{- end -}}
+{{- end -}}
+({{ join " || " $rules }})
+{{- end -}}
