@@ -58,6 +58,16 @@ def test_a_server_that_ends_is_told_in_its_last_words_and_receives_no_traffic(
     site.wait_answers("iris", 3)
 
 
+def test_a_server_that_is_started_again_to_fork_no_worker_is_no_trouble_and_says_why(
+    site: sites.Site, model: models.NewModel
+) -> None:
+    served = replaced(site, model, models.light(fail="fork"))
+    served.set_alias("champion", 2)
+    site.wait_answers("iris", 2)
+    assert site.revision(2)["status"]["workerStart"] == "the light server was told not to fork"
+    assert "workerStart" not in site.revision(1)["status"]
+
+
 def test_an_image_that_is_missing_is_told_with_its_name_and_what_to_do(
     site: sites.Site, model: models.NewModel
 ) -> None:

@@ -132,7 +132,8 @@ class SmokeTest(common.Model):
         None,
         description="Required: the model must answer its own input example (serving_input_example.json) with 200, and "
         "must have one. IfPossible: the same if it has one, else any answer in time to a request that is made up from "
-        "its signature; without a signature nothing is asked. Off: nothing is asked. Default: IfPossible, but Off for "
+        "its signature; without a signature nothing is asked. Off (in YAML with quotes, because Off "
+        "alone is false): nothing is asked. Default: IfPossible, but Off for "
         "agents and chat models, whose example MLflow writes itself, and for models that call a provider (openai, "
         "langchain and the like) if they have no example, so that a start calls nobody.",
     )

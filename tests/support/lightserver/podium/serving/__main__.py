@@ -9,6 +9,7 @@ What it does besides is written in the artifact, `light.json`, so that each vers
     fail: load            ends with last words instead of loading
           health          runs, but /health answers 503 for ever
           crash           is healthy, and ends a second later
+          fork            ends once as a server does whose model does not answer in forked workers, then serves
 """
 
 import asyncio
@@ -23,6 +24,8 @@ VERSION = os.environ.get("PODIUM_MODEL_VERSION", "")
 DRAIN_SECONDS = float(os.environ.get("PODIUM_DRAIN_SECONDS", "5"))
 PORT = int(os.environ.get("PODIUM_PORT", "8080"))
 MODEL_DIR = pathlib.Path(os.environ.get("PODIUM_MODEL_DIR", "/model"))
+FORK_NOTE = pathlib.Path("/tmp/podium-worker-start")
+"""Where the real server leaves a note to its next run, too."""
 LAST_WORDS = pathlib.Path(os.environ.get("PODIUM_TERMINATION_LOG", "/dev/termination-log"))
 
 
@@ -112,6 +115,10 @@ def main() -> int:
     time.sleep(behaviour.get("load_seconds", 0))
     if behaviour.get("fail") == "load":
         return leave("the model does not load: ModuleNotFoundError: No module named 'xgboost'")
+    if behaviour.get("fail") == "fork" and not FORK_NOTE.exists():
+        FORK_NOTE.write_text("the light server was told not to fork")
+        leave("the light server was told not to fork")
+        return 75
     return asyncio.run(serve(behaviour))
 
 
