@@ -113,6 +113,16 @@ SERVING = [  # fields that a ModelVersion's spec and a ModelAlias's template sha
     ),
     pytest.param({"podTemplate": {"labels": {"podium.dev/model-version-name": "x"}}}, OWN_LABEL, id="Podium's label"),
     pytest.param({"podTemplate": {"labels": {"app.kubernetes.io/managed-by": "x"}}}, OWN_LABEL, id="a shared label"),
+    pytest.param({"smokeTest": {"timeout": "0s"}}, "write more than 0s", id="no time for an answer"),
+    pytest.param(
+        {"smokeTest": {"timeout": "5m"}}, "write a smokeTest.timeout below", id="longer than the default waits"
+    ),
+    pytest.param(
+        {"smokeTest": {"timeout": "31s"}, "probes": {"startup": {"failureThreshold": 31}}},
+        "write a smokeTest.timeout below the patience of probes.startup",
+        id="longer than the probe waits",
+    ),
+    pytest.param({"smokeTest": {"mode": False}}, "must be of type string", id="Off without quotes"),
     pytest.param({"podTemplate": {"annotations": {"podium.dev/version": "x"}}}, OWN_LABEL, id="Podium's annotation"),
     pytest.param({"replica": 1}, 'unknown field "spec.', id="a field that is misspelt"),
     pytest.param({"autoscaling": {"max": 3}}, 'unknown field "spec.', id="a field that is not offered yet"),

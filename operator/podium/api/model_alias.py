@@ -20,7 +20,8 @@ class Template(model_version.Template):
             common.cel(
                 "!has(self.ingress)",
                 "a template has no ingress: the alias owns the host, write it in spec.ingress of the ModelAlias",
-            )
+            ),
+            model_version.require_patience("smokeTest", "probes"),
         )
     )
 
@@ -108,7 +109,10 @@ class ModelAliasSpec(common.Model):
     )
 
     model_config = pydantic.ConfigDict(
-        json_schema_extra=common.validated(common.immutable_optional("spec.registry.namespace"))
+        json_schema_extra=common.validated(
+            common.immutable_optional("spec.registry.namespace"),
+            model_version.require_patience("rollout.smokeTest", "template.probes"),
+        )
     )
 
     @property

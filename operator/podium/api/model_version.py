@@ -138,7 +138,7 @@ class SmokeTest(common.Model):
         "langchain and the like) if they have no example, so that a start calls nobody.",
     )
     timeout: common.PositiveDuration = pydantic.Field(
-        "60s", description="How long the answer may take. The probe of the start must be patient enough for it."
+        "60s", description="How long the answer may take: less than probes.startup waits."
     )
 
 
@@ -242,6 +242,21 @@ class PodTemplate(common.Model):
     )
 
 
+def require_patience(test: str, probes: str) -> dict[str, str]:
+    """CEL: a smoke test that is written may not outlast the startup probe. Both are paths below the object."""
+    steps = f"self.{probes}.startup".split(".")
+    is_written = " && ".join(f"has({'.'.join(steps[:n])})" for n in range(2, len(steps) + 1))
+    startup, timeout = ".".join(steps), f"self.{test}.timeout"
+    patience = f"{startup}.periodSeconds * {startup}.failureThreshold"
+    parts = f"self.{test}".split(".")
+    is_tested = " && ".join(f"has({'.'.join(parts[:n])})" for n in range(2, len(parts) + 1))
+    return common.cel(
+        f"!({is_tested}) || duration({timeout}).getSeconds() < ({is_written} ? {patience} : 300)",
+        f"write a {test}.timeout below the patience of {probes}.startup: periodSeconds x failureThreshold, 300 s if it "
+        "is left out",
+    )
+
+
 class Template(common.Model):
     """How a version is served: everything of a ModelVersion but its identity and its Ingress."""
 
@@ -301,7 +316,9 @@ class ModelVersionSpec(Template):
 
     model_config = pydantic.ConfigDict(
         json_schema_extra=common.validated(
-            common.immutable_optional("spec.source"), common.immutable_optional("spec.registry.namespace")
+            common.immutable_optional("spec.source"),
+            common.immutable_optional("spec.registry.namespace"),
+            require_patience("smokeTest", "probes"),
         )
     )
 
