@@ -110,14 +110,15 @@ def test_an_object_of_several_blocks_arrives_whole(chosen: settings.Settings, la
     assert (chosen.model_dir / "weights").read_bytes() == LARGE
 
 
-def test_an_object_that_was_put_in_parts_arrives_whole(
-    chosen: settings.Settings, endpoint: str, tmp_path: pathlib.Path
+def test_an_object_that_was_put_in_parts_arrives_whole_and_is_compared_with_its_checksum_of_parts(
+    chosen: settings.Settings, endpoint: str, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "parts").write_bytes(LARGE)
     store(endpoint, "parts/1/", {"MLmodel": b"x"})
     s3.client(endpoint).upload_file(str(tmp_path / "parts"), BUCKET, "parts/1/weights")
     pull.run(of(chosen, source=f"s3://{BUCKET}/parts/1"), stores.STORES)
     assert (chosen.model_dir / "weights").read_bytes() == LARGE
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["verified"] == {"crc32": 2}
 
 
 def test_a_finished_pull_is_found_again_without_asking_s3(

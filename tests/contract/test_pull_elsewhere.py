@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from mlflow.store.artifact import s3_artifact_repo
 
 from podium import errors, names
 from podium.puller import plan, pull, report, settings, stores
@@ -393,6 +394,23 @@ def test_a_root_with_a_double_slash_is_the_key_that_mlflow_reads(
     served.objects = {"/mlflow//1/MLmodel": b"flavors: {}", "mlflow/1/MLmodel": b"another"}
     run(chosen, source="s3://models//mlflow//1")
     assert (chosen.model_dir / "MLmodel").read_bytes() == b"flavors: {}"
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "s3://models/iris/3",
+        "s3://models/iris/3/",
+        "s3://models//mlflow/1",
+        "s3://models/a//b",
+        "s3://models/a b+c%20é",
+        "s3://My_Bucket/x",
+        "s3://arn:aws:s3:eu-1:123456789012:accesspoint:ap/x",
+    ],
+)
+def test_the_prefix_is_what_mlflow_itself_lists(uri: str) -> None:
+    bucket_name, path = s3_artifact_repo.S3ArtifactRepository.parse_s3_compliant_uri(None, uri)
+    assert plan.parse_source(uri, ["s3"]) == plan.Source("s3", bucket_name, path.rstrip("/") + "/")
 
 
 def test_odd_names_arrive_byte_for_byte(chosen: settings.Settings, served: bucket.Bucket) -> None:
