@@ -24,6 +24,7 @@ OBJECT_NAME = (
 MODEL = "write the model's name alone, as MLflow shows it: no '/', no ':', no alias"
 ALIAS = "write an alias that MLflow accepts: letters, digits, '_' and '-'; not 'latest', not 'v1'"
 DURATION = "write a duration such as 500ms, 2s, 1m30s or 1h"
+TOO_SHORT = "write a rollout.progressDeadline that is no shorter than what a pod may take"
 SOURCE = "write the folder that holds the file MLmodel: s3://bucket/path/to/model"
 ENDPOINT = "write the URL of the S3 server without a path: http://s3.storage.svc:9000 or https://s3.example.com"
 CA_BUNDLE = "write configMapName or secretName, one of them"
@@ -224,6 +225,19 @@ IDENTITIES = [
     pytest.param("ModelAlias", {"rollout": {"overlap": "2 s"}}, DURATION, id="a duration with a space"),
     pytest.param("ModelAlias", {"rollout": {"overlap": 2}}, 'must be of type string: "integer"', id="a bare number"),
     pytest.param("ModelAlias", {"rollout": {"progressDeadline": "0s"}}, "write more than 0s", id="no time to progress"),
+    pytest.param("ModelAlias", {"rollout": {"progressDeadline": "14m59s"}}, TOO_SHORT, id="a deadline for no pod"),
+    pytest.param(
+        "ModelAlias",
+        {"rollout": {"progressDeadline": "15m"}, "template": {"puller": {"timeout": "11m"}}},
+        TOO_SHORT,
+        id="a deadline in which a pull may still be under way",
+    ),
+    pytest.param(
+        "ModelAlias",
+        {"rollout": {"progressDeadline": "15m"}, "template": {"probes": {"startup": {"periodSeconds": 2}}}},
+        TOO_SHORT,
+        id="a deadline in which a model may still be loaded",
+    ),
     pytest.param("ModelAlias", {"rollout": {"steps": []}}, 'unknown field "spec.rollout.steps"', id="canary steps"),
     pytest.param("ModelAlias", {"shadow": {}}, 'unknown field "spec.shadow"', id="a shadow"),
 ]
@@ -260,6 +274,15 @@ def test_what_is_no_model_version_alias_or_rollout_is_refused(
         pytest.param("ModelAlias", {"alias": "1"}, id="an alias that is a number"),
         pytest.param("ModelAlias", {"alias": "a" * 255}, id="an alias of 255 characters"),
         pytest.param("ModelAlias", {"rollout": {"overlap": "0s"}}, id="no overlap"),
+        pytest.param("ModelAlias", {"rollout": {"progressDeadline": "15m"}}, id="time for one pull and one load"),
+        pytest.param(
+            "ModelAlias",
+            {
+                "rollout": {"progressDeadline": "20s"},
+                "template": {"puller": {"timeout": "10s"}, "probes": {"startup": {"failureThreshold": 10}}},
+            },
+            id="little time where pods have less",
+        ),
         pytest.param(
             "ModelAlias", {"ingress": {"host": "localhost", "path": "/a(/|$)(.*)"}}, id="an ingress's pattern"
         ),

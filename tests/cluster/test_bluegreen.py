@@ -109,13 +109,15 @@ def ready_endpoints(namespace: support.Namespace, service: str) -> set[str]:
 
 def test_a_crash_looping_candidate_gets_no_traffic_and_the_old_version_keeps_all_of_it(endpoint: Endpoint) -> None:
     good, bad = endpoint.model.add(), endpoint.model.add(models.light(fail="load"))
-    endpoint.serve(good)
+    endpoint.serve(good, template=models.impatient())
     before = endpoint.service()
 
     with endpoint.load() as load, Watcher(lambda: ready_endpoints(endpoint.namespace, "iris")) as watcher:
         endpoint.model.set_alias("champion", bad)
         stalled = endpoint.namespace.wait_condition("ModelAlias", "iris", "Stalled", reason="ContainerCrashed")
-        endpoint.apply(progressDeadline="12s")  # only now: a pull may take longer on a busy machine
+        endpoint.apply(
+            progressDeadline="20s", template=models.impatient()
+        )  # only now: a pull may take longer on a busy machine
         endpoint.wait_phase("Failed", bad)
         load.wait_for_answers(40)
 
@@ -136,8 +138,8 @@ def test_a_failed_version_is_tried_again_when_asked_and_a_return_to_the_served_o
     endpoint: Endpoint,
 ) -> None:
     good, bad = endpoint.model.add(), endpoint.model.add(models.light(fail="health"))
-    endpoint.serve(good)
-    endpoint.apply(progressDeadline="4s")
+    endpoint.serve(good, template=models.impatient())
+    endpoint.apply(progressDeadline="20s", template=models.impatient())
     endpoint.model.set_alias("champion", bad)
     first = endpoint.wait_phase("Failed", bad)["status"]["rollout"]["id"]
     retry = {"metadata": {"annotations": {names.RETRY_ANNOTATION: "1"}}}
@@ -173,11 +175,13 @@ def test_a_first_install_never_selects_a_pod_that_is_not_ready(endpoint: Endpoin
 
 def test_a_candidate_that_crashes_as_it_begins_to_serve_takes_no_traffic_with_it(endpoint: Endpoint) -> None:
     good, bad = endpoint.model.add(), endpoint.model.add(models.light(fail="crash"))
-    endpoint.serve(good)
+    endpoint.serve(good, template=models.impatient())
     with endpoint.load() as load, Watcher(lambda: ready_endpoints(endpoint.namespace, "iris")) as watcher:
         endpoint.model.set_alias("champion", bad)
         endpoint.namespace.wait_condition("ModelAlias", "iris", "Stalled", reason="ContainerCrashed")
-        endpoint.apply(progressDeadline="15s")  # only now: a pull may take longer on a busy machine
+        endpoint.apply(
+            progressDeadline="20s", template=models.impatient()
+        )  # only now: a pull may take longer on a busy machine
         endpoint.wait_phase("Failed", bad)
         load.wait_for_answers(40)
     assert load.result.failed == 0, load.result.describe_failures()

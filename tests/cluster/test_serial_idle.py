@@ -65,7 +65,9 @@ def apply_all_kinds_of_situations(
     failing.set_alias("champion", failing.add())
     rollout = {"previous": {"delay": "1s"}, "progressDeadline": "20s", "overlap": "0s"}
     for name, chosen in (("served", served), ("failing", failing)):
-        namespace.apply(models.model_alias(name, chosen.name, images.light, rollout=rollout))
+        namespace.apply(
+            models.model_alias(name, chosen.name, images.light, rollout=rollout, template=models.impatient())
+        )
     namespace.apply(models.model_alias("waits-for-a-model", "no-such-model", images.light))
     namespace.apply(models.model_alias("waits-for-an-alias", served.name, images.light, alias="nobody"))
     served.set_alias("gated", 1)

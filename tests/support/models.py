@@ -120,6 +120,15 @@ def template(image: str | None = None, **fields: Any) -> Manifest:
     } | fields
 
 
+def impatient() -> Manifest:
+    """Fields of a template whose pods may take 20 seconds: a rollout of it may have a deadline as short as that."""
+    usual = template()
+    return {
+        "puller": usual["puller"] | {"timeout": "10s"},
+        "probes": usual["probes"] | {"startup": {"failureThreshold": 10}},
+    }
+
+
 def model_alias(name: str, model: str, image: str | None = None, **spec: Any) -> Manifest:
     """A ModelAlias that follows `champion` on the light server (`image`) or, without one, on the real server.
 

@@ -48,10 +48,13 @@ class Rollout(common.Model):
         description="How long both versions answer during a switch, so that no request is lost while ingress "
         "controllers exchange the endpoints. 0s: all traffic moves in one step.",
     )
-    progress_deadline: common.PositiveDuration = pydantic.Field(
-        "10m",
-        description="How long the new version may take to become Ready before the rollout counts as failed. A failed "
-        "revision is tried again when the version, the template or the annotation podium.dev/retry changes.",
+    progress_deadline: common.PositiveDuration | None = pydantic.Field(
+        None,
+        description="How long the new version may take to become Ready before the rollout counts as failed: no shorter "
+        "than what one of its pods may take, which is template.puller.timeout (10m by default) and the patience of "
+        "template.probes.startup (5m by default). Default: the sum of these and one minute. A failed revision is tried "
+        "again when the version or the template changes, when this is raised, or when the annotation podium.dev/retry "
+        "changes.",
     )
     smoke_test: model_version.SmokeTest | None = pydantic.Field(
         None,
@@ -67,6 +70,19 @@ class Rollout(common.Model):
         ge=0,
         le=100,
     )
+
+
+_PULL = "has(self.template) && has(self.template.puller) && has(self.template.puller.timeout)"
+_STARTUP = "has(self.template) && has(self.template.probes) && has(self.template.probes.startup)"
+LONG_ENOUGH = common.cel(
+    "!has(self.rollout) || !has(self.rollout.progressDeadline) || duration(self.rollout.progressDeadline).getSeconds() "
+    f">= ({_PULL} ? duration(self.template.puller.timeout).getSeconds() : 600) + ({_STARTUP} ? "
+    "self.template.probes.startup.periodSeconds * self.template.probes.startup.failureThreshold : 300)",
+    "write a rollout.progressDeadline that is no shorter than what a pod may take, which is template.puller.timeout "
+    "(10m by default) and template.probes.startup.periodSeconds x failureThreshold (5m by default): lower these, or "
+    "leave it out",
+)
+"""CEL of `spec`: a rollout does not fail while its pods may still pull and load."""
 
 
 class ModelAliasSpec(common.Model):
@@ -112,6 +128,7 @@ class ModelAliasSpec(common.Model):
         json_schema_extra=common.validated(
             common.immutable_optional("spec.registry.namespace"),
             model_version.require_patience("rollout.smokeTest", "template.probes"),
+            LONG_ENOUGH,
         )
     )
 
@@ -143,6 +160,7 @@ class Failure(common.Observed):
     reason: str = pydantic.Field(description="Reason, a constant.")
     message: str = pydantic.Field(description="What failed, in the words of the part that did.")
     retry: str = pydantic.Field("", description="Value of the annotation podium.dev/retry at the time.")
+    deadline_seconds: int = pydantic.Field(0, description="How long it had had to become Ready, in seconds.")
 
 
 class RolloutStatus(common.Observed):

@@ -14,7 +14,7 @@ begins. In all other phases the traffic is where `served` says.
 """
 
 from podium import names
-from podium.api import common, conditions, model_alias
+from podium.api import conditions, model_alias
 from podium.rollout import worlds
 
 Transition = model_alias.RolloutStatus
@@ -47,4 +47,4 @@ def is_moving(transition: Transition | None) -> bool:
 
 def find_deadline_seconds(world: worlds.World, transition: Transition) -> float:
     """Seconds that are left of `rollout.progressDeadline`, in which pods may become Ready; 0 or less: none."""
-    return common.seconds(world.spec.rollout.progress_deadline) - world.count_seconds_since(transition.started_at)
+    return world.progress_seconds - world.count_seconds_since(transition.started_at)

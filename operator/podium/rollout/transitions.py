@@ -54,11 +54,22 @@ def find_progress(world: worlds.World, desired: revisions.DesiredOrProblem, stra
         if isinstance(desired, revisions.Desired) and strategy.may_abort(world, current, desired.ref):
             return dataclasses.replace(progress, transition=strategy.abort(world, current))
         return _record_advance(world, progress, strategy.advance(world, current), desired)
-    if isinstance(desired, worlds.Problem):
-        return progress
-    if desired.barred:  # its gates may have been met when its pods were begun to be made ready
+    if _is_given_up(world, current, desired):
         return _drop_open_transition(progress)
-    return progress if world.spec.paused else _move_towards(world, progress, desired, strategy)
+    if isinstance(desired, worlds.Problem) or world.spec.paused:
+        return progress
+    return _move_towards(world, progress, desired, strategy)
+
+
+def _is_given_up(world: worlds.World, current: phases.Transition | None, desired: revisions.DesiredOrProblem) -> bool:
+    """Whether nobody asks any more for what is being made ready: then its pods go.
+
+    The alias, the version or the model is gone, its gates are no longer met, or another version is desired by now.
+    While spec is paused no other transition takes its place.
+    """
+    if isinstance(desired, worlds.Problem) or desired.barred:
+        return True
+    return world.spec.paused and current is not None and current.to != desired.ref
 
 
 def _drop_open_transition(progress: Progress) -> Progress:
@@ -111,7 +122,9 @@ def find_wait(world: worlds.World, progress: Progress, strategy: protocol.Strate
 def has_failed(world: worlds.World, progress: Progress, desired: revisions.Desired) -> bool:
     """Whether the desired revision had its time, and nobody has asked for another try since."""
     failed = progress.failed
-    return failed is not None and (failed.name, failed.retry) == (desired.ref.name, _read_retry(world))
+    if failed is None or (failed.name, failed.retry) != (desired.ref.name, _read_retry(world)):
+        return False
+    return world.progress_seconds <= failed.deadline_seconds
 
 
 def _read_retry(world: worlds.World) -> str:
@@ -145,13 +158,14 @@ def _record_failure(
     trouble = (revision and (revision.trouble or revision.awaited)) or worlds.Problem(
         names.PROGRESS_DEADLINE_EXCEEDED, _describe_lateness(world, revision)
     )
-    deadline = world.spec.rollout.progress_deadline
     failure = model_alias.Failure(
         name=current.to.name,
         reason=trouble.reason,
-        message=f"version {current.to.version} was not Ready within {deadline}: {trouble.message}. It is tried again "
-        f"when the alias, the template or the annotation {names.RETRY_ANNOTATION} changes",
+        message=f"version {current.to.version} was not Ready within {world.progress_seconds}s: {trouble.message}. It "
+        "is tried again when the alias or the template changes, when rollout.progressDeadline is raised, or when the "
+        f"annotation {names.RETRY_ANNOTATION} changes",
         retry=_read_retry(world),
+        deadline_seconds=world.progress_seconds,
     )
     ended = phases.enter(world, current, names.Phase.FAILED)
     history = _add_entry(world, progress, ended, desired, names.RolloutOutcome.FAILED)

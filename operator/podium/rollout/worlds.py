@@ -7,13 +7,14 @@ says (registry), and what is in the cluster (revisions, traffic). A rule takes t
 import collections.abc
 import dataclasses
 import datetime
+import math
 
 from podium import names
 from podium.api import common, conditions, model_alias
 from podium.manifest import Manifest
 from podium.rollout import gating
 from podium.routing import routers
-from podium.workload import intent, replicas, sources
+from podium.workload import children, intent, replicas, sources
 from podium.workload.runtimes import protocol
 
 
@@ -193,6 +194,14 @@ class World:
         if name in self.revisions:
             return self.revisions[name].ref
         return build_reference(name, self.kept[name].version) if name in self.kept else None
+
+    @property
+    def progress_seconds(self) -> int:
+        """How long a new revision may take to become Ready: as spec says, else what its pods may take."""
+        deadline = self.spec.rollout.progress_deadline
+        if deadline is None:
+            return children.count_patience_seconds(self.spec.template)
+        return math.ceil(common.seconds(deadline))
 
     def find_model_uid(self, ref: model_alias.RevisionReference) -> str | None:
         """The registered model that a revision is a version of."""

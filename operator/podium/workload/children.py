@@ -54,8 +54,10 @@ def build_deployment(
     }
 
 
-def count_patience_seconds(spec: model_version.ModelVersionSpec) -> int:
+def count_patience_seconds(spec: model_version.Template) -> int:
     """How long no new pod may become Ready until that counts as a failure: one pull, one load, and a minute.
+
+    A rollout has the same time unless it is given more: see LONG_ENOUGH in podium/api/model_alias.py.
 
     With the defaults 600 + 300 + 60 = 960 seconds.
     """

@@ -66,7 +66,7 @@ MODEL_ALIAS: dict[str, Any] = {
     },
     "rollout": {
         "overlap": "1s",
-        "progressDeadline": "5m",
+        "progressDeadline": "10m",
         "smokeTest": {"mode": "Off"},
         "previous": {"delay": "1m"},
         "revisionHistoryLimit": 1,

@@ -164,7 +164,7 @@ def test_old_pods_that_are_not_all_ready_within_the_deadline_hold_nothing_up(
         cluster.pass_once()
         assert phase(cluster) == ("Overlapping", True)
     cluster.of_version(1).ready = 1
-    for seconds in (300.0, 299.0, 3.0, 3.0, 3.0, 3.0, 600.0):
+    for seconds in (660.0, 299.0, 3.0, 3.0, 3.0, 3.0, 960.0):
         cluster.pass_once()
         assert 2 in cluster.answering()
         cluster.endpoints_follow()

@@ -37,7 +37,7 @@ def test_a_failure_is_told_once_and_not_as_trouble_beside_it(cluster: simulator.
     cluster.pass_once()
     cluster.of_version(2).trouble = ("ContainerCrashed", "exit code 1")
     cluster.settle()
-    cluster.wait(601)
+    cluster.wait(961)
     cluster.wait(60)
     assert [(each.reason, each.warning) for each in cluster.said] == [
         (names.ROLLOUT_STARTED, False),

@@ -166,7 +166,7 @@ def test_a_rollout_that_is_held_beyond_its_deadline_waits_for_an_event(
     cluster.designate(2)
     cluster.pass_once()
     hold(cluster)
-    cluster.now += datetime.timedelta(minutes=11)
+    cluster.now += datetime.timedelta(minutes=17)
     assert [cluster.pass_once().again_after for _ in range(3)][1:] == [None, None]
 
 
@@ -245,7 +245,7 @@ def test_what_goes_wrong_after_a_failed_rollout_is_announced_too(cluster: simula
     cluster.designate(2)
     cluster.pass_once()
     cluster.of_version(2).trouble = ("ContainerCrashed", "exit code 1")
-    cluster.wait(600)
+    cluster.wait(960)
     cluster.designation = worlds.Problem(names.REGISTRY_CORRUPT, "nonsense")
     cluster.settle()
     assert [each.reason for each in cluster.said if each.warning] == [

@@ -42,7 +42,7 @@ def test_what_failed_is_no_candidate_until_it_is_tried_again(cluster: simulator.
     cluster.designate(2)
     cluster.pass_once()
     cluster.of_version(2).trouble = ("ContainerCrashed", "exit code 1")
-    cluster.wait(601)
+    cluster.wait(961)
     assert assigned(cluster) == {1: roles.Role.SERVED}
 
 

@@ -53,7 +53,7 @@ def test_a_crash_looping_candidate_never_empties_the_selector(cluster: simulator
     assert cluster.condition("Stalled") == ("True", "ContainerCrashed")
     assert cluster.condition("Serving") == ("True", "EndpointsReady")
     assert cluster.condition("Reconciling") is None
-    cluster.wait(601)
+    cluster.wait(961)
     assert cluster.selected() == served
     assert cluster.status.failed is not None
     assert "no module named xgboost" in cluster.status.failed.message

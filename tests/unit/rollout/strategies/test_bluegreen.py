@@ -32,7 +32,7 @@ def test_new_pods_that_do_not_stay_ready_while_both_answer_lose_the_traffic_agai
     assert cluster.status.rollout is not None
     assert cluster.status.rollout.phase == "Preparing"
     assert cluster.claimed_versions == {1}
-    cluster.wait(601)
+    cluster.wait(961)
     assert cluster.status.failed is not None
 
 
