@@ -341,7 +341,7 @@ class PullReason(enum.StrEnum):
     CHECKSUM_MISMATCH = "ChecksumMismatch"
     """The bytes are not those that the store has a checksum of."""
     DIGEST_MISMATCH = "DigestMismatch"
-    """The artifact is not the one that this ModelVersion was first served from."""
+    """The artifact is not the one that is recorded of this version."""
     TOO_LARGE_FOR_DISK = "TooLargeForDisk"
     DISK_FAILED = "DiskFailed"
     TIMED_OUT = "TimedOut"

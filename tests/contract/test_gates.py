@@ -196,7 +196,10 @@ def test_decisions_are_kept_in_order_and_go_with_the_version(registry: store.Reg
     yes = entities.Approval("approved", 10**13, JOE, "checked by hand")
     no = entities.Approval("rejected", 5, JOE)
     registry.versions.decide("iris", 1, yes)
-    assert registry.versions.decide("iris", 1, no).approvals == (yes, dataclasses.replace(no, time_ms=10**13))
+    about = {"artifact": "s3://m/1"}
+    assert registry.versions.decide("iris", 1, no).approvals == (
+        dataclasses.replace(yes, **about), dataclasses.replace(no, time_ms=10**13, **about),
+    )  # fmt: skip
     assert registry.versions.fresh("iris", 2).approvals == ()
     registry.versions.delete("iris", 1)
     with pytest.raises(errors.NotFound):
@@ -208,21 +211,58 @@ def test_the_digest_of_an_artifact_is_recorded_once_and_goes_with_the_version(
 ) -> None:
     first, second = "sha256:" + "0a" * 32, "sha256:" + "0b" * 32
     assert registry.versions.fresh("iris", 1).digest is None
-    registry.versions.record_digest(head.uid, 1, first)
+    registry.versions.record_digest(head.uid, 1, "s3://m/1", first)
     before = records.get(keys.version_name(head.uid, 1))
-    assert registry.versions.record_digest(head.uid, 1, first).digest == first
+    assert registry.versions.record_digest(head.uid, 1, "s3://m/1", first).digest == first
     assert records.get(keys.version_name(head.uid, 1)) == before  # writes nothing
     with pytest.raises(errors.ArtifactDiffers, match=f"has digest {second}, but {first} is recorded"):
-        registry.versions.record_digest(head.uid, 1, second)
+        registry.versions.record_digest(head.uid, 1, "s3://m/1", second)
     assert [registry.versions.fresh("iris", number).digest for number in (1, 2)] == [first, None]
     registry.versions.delete("iris", 1)
     stored = records.get(keys.version_name(head.uid, 1))
     assert stored is not None
     assert "digest" not in stored.data
     with pytest.raises(errors.NotFound):
-        registry.versions.record_digest(head.uid, 1, first)
+        registry.versions.record_digest(head.uid, 1, "s3://m/1", first)
     with pytest.raises(errors.InvalidInput, match="hexadecimal digits"):
-        registry.versions.record_digest(head.uid, 2, "sha256:0a")
+        registry.versions.record_digest(head.uid, 2, "s3://m/2", "sha256:0a")
+
+
+def test_of_two_digests_that_are_recorded_at_a_time_one_holds_and_the_other_is_refused(
+    registry: store.Registry, head: entities.Head
+) -> None:
+    """Two aliases pull one version for the first time, and its bytes change in between."""
+
+    def record(digest: str) -> str:
+        try:
+            registry.versions.record_digest(head.uid, 1, "s3://m/1", digest)
+        except errors.ArtifactDiffers as refused:
+            return refused.recorded
+        return digest
+
+    digests = [f"sha256:{number:064x}" for number in range(8)]
+    with futures.ThreadPoolExecutor(len(digests)) as pool:
+        held = set(pool.map(record, digests))
+    assert held == {registry.versions.fresh("iris", 1).digest}
+    assert held < set(digests)
+
+
+def test_a_digest_that_was_found_elsewhere_is_not_recorded(registry: store.Registry, head: entities.Head) -> None:
+    with pytest.raises(errors.Conflict, match="has its artifact at s3://m/1 now, not s3://m/0"):
+        registry.versions.record_digest(head.uid, 1, "s3://m/0", "sha256:" + "0a" * 32)
+    assert registry.versions.fresh("iris", 1).digest is None
+
+
+def test_a_decision_is_about_the_artifact_that_the_version_has(registry: store.Registry, head: entities.Head) -> None:
+    digest = "sha256:" + "0a" * 32
+    yes = entities.Approval("approved", 5, JOE, artifact="s3://elsewhere", digest="sha256:" + "0b" * 32)
+    before = registry.versions.decide("iris", 1, yes)
+    after = registry.versions.record_digest(head.uid, 1, "s3://m/1", digest)
+    again = registry.versions.decide("iris", 1, yes)
+    assert [(each.artifact, each.digest) for each in again.approvals] == [("s3://m/1", None), ("s3://m/1", digest)]
+    assert all(map(before.is_artifact_of, before.approvals))
+    assert all(map(after.is_artifact_of, again.approvals))
+    assert not before.is_artifact_of(again.approvals[1])  # of bytes that are not known to be these
 
 
 def test_a_decision_or_a_reason_that_cannot_be_recorded_is_refused(

@@ -1,5 +1,6 @@
 """Store and operator judge alike: what the store lets an alias have, the operator lets it serve, by equal results."""
 
+import dataclasses
 import typing
 from collections.abc import Iterable
 
@@ -102,3 +103,21 @@ def test_what_the_store_lets_pass_the_operator_lets_pass_by_the_same_results(
             assert verdict.passed, verdict.results
             entry = next(each for each in reversed(registry.aliases.history("iris")) if each.alias == alias)
             assert verdict.evidence.gates == entry.evidence.gates
+
+
+def test_an_approved_version_whose_source_is_changed_past_the_store_awaits_an_approval_of_that() -> None:
+    """Where no admission policy keeps the registry: somebody writes one data key of the version's ConfigMap."""
+    records = memory.MemoryBackend()
+    registry = store.Registry(records)
+    uid = registry.models.create("iris").uid
+    registry.versions.create("iris", source="s3://bucket/1")
+    registry.versions.decide("iris", 1, entities.Approval("approved", 1, entities.Actor("ann", "kubernetes", True)))
+    registry.aliases.set("iris", "champion", 1)
+    assert judged(records, {"approval": "Manual"}).passed
+    stored = records.get(keys.version_name(uid, 1))
+    assert stored is not None
+    records.replace(dataclasses.replace(stored, data={**stored.data, "source": '"s3://evil/1"'}))
+    verdict = judged(records, {"approval": "Manual"})
+    assert (verdict.passed, verdict.only_awaits_approval) == (False, True)
+    assert verdict.void is not None
+    assert verdict.void.artifact == "s3://bucket/1"

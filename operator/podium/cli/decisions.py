@@ -62,15 +62,17 @@ def _record_decision(
     actor = opened.identify()
     approval = entities.Approval(decision, opened.clock(), actor, why)
     version = opened.registry.versions.decide(model, number, approval)
+    decided = version.approvals[-1]
     found = find_prospects(
         opened.registry.serving.fresh_policy(head), head, version, opened.registry.aliases.history(model)
     )
     if work.is_json:
         aliases = [_convert_to_json(prospect) for prospect in found]
-        decided = {"model": model, "version": number, **jsonlines.encode_decision(approval)}
-        output.show_json({**decided, "aliases": aliases})
+        said = {"model": model, "version": number, **jsonlines.encode_decision(decided)}
+        output.show_json({**said, "aliases": aliases})
         return
     output.tell(f"version {number} of {texts.shorten(model)!r} is {decision} by {output.describe_actor(actor)}")
+    output.tell(f"this is about the artifact {wording.name_artifact(decided)}")
     if found:
         rows = [[each.alias, *_build_row(result)] for each in found for result in each.results]
         output.show_table(("ALIAS", "RESULT", "GATE", "FOUND"), rows)
@@ -84,10 +86,11 @@ def find_prospects(
 ) -> list[Prospect]:
     """What each alias's gates say of the version.
 
-    The registry knows a metric only if it was recorded when that alias moved to the version; of others it is said that
-    they are read later.
+    The registry knows a metric only if it was recorded when that alias moved to the version, of the artifact that the
+    version has; of others it is said that they are read later.
     """
-    recorded = {entry.alias: entry.evidence.metrics for entry in history if entry.to_version == version.number}
+    moves = (entry for entry in history if entry.to_version == version.number)
+    recorded = {entry.alias: entry.evidence.metrics for entry in moves if version.is_artifact_of(entry.evidence)}
     found = []
     for alias, (owner, gates) in sorted(policy.gates.items()):
         metrics = recorded.get(alias, {})

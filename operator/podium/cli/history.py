@@ -7,6 +7,7 @@ import click
 
 from podium import errors, texts
 from podium.cli import options, output, registries
+from podium.gates import wording
 from podium.registry.images import jsonlines
 from podium.registry.model import entities
 
@@ -77,7 +78,7 @@ def _build_rows(event: entities.HistoryEntry | Decision) -> list[list[str]]:
     if isinstance(event, Decision):
         made = event.approval
         what = [str(event.version), made.decision, output.describe_actor(made.actor), made.why]
-        return [[output.format_time(made.time_ms), "-", *what]]
+        return [[output.format_time(made.time_ms), "-", *what], *_build_artifact_row(made)]
     versions = f"{event.from_version or 'none'} -> {event.to_version or 'none'}"
     row = [
         output.format_time(event.time_ms),
@@ -88,4 +89,9 @@ def _build_rows(event: entities.HistoryEntry | Decision) -> list[list[str]]:
         event.why,
     ]
     gates = [[f"{'passed' if gate.passed else 'FAILED'}  {gate.gate}: {gate.value}"] for gate in event.evidence.gates]
-    return [row, *gates]
+    return [row, *gates, *_build_artifact_row(event.evidence)]
+
+
+def _build_artifact_row(said: entities.Evidence | entities.Approval) -> list[list[str]]:
+    """Of which artifact it was said, where it was said of one."""
+    return [[f"artifact  {wording.name_artifact(said)}"]] if said.artifact else []

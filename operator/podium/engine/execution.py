@@ -5,6 +5,7 @@ Before every write the Lease is asked for, and before an object is made or chang
 
 import asyncio
 import collections.abc
+import contextlib
 import datetime
 import logging
 
@@ -66,8 +67,13 @@ class Executor:
             raise unwritten
 
     async def carry_out_version(self, world: version.World, outcome: version.Outcome) -> None:
-        """Write the status of a ModelVersion, then apply its children. Raises KubeError or NotLeading."""
+        """Write the status of a ModelVersion, then apply its children. Raises KubeError, RegistryError or NotLeading.
+
+        The registry records a digest before anything says that the version is ready.
+        """
         namespace = world.metadata["namespace"]
+        if outcome.recording:
+            await self._record_digest(outcome.recording)
         await self.write_version_status(world, outcome)
         for manifest in outcome.children:
             await self._apply_child(manifest, world.seen_versions.get(manifest["kind"], ""))
@@ -75,6 +81,15 @@ class Executor:
             seen = world.seen_versions.get(kind, "")
             async with self._leading.hold():
                 await self._api.delete(_CHILD_RESOURCES[kind], namespace, name, resource_version=seen)
+
+    async def _record_digest(self, recording: version.Recording) -> None:
+        """Record it in the registry. Raises RegistryError; ArtifactDiffers if another digest was recorded first."""
+        self._leading.assert_held()
+        where, digest, artifact = recording.registered, recording.digest, recording.artifact
+        registry = self._registries[where.registry]
+        with contextlib.suppress(errors.NotFound):  # deleted meanwhile: nobody else will serve it
+            await asyncio.to_thread(registry.versions.record_digest, where.model_uid, where.version, artifact, digest)
+            _log.info("registry %s: version %s of %s has %s", where.registry, where.version, where.model_uid, digest)
 
     async def write_version_status(self, world: version.World, outcome: version.Outcome) -> None:
         """Write the status of a ModelVersion, if it says anything new."""

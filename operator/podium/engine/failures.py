@@ -26,6 +26,7 @@ REFUSALS = (
     errors.Mirrored,
     errors.Forbidden,
     errors.NameTaken,
+    errors.ArtifactDiffers,
 )
 """What trying again does not help until somebody acts."""
 _REASONS: dict[type[errors.PodiumError], str] = {
@@ -34,6 +35,7 @@ _REASONS: dict[type[errors.PodiumError], str] = {
     errors.NameTaken: names.NAME_TAKEN,
     errors.InUse: names.ALIAS_OWNED_ELSEWHERE,
     errors.CorruptRegistry: names.REGISTRY_CORRUPT,
+    errors.ArtifactDiffers: names.PullReason.DIGEST_MISMATCH.value,
 }
 _MESSAGE_LIMIT = 4096
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'|`[^`]*`")

@@ -31,7 +31,8 @@ class Gatherer:
             return None
         spec = model_version.ModelVersionSpec.model_validate(obj["spec"])
         registry = self._seen.registries.resolve(spec.registry.namespace)
-        source = sources.find_source(self._seen.registries.get(registry), registry, spec)
+        model_uid = obj["metadata"].get("labels", {}).get(names.REGISTRY_UID_LABEL)
+        source = sources.find_source(self._seen.registries.get(registry), registry, spec, model_uid)
         deployment = self._seen.inventory.find_child(resources.DEPLOYMENTS, key)
         status = model_version.ModelVersionStatus.model_validate(obj.get("status", {}))
         return version.World(

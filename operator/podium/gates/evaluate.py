@@ -46,7 +46,7 @@ def evaluate(
     judged: list[outcomes.GateResult] = [_judge_metric(gate, metrics, lacks, absent) for gate in gates.metrics]
     judged += [_judge_tag(entities.TagGate(*tag), version.tags) for tag in sorted(gates.tags.items())]
     if gates.approval == "Manual":
-        judged.append(_judge_approval(version.approvals))
+        judged.append(_judge_approval(version))
     return tuple(judged)
 
 
@@ -79,8 +79,10 @@ def _judge_tag(gate: entities.TagGate, tags: entities.Tags) -> outcomes.TagResul
     return outcomes.TagResult(gate, _decide_outcome(found == gate.value), found)
 
 
-def _judge_approval(approvals: tuple[entities.Approval, ...]) -> outcomes.ApprovalResult:
-    last = approvals[-1] if approvals else None
+def _judge_approval(version: entities.Version) -> outcomes.ApprovalResult:
+    last = version.approvals[-1] if version.approvals else None
+    if last is not None and not version.is_artifact_of(last):
+        return outcomes.ApprovalResult(entities.ApprovalGate(), Outcome.UNMET, void=last)
     is_approved = last is not None and last.decision == "approved"
     return outcomes.ApprovalResult(entities.ApprovalGate(), _decide_outcome(is_approved), last)
 

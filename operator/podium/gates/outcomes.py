@@ -12,6 +12,7 @@ UNRECORDED = frozenset(
         entities.Cause.NEVER_MOVED,
         entities.Cause.MIRRORED,
         entities.Cause.GATED_ELSEWHERE,
+        entities.Cause.OTHER_ARTIFACT,
     }
 )
 """Causes that say: the store recorded no number, whatever the tracking store has."""
@@ -23,7 +24,8 @@ class Lack:
 
     cause: entities.Cause
     detail: str = ""
-    """Where it was looked for, which values contradict, or which server or ModelAlias has it; may be empty."""
+    """Where it was looked for, which values contradict, which server or ModelAlias has it, or of which artifact it was
+    found; may be empty."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -51,11 +53,14 @@ class TagResult:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ApprovalResult:
-    """What became of a demanded approval; `decision` is the last one about the version, None where nobody decided."""
+    """What became of a demanded approval."""
 
     rule: entities.ApprovalGate
     outcome: entities.Outcome
     decision: entities.Approval | None = None
+    """The last one, if it is about the artifact that the version has; None where nobody decided about that."""
+    void: entities.Approval | None = None
+    """The last one, if it is about another artifact: it does not count."""
 
 
 GateResult: TypeAlias = MetricResult | TagResult | ApprovalResult

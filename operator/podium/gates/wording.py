@@ -25,6 +25,7 @@ _LACKING = {
     Cause.NEVER_MOVED: "not recorded, because the alias was never moved to this version in MLflow",
     Cause.MIRRORED: "not recorded when the alias moved in the mirrored server",
     Cause.GATED_ELSEWHERE: "not recorded, because the store asks for the gates of another ModelAlias",
+    Cause.OTHER_ARTIFACT: "recorded of another artifact: move the alias again",
 }
 _LACKING_BY = _LACKING | {
     Cause.MISSING: "missing: {}",
@@ -33,6 +34,7 @@ _LACKING_BY = _LACKING | {
     Cause.CONTRADICTORY: "contradictory: {}",
     Cause.MIRRORED: "not recorded when the alias moved in {}",
     Cause.GATED_ELSEWHERE: "not recorded, because the store asks for the gates of {}, which came first",
+    Cause.OTHER_ARTIFACT: "recorded of another artifact, {}: move the alias again",
 }
 """The same where Lack.detail says more."""
 
@@ -57,7 +59,8 @@ def finding(result: outcomes.GateResult) -> str:
         case outcomes.TagResult(found=value):
             return "missing" if value is None else _fit_line(value)
         case outcomes.ApprovalResult(decision=decision):
-            return "not approved yet" if decision is None else _describe_decision(decision)
+            undecided = f"not approved yet; {explain_void(result.void)}" if result.void else "not approved yet"
+            return undecided if decision is None else _describe_decision(decision)
     typing.assert_never(result)
 
 
@@ -72,9 +75,17 @@ def build_record(result: outcomes.GateResult) -> entities.GateRecord:
     )
 
 
-def build_evidence(judged: Sequence[outcomes.GateResult], metrics: Mapping[str, float]) -> entities.Evidence:
-    """What the history records of a move that rests on these results and metrics."""
-    return entities.Evidence(tuple(map(build_record, judged)), metrics)
+def build_evidence(
+    judged: Sequence[outcomes.GateResult], metrics: Mapping[str, float], version: entities.Version
+) -> entities.Evidence:
+    """What the history records of a move that rests on these results and metrics of a version."""
+    return entities.Evidence(tuple(map(build_record, judged)), metrics, version.artifact_uri, version.digest)
+
+
+def name_artifact(said: entities.Version | entities.Evidence | entities.Approval) -> str:
+    """Of which artifact it is: ``s3://models/iris/7 (sha256:0af3…)``, without the digest where it is not known."""
+    where = said.artifact_uri if isinstance(said, entities.Version) else said.artifact
+    return _fit_line(where) + (f" ({said.digest})" if said.digest else "")
 
 
 def summary(judged: Sequence[outcomes.GateResult]) -> str:
@@ -134,7 +145,7 @@ def _advise_on_rollout(result: outcomes.GateResult, model: str, version: int, al
     if not isinstance(result, outcomes.MetricResult):
         return remedy(model, version, result)
     match result.lack.cause if result.lack else None:
-        case Cause.NOT_RECORDED:
+        case Cause.NOT_RECORDED | Cause.OTHER_ARTIFACT:
             return f"client.set_registered_model_alias({model!r}, {alias!r}, '{version}')"
         case Cause.NEVER_MOVED:
             return f"First move {alias!r} to version {version} in MLflow, or remove this gate"
@@ -172,6 +183,12 @@ def _describe_numbers(result: outcomes.MetricResult) -> str:
 
 def _describe_lack(lack: outcomes.Lack) -> str:
     return _LACKING_BY[lack.cause].format(lack.detail) if lack.detail else _LACKING[lack.cause]
+
+
+def explain_void(void: entities.Approval) -> str:
+    """Why the last decision does not count."""
+    about = f"is about another artifact, {name_artifact(void)}" if void.artifact else "does not say of which artifact"
+    return f"the last decision ({_describe_decision(void)}) {about}"
 
 
 def _describe_decision(decision: entities.Approval) -> str:

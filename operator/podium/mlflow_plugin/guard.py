@@ -35,7 +35,7 @@ class Guards:
             judged, values = self._judge_gates(head, alias, version, gates, measure)
             if not evaluate.are_met(judged):
                 raise errors.GateRefused(wording.refusal(head.name, version.number, alias, judged, owner))
-            return wording.build_evidence(judged, values)
+            return wording.build_evidence(judged, values, version)
 
         return check
 
@@ -43,7 +43,7 @@ class Guards:
         """The evidence for a move that was made elsewhere; it is recorded whatever the gates say."""
         if not (demand := self._find_gates(head, alias)):
             return entities.Evidence()
-        return wording.build_evidence(*self._judge_gates(head, alias, version, demand[1], self._measured.of))
+        return wording.build_evidence(*self._judge_gates(head, alias, version, demand[1], self._measured.of), version)
 
     def _find_gates(self, head: entities.Head, alias: str) -> tuple[entities.Pin, entities.Gates] | None:
         """The ModelAlias that gates this alias, and its gates."""

@@ -53,7 +53,7 @@ def list_objects(source: plan.Source, store: stores.Store, bounds: limits.Limits
 def _check_digest(chosen: settings.Settings, source: plan.Source, found: str) -> None:
     if chosen.expected_digest and chosen.expected_digest != found:
         message = (
-            f"{source.uri} holds {found}, but this ModelVersion was first served from {chosen.expected_digest}: put "
-            "the first artifact back, or register what is there now as a new version"
+            f"{source.uri} holds {found}, but {chosen.expected_digest} is recorded of this version: put the recorded "
+            "artifact back, or register what is there now as a new version"
         )
         raise errors.ArtifactChanged(names.PullReason.DIGEST_MISMATCH, message)

@@ -56,6 +56,11 @@ class Verdict:
         return False
 
     @property
+    def void(self) -> entities.Approval | None:
+        """The last decision, if it does not count because it is about another artifact."""
+        return next((each.void for each in self.results if isinstance(each, outcomes.ApprovalResult)), None)
+
+    @property
     def lacks_records(self) -> bool:
         """Whether the store recorded no number for one of the gates."""
         return any(map(outcomes.is_unrecorded, self.results))
@@ -63,7 +68,7 @@ class Verdict:
     @property
     def evidence(self) -> entities.Evidence:
         """What the history is to record when a pin moves the alias by this verdict."""
-        return wording.build_evidence(self.results, self.facts.metrics)
+        return wording.build_evidence(self.results, self.facts.metrics, self.facts.version)
 
 
 def read_spec(gates: gates_api.Gates) -> entities.Gates:
@@ -90,6 +95,7 @@ def gather_facts(
 
     `moves` is the model's history, newest first. Of an alias that is followed its last move counts, which must have
     gone to this version: else somebody wrote the alias past the store. Of a pin the last move to its version counts.
+    What was recorded of another artifact than the version's does not count.
     `owner` is the ModelAlias whose gates the store asks for, if it is another one.
     """
     lack = _explain_lack(head, owner, pinned=pinned)
@@ -98,6 +104,9 @@ def gather_facts(
     for entry in rest:
         designated[entry.alias] = entry.from_version
         if entry.alias == alias and entry.to_version == version.number:
+            if entry.evidence.metrics and not version.is_artifact_of(entry.evidence):
+                artifact = wording.name_artifact(entry.evidence) if entry.evidence.artifact else ""
+                return Facts(version, lack=outcomes.Lack(entities.Cause.OTHER_ARTIFACT, artifact))
             designated[alias] = _find_left_version(entry, rest)
             present = frozenset(name for name, number in designated.items() if number is not None)
             return Facts(version, entry.evidence.metrics, present, lack)

@@ -68,7 +68,8 @@ def _describe_barred(world: worlds.World, desired: Desired, verdict: gating.Verd
     if verdict.only_awaits_approval:
         others = "; it meets its other gates" if len(verdict.results) > 1 else ""
         remedy = wording.remedy(world.spec.model, desired.ref.version, verdict.failed[0])
-        return f"version {desired.ref.version} awaits approval, and gets no traffic until then{others}. {remedy}"
+        void = f" But {wording.explain_void(verdict.void)}." if verdict.void else ""
+        return f"version {desired.ref.version} awaits approval, and gets no traffic until then{others}.{void} {remedy}"
     of_all = wording.count_failed(verdict.results)
     told = wording.failures(verdict.results, world.spec.model, desired.ref.version, world.spec.alias)
     release = "; nobody else can move the alias while it is pinned: remove spec.version first"

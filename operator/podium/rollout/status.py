@@ -189,7 +189,8 @@ def _judge_gates(world: worlds.World, desired: revisions.DesiredOrProblem) -> li
         return [Verdict(names.GATES_PASSED, None, names.NOTHING_TO_JUDGE, message)]
     number = desired.ref.version
     if desired.verdict.passed:
-        message = f"version {number} passes: {wording.summary(desired.verdict.results)}"
+        artifact = wording.name_artifact(desired.verdict.facts.version)
+        message = f"version {number} passes: {wording.summary(desired.verdict.results)}. Its artifact: {artifact}"
         return [Verdict(names.GATES_PASSED, True, names.PASSED, message)]
     if desired.barred:
         return [Verdict(names.GATES_PASSED, False, desired.barred.reason, desired.barred.message)]

@@ -3,6 +3,7 @@
 A problem's sentence says what to do, and has the nearest names where a name was not found.
 """
 
+import contextlib
 import dataclasses
 
 from podium import errors, names
@@ -20,6 +21,18 @@ _ADVICE = {
 
 
 @dataclasses.dataclass(frozen=True)
+class Registered:
+    """A version of a registry whose artifact is at the Source: one version is one artifact, whoever serves it."""
+
+    registry: str
+    """Namespace of the registry."""
+    model_uid: str
+    version: int
+    digest: str | None = None
+    """What the registry records of the artifact; None while nobody has pulled it."""
+
+
+@dataclasses.dataclass(frozen=True)
 class Source:
     """Where the artifact is, as the registry (or the spec) says; `model_uid` is "" where the registry is not asked."""
 
@@ -28,6 +41,8 @@ class Source:
     """How it gets into the pod."""
     model_uid: str = ""
     run_id: str = ""
+    registered: Registered | None = None
+    """None where the registry has no such version, or has its artifact elsewhere."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,25 +85,43 @@ def locate(version: entities.Version) -> str:
 
 
 def find_source(
-    catalog: catalogs.Catalog | None, registry: str, spec: model_version.ModelVersionSpec
+    catalog: catalogs.Catalog | None, registry: str, spec: model_version.ModelVersionSpec, model_uid: str | None = None
 ) -> Source | Problem:
-    """The Source of a ModelVersion: as its spec says, else as its registry does."""
+    """The Source of a ModelVersion: as its spec says, else as its registry does.
+
+    `model_uid`: the model that it was made for, if it names one: its name may belong to another one by now.
+    """
     if spec.source:
-        return _build_source(spec.source)
+        return _build_source(spec.source, registered=_find_registered(catalog, registry, spec, model_uid))
     if catalog is None:
         return describe_unserved(registry)
     try:
         head = catalog.get_model(spec.model)
         version = catalog.version(head, spec.version)
-        return _build_source(locate(version), head.uid, version.run_id or "")
+        registered = Registered(registry, head.uid, version.number, version.digest)
+        return _build_source(locate(version), head.uid, version.run_id or "", registered)
     except errors.RegistryError as error:
         return describe_problem(error, registry)
     except ValueError as error:
         return Problem(names.SOURCE_UNSUPPORTED, f"{error}, or write its location on S3 as spec.source")
 
 
-def _build_source(uri: str, model_uid: str = "", run_id: str = "") -> Source | Problem:
+def _find_registered(
+    catalog: catalogs.Catalog | None, registry: str, spec: model_version.ModelVersionSpec, model_uid: str | None
+) -> Registered | None:
+    """The version that this spec names, if the registry has it and its artifact is where the spec says."""
+    with contextlib.suppress(errors.RegistryError):
+        if catalog and (head := catalog.find_model_of_uid(model_uid) if model_uid else catalog.find_model(spec.model)):
+            version = catalog.version(head, spec.version)
+            if version.artifact_uri == spec.source:
+                return Registered(registry, head.uid, version.number, version.digest)
+    return None
+
+
+def _build_source(
+    uri: str, model_uid: str = "", run_id: str = "", registered: Registered | None = None
+) -> Source | Problem:
     found = schemes.find_delivery(uri)
     if found is None:  # of a spec.source that an older or a newer version of the kind allows
         return Problem(names.SOURCE_UNSUPPORTED, f"spec.source is {uri!r}, which is not on S3")
-    return Source(uri, found, model_uid, run_id)
+    return Source(uri, found, model_uid, run_id, registered)

@@ -18,6 +18,7 @@ from podium.workload.runtimes import protocol
 Verdict = conditions.Verdict
 Source = sources.Source
 Problem = sources.Problem
+Report = pods.Report
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,11 +68,40 @@ class World:
         return self.replicas.adjust(live)
 
     @property
-    def digest(self) -> str | None:
-        """The digest of the first pull, which stays once it is recorded. None before that, and if nothing is pulled."""
+    def registered(self) -> sources.Registered | None:
+        """The version of the registry whose artifact this is."""
+        return self.source.registered if isinstance(self.source, Source) else None
+
+    @property
+    def recorded(self) -> str | None:
+        """The digest that is recorded already: of this ModelVersion's first pull, else by the registry."""
         if self.status.artifact and self.status.artifact.digest:
             return self.status.artifact.digest
-        return next((p.report.digest for p in self.pods if p.report and p.report.digest), None)
+        return self.registered.digest if self.registered else None
+
+    @property
+    def first_report(self) -> Report | None:
+        """The report of the first pull that brought the right artifact; of the first one, while nothing is recorded."""
+        reports = (p.report for p in self.pods if p.report and p.report.digest)
+        return next((report for report in reports if self.recorded in (None, report.digest)), None)
+
+    @property
+    def digest(self) -> str | None:
+        """What every pull has to bring. None before the first pull of the version, and if nothing is pulled."""
+        return self.recorded or (self.first_report.digest if self.first_report else None)
+
+
+@dataclasses.dataclass(frozen=True)
+class Recording:
+    """The digest of the first pull of a version, to be recorded by the registry before anything else is done.
+
+    From then on it holds for all who serve the version. If another one is recorded first, the pass ends there.
+    """
+
+    registered: sources.Registered
+    artifact: str
+    """Where it was pulled from."""
+    digest: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,6 +110,7 @@ class Outcome:
 
     children: tuple[Manifest, ...]
     status: model_version.ModelVersionStatus
+    recording: Recording | None = None
     unneeded: tuple[tuple[str, str], ...] = ()
     """Kind and name of children that the spec no longer asks for."""
     again_after: float | None = None
@@ -96,6 +127,7 @@ def decide(world: World) -> Outcome:
     return Outcome(
         _build_children(world, source, template),
         _build_status(world, source, image),
+        _find_recording(world, source),
         _list_unneeded(world, source),
         _find_wait(world),
     )
@@ -132,6 +164,15 @@ def _accept_source(world: World) -> Source | Problem:
     return world.source
 
 
+def _find_recording(world: World, source: Source) -> Recording | None:
+    """The registry does not know the artifact yet, and a pull from where the registry has it has ended."""
+    known = world.status.artifact
+    if source.registered is None or source.registered.digest or world.digest is None:
+        return None
+    is_from_there = known is None or known.uri == source.uri
+    return Recording(source.registered, source.uri, world.digest) if is_from_there else None
+
+
 # The children
 
 
@@ -145,7 +186,8 @@ def _freeze_template(world: World, source: Source) -> Manifest:
 def _build_children(world: World, source: Source, template: Manifest) -> tuple[Manifest, ...]:
     owner, spec, kind = world.metadata, world.spec, names.MODEL_VERSION_KIND
     current = intent.hash_intent(spec, source.uri)
-    out = [
+    out = [children.build_digest(owner, world.digest)] if world.digest else []  # before any pod that has to bring it
+    out += [
         children.build_deployment(owner, current, template, spec, world.replicas_asked),
         children.build_service(owner, kind, labels.selector(owner["name"]), world.runtime.port),
     ]
@@ -153,8 +195,6 @@ def _build_children(world: World, source: Source, template: Manifest) -> tuple[M
         out.insert(0, children.build_frozen_template(owner, current, template, owner["generation"]))
     if spec.ingress:
         out.append(children.build_ingress(owner, kind, spec.ingress))
-    if world.digest:
-        out.append(children.build_digest(owner, world.digest))
     return tuple(out)
 
 
@@ -245,12 +285,20 @@ def _find_trouble(world: World) -> Problem | None:
 
 def _find_changed_artifact(world: World) -> Problem | None:
     """Pods that pull before the first digest is recorded may bring something else."""
+    reason, registered = names.PullReason.DIGEST_MISMATCH.value, world.registered
+    if registered and registered.digest not in (None, world.digest):
+        return Problem(
+            reason,
+            f"this ModelVersion was first served from {world.digest}, but the registry records {registered.digest} of "
+            f"version {registered.version}: the artifact was changed between two pulls. Put the recorded one back, "
+            "delete this ModelVersion, or register the artifact as a new version",
+        )
     for p in world.pods:
         if p.report and p.report.digest not in (None, world.digest) and not p.terminating:
             return Problem(
-                names.PullReason.DIGEST_MISMATCH.value,
-                f"pod {p.name} pulled {p.report.digest}, another pod {world.digest}: the artifact was changed "
-                "meanwhile. Delete the pod, or register the artifact as a new version",
+                reason,
+                f"pod {p.name} pulled {p.report.digest}, but {world.digest} is recorded of this version: the artifact "
+                "was changed meanwhile. Delete the pod, or register the artifact as a new version",
             )
     return None
 
@@ -404,8 +452,8 @@ def _describe_artifact(world: World, source: Source | None) -> model_version.Art
     recorded = world.status.artifact
     if source is None or (recorded and recorded.digest):
         return recorded
-    report = next((p.report for p in world.pods if p.report and p.report.digest), None)
-    if report is None:
+    is_refused = world.error and world.registered and world.registered.digest is None  # by the registry, perhaps
+    if (report := world.first_report) is None or is_refused:
         return model_version.Artifact(uri=source.uri)
     return model_version.Artifact(uri=source.uri, digest=report.digest, bytes=report.bytes, seconds=report.seconds)
 
@@ -424,7 +472,8 @@ def _tell_wrong_artifact(view: _View) -> Verdict | None:
 
 
 def _tell_pulled(view: _View) -> Verdict | None:
-    digest = view.world.digest
+    artifact, report = view.world.status.artifact, view.world.first_report
+    digest = (artifact and artifact.digest) or (report and report.digest)
     message = f"the artifact has the digest {digest}, and every later pull must bring the same"
     return Verdict(names.ARTIFACT_READY, True, names.PULLED, message) if digest else None
 

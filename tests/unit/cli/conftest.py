@@ -14,6 +14,7 @@ EVIDENCE = entities.Evidence(
         entities.GateRecord("tag ok = yes", False, "missing"),  # as an earlier Podium recorded it
     ),
     {"accuracy": 0.93},
+    "s3://models/iris/2",
 )
 
 

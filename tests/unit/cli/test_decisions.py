@@ -17,10 +17,27 @@ def put_policy(place: Memory, **gates: entities.Gates) -> None:
 @pytest.mark.parametrize(("command", "decision"), [("approve", "approved"), ("reject", "rejected")])
 def test_a_decision_is_recorded_with_who_and_why(iris: Memory, command: str, decision: str) -> None:
     result = iris.run(command, "iris", "2", "--why", "meets the target")
-    assert (result.stdout, result.stderr) == ("", f"version 2 of 'iris' is {decision} by ann (kubernetes)\n")
+    assert (result.stdout, result.stderr.splitlines()) == (
+        "",
+        [
+            f"version 2 of 'iris' is {decision} by ann (kubernetes)",
+            "this is about the artifact s3://models/iris/2",
+        ],
+    )
     [made] = iris.registry.versions.fresh("iris", 2).approvals
     assert (made.decision, made.actor, made.why) == (decision, ANN, "meets the target")
     assert made.time_ms > 1_000_000
+    assert (made.artifact, made.digest) == ("s3://models/iris/2", None)
+
+
+def test_after_the_first_pull_a_decision_is_about_the_bytes_and_says_so(iris: Memory) -> None:
+    digest = "sha256:" + "0a" * 32
+    uid = iris.registry.models.fresh("iris").uid
+    iris.registry.versions.record_digest(uid, 2, "s3://models/iris/2", digest)
+    told = iris.run("approve", "iris", "2", "--why", "fine").stderr
+    assert f"this is about the artifact s3://models/iris/2 ({digest})\n" in told
+    found = iris.json("approve", "iris", "2", "--why", "fine")
+    assert (found["artifact"], found["digest"]) == ("s3://models/iris/2", digest)
 
 
 def test_every_alias_with_gates_tells_what_they_say_of_the_version_now(iris: Memory) -> None:

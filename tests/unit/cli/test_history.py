@@ -14,9 +14,11 @@ def test_every_move_and_decision_is_shown_oldest_first_with_who_why_and_the_gate
         "1970-01-01 00:16:40  champion  none -> 1  set       joe (basic)",
         "1970-01-01 00:16:40  staging   none -> 2  set       bob (x-forwarded-user, unverified)",
         "1970-01-01 00:16:40  -         1          rejected  ann (kubernetes)                    too\\nslow",
+        "    artifact  s3://models/iris/1",
         "1970-01-01 00:16:40  champion  1 -> 2     set       joe (basic)                         better",
         "    passed  accuracy >= 0.9: 0.93",
         "    FAILED  tag ok = yes: missing",
+        "    artifact  s3://models/iris/2",
         "1970-01-01 00:16:40  staging   2 -> none  deleted   unknown (unverified)",
     ]
 
@@ -48,7 +50,9 @@ def test_programs_get_every_field(iris: Memory) -> None:
             {"gate": "tag ok = yes", "passed": False, "value": "missing"},
         ],
         "metrics": {"accuracy": 0.93},
+        "artifact": "s3://models/iris/2",
     }
+    assert found[2]["artifact"] == "s3://models/iris/1"
     assert found[2]["decision"] == "rejected"
     assert (found[2]["version"], found[2]["user"], found[2]["why"]) == (1, "ann", "too\nslow")
 

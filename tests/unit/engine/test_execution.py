@@ -14,7 +14,7 @@ from podium.manifest import Manifest
 from podium.registry.model import entities
 from podium.registry.storage import backend, keys
 from podium.rollout import actions, upkeep
-from podium.workload import labels, version
+from podium.workload import labels, sources, version
 from tests.support import memoryapi
 from tests.unit.engine import observing
 from tests.unit.workload import factories
@@ -316,6 +316,50 @@ async def test_a_modelversions_status_is_told_then_its_children_are_applied_in_o
     with pytest.raises(leadership.NotLeading):
         await site.executor.carry_out_version(world, version.Outcome((), status, unneeded=(("Ingress", "a"),)))
     assert site.api.writes == []
+
+
+DIGEST, OTHER_DIGEST = "sha256:" + "0a" * 32, "sha256:" + "0b" * 32
+
+
+def build_first_pull(site: Site, digest: str) -> tuple[version.World, version.Outcome]:
+    """A ModelVersion of version 1 of iris, whose first pull brought this digest."""
+    uri = site.seen.registry.versions.fresh("iris", 1).artifact_uri
+    registered = sources.Registered(observing.REGISTRY, site.seen.head.uid, 1)
+    recording = version.Recording(registered, uri, digest)
+    of_alias = site.seen.version()
+    site.api.put(of_alias)
+    site.seen.observer.observe(of_alias)
+    status = model_version.ModelVersionStatus(image="server:2")
+    return factories.world(metadata=of_alias["metadata"]), version.Outcome((), status, recording)
+
+
+async def test_the_digest_of_the_first_pull_is_recorded_before_the_status_and_once(site: Site) -> None:
+    for _ in range(2):
+        await site.executor.carry_out_version(*build_first_pull(site, DIGEST))
+    assert site.seen.registry.versions.fresh("iris", 1).digest == DIGEST
+
+
+async def test_who_pulled_other_bytes_than_are_recorded_says_nothing_of_them_and_fails(site: Site) -> None:
+    uri = site.seen.registry.versions.fresh("iris", 1).artifact_uri
+    site.seen.registry.versions.record_digest(site.seen.head.uid, 1, uri, DIGEST)
+    with pytest.raises(errors.ArtifactDiffers, match=f"has digest {OTHER_DIGEST}, but {DIGEST} is recorded"):
+        await site.executor.carry_out_version(*build_first_pull(site, OTHER_DIGEST))
+    assert site.api.writes == []
+    assert site.seen.registry.versions.fresh("iris", 1).digest == DIGEST
+
+
+async def test_the_digest_of_a_version_that_was_deleted_meanwhile_is_nobodys(site: Site) -> None:
+    world, outcome = build_first_pull(site, DIGEST)
+    site.seen.registry.versions.delete("iris", 1)
+    await site.executor.carry_out_version(world, outcome)
+    assert [call for call, _ in site.api.writes] == ["apply ModelVersion champion-v1-abc status"]
+
+
+async def test_only_the_leader_records_a_digest(site: Site) -> None:
+    site.leads_for = 0
+    with pytest.raises(leadership.NotLeading):
+        await site.executor.carry_out_version(*build_first_pull(site, DIGEST))
+    assert site.seen.registry.versions.fresh("iris", 1).digest is None
 
 
 async def test_a_claim_is_released_only_if_the_api_server_has_its_modelalias_no_more(site: Site) -> None:

@@ -115,7 +115,7 @@ def test_a_tag_has_to_have_exactly_this_value(tags: dict[str, str | None], outco
 
 
 def decision(what: Any, who: str = "ann", why: str = "") -> entities.Approval:
-    return entities.Approval(what, 1, entities.Actor(who, "kubernetes", True), why)
+    return entities.Approval(what, 1, entities.Actor(who, "kubernetes", True), why, values.version().artifact_uri)
 
 
 @pytest.mark.parametrize(
@@ -132,6 +132,35 @@ def test_of_several_decisions_the_last_counts(approvals: tuple[entities.Approval
     [result] = evaluate.evaluate(gates, values.version(approvals=approvals), {}, {}, ())
     last = approvals[-1] if approvals else None
     assert result == outcomes.ApprovalResult(entities.ApprovalGate(), outcome, last)
+
+
+DIGEST, OTHER_DIGEST = "sha256:" + "0a" * 32, "sha256:" + "0b" * 32
+
+
+@pytest.mark.parametrize("what", ["approved", "rejected"])
+@pytest.mark.parametrize(
+    ("said", "has", "is_about"),
+    [
+        pytest.param({}, {}, True, id="the same place, nothing pulled yet"),
+        pytest.param({}, {"digest": DIGEST}, True, id="pulled since"),
+        pytest.param({"digest": DIGEST}, {"digest": DIGEST}, True, id="the same bytes"),
+        pytest.param({}, {"source": "s3://evil/1"}, False, id="another source"),
+        pytest.param({}, {"location": "s3://evil/1"}, False, id="another location"),
+        pytest.param({"digest": DIGEST}, {"digest": OTHER_DIGEST}, False, id="other bytes at the same place"),
+        pytest.param({"digest": DIGEST}, {}, False, id="bytes that are not known to be the same"),
+        pytest.param({"digest": DIGEST}, {"digest": DIGEST, "source": "s3://evil/1"}, False, id="a copy elsewhere"),
+        pytest.param({"artifact": ""}, {}, False, id="a decision of an earlier Podium"),
+    ],
+)
+def test_a_decision_about_another_artifact_does_not_count(
+    what: str, said: dict[str, Any], has: dict[str, Any], is_about: bool
+) -> None:
+    last = dataclasses.replace(decision(what), **said)
+    version = values.version(approvals=(decision("approved"), last), **has)
+    [result] = evaluate.evaluate(entities.Gates(approval="Manual"), version, {}, {}, ())
+    outcome = Outcome.MET if is_about and what == "approved" else Outcome.UNMET
+    decided, void = (last, None) if is_about else (None, last)
+    assert result == outcomes.ApprovalResult(entities.ApprovalGate(), outcome, decided, void)
 
 
 def test_results_come_in_the_order_of_metrics_tags_approval() -> None:

@@ -28,7 +28,7 @@ def test_only_a_metric_lacks_a_number() -> None:
     assert outcomes.lack_of(outcomes.TagResult(TAG, entities.Outcome.UNMET)) is None
 
 
-UNRECORDED = {"not-recorded", "never-moved", "mirrored", "gated-elsewhere"}
+UNRECORDED = {"not-recorded", "never-moved", "mirrored", "gated-elsewhere", "other-artifact"}
 
 
 @pytest.mark.parametrize("cause", entities.Cause)

@@ -64,6 +64,11 @@ def tagged(found: str | None) -> outcomes.TagResult:
     return outcomes.TagResult(TAG, Outcome.MET if found == TAG.value else Outcome.UNMET, found)
 
 
+def void(**about: Any) -> outcomes.ApprovalResult:
+    decision = entities.Approval("approved", 1, entities.Actor("ann", "kubernetes", True), "fine", **about)
+    return outcomes.ApprovalResult(APPROVAL, Outcome.UNMET, void=decision)
+
+
 UNDECIDED = outcomes.ApprovalResult(APPROVAL, Outcome.UNMET)
 
 
@@ -81,6 +86,15 @@ UNDECIDED = outcomes.ApprovalResult(APPROVAL, Outcome.UNMET)
         (tagged(""), "''"),
         (tagged("x\n" + "y" * 100_000), repr("x\n" + "y" * 58 + "…")),
         (UNDECIDED, "not approved yet"),
+        (
+            void(artifact="s3://a", digest="sha256:0a"),
+            "not approved yet; the last decision (approved by ann: fine) is about another artifact, s3://a (sha256:0a)",
+        ),
+        (
+            void(artifact="s3://a/1\n2"),
+            "not approved yet; the last decision (approved by ann: fine) is about another artifact, 's3://a/1\\n2'",
+        ),
+        (void(), "not approved yet; the last decision (approved by ann: fine) does not say of which artifact"),
         (decided("approved"), "approved by ann"),
         (decided("rejected", "joe", "too slow"), "rejected by joe: too slow"),
         (decided("approved", "", "fixed"), "approved by an unknown user: fixed"),
@@ -105,6 +119,10 @@ LACKS = {
     Cause.GATED_ELSEWHERE: (
         "not recorded, because the store asks for the gates of another ModelAlias",
         "not recorded, because the store asks for the gates of DETAIL, which came first",
+    ),
+    Cause.OTHER_ARTIFACT: (
+        "recorded of another artifact: move the alias again",
+        "recorded of another artifact, DETAIL: move the alias again",
     ),
 }
 
@@ -220,7 +238,8 @@ def test_gates_that_are_met_are_told_with_what_was_found() -> None:
 
 def test_the_history_keeps_the_texts_and_the_parts_that_programs_need() -> None:
     results = [metric(NOT_WORSE, 0.9, lack=outcomes.Lack(Cause.NAN, "run 0af3")), tagged("approved"), UNDECIDED]
-    found = wording.build_evidence(results, {"f1": 0.9})
+    judged = values.version(digest="sha256:0a")
+    found = wording.build_evidence(results, {"f1": 0.9}, judged)
     assert found == entities.Evidence(
         (
             entities.GateRecord(
@@ -235,6 +254,8 @@ def test_the_history_keeps_the_texts_and_the_parts_that_programs_need() -> None:
             entities.GateRecord("approval Manual", False, "not approved yet", APPROVAL, Outcome.UNMET),
         ),
         {"f1": 0.9},
+        judged.artifact_uri,
+        "sha256:0a",
     )
 
 
@@ -247,7 +268,7 @@ def test_every_result_is_told_on_one_line_and_comes_back_from_the_history_as_it_
     metrics = data.draw(st.fixed_dictionaries({}, optional=dict.fromkeys(keys, factories.VALUES)))
     lacks = data.draw(st.fixed_dictionaries({}, optional=dict.fromkeys(keys, factories.LACKS)))
     results = evaluate.evaluate(gates, version, metrics, lacks, ())
-    found = wording.build_evidence(results, metrics)
+    found = wording.build_evidence(results, metrics, version)
     assert all(record.value and "\n" not in record.gate + record.value for record in found.gates)
     assert [record.passed for record in found.gates] == [outcomes.is_met(result) for result in results]
     head = values.head(history=(values.entry(1, evidence=found),), history_total=1)
@@ -271,7 +292,7 @@ def test_the_usual_gates_take_few_bytes_of_a_head_and_the_most_that_may_be_asked
         version = values.version(
             tags=dict(gates.tags), approvals=(decided("approved", "a" * 256, "w" * 2000).decision,)
         )
-        found = wording.build_evidence(evaluate.evaluate(gates, version, metrics, {}, ()), metrics)
+        found = wording.build_evidence(evaluate.evaluate(gates, version, metrics, {}, ()), metrics, version)
         sizes.append(limits.text_bytes(codec.encode_history([values.entry(1, evidence=found)])))
     assert sizes[0] < limits.HISTORY_KEPT_BYTES / 2
     assert sizes[1] < limits.OBJECT_BYTES / 2

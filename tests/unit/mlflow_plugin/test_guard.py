@@ -115,6 +115,7 @@ def test_a_version_that_meets_its_gates_moves_and_what_was_found_is_recorded(set
             met(entities.TagGate("approval_status", "approved"), "approved"),
         ),
         {"accuracy": 0.93},
+        "s3://m/x",
     )
 
 
@@ -377,5 +378,6 @@ def test_a_move_that_was_made_elsewhere_is_judged_and_recorded_but_not_refused(s
     assert guards.evidence(head, "champion", version) == entities.Evidence(
         (entities.GateRecord(wording.title(ACCURACY), False, "0.5", ACCURACY, entities.Outcome.UNMET),),
         {"accuracy": 0.5},
+        "s3://m/x",
     )
     assert guards.evidence(head, "other", version) == entities.Evidence()

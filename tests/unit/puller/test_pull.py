@@ -42,7 +42,7 @@ def test_the_digest_is_of_paths_and_bytes_and_not_of_the_store(
 def test_another_digest_than_the_expected_one_is_refused_and_nothing_is_placed(
     chosen: settings.Settings, store: folder.Folder
 ) -> None:
-    with pytest.raises(errors.ArtifactChanged, match="was first served from sha256:other") as caught:
+    with pytest.raises(errors.ArtifactChanged, match="but sha256:other is recorded of this version") as caught:
         run(dataclasses.replace(chosen, expected_digest="sha256:other"), store)
     assert caught.value.reason == names.PullReason.DIGEST_MISMATCH
     assert not (chosen.model_dir / "MLmodel").exists()

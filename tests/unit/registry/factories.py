@@ -51,17 +51,28 @@ GATE_RECORDS = st.builds(
     st.none() | st.sampled_from(entities.Outcome),
     st.none() | st.sampled_from(entities.Cause),
 )
+DIGESTS = st.from_regex(r"sha256:[0-9a-f]{64}", fullmatch=True)
 EVIDENCE = st.builds(
     entities.Evidence,
     st.lists(GATE_RECORDS, max_size=2).map(tuple),
     st.dictionaries(ANY_TEXT, FINITE, max_size=2),
+    ANY_TEXT,
+    st.none() | DIGESTS,
 )
 APPROVALS = st.lists(
-    st.builds(entities.Approval, st.sampled_from(["approved", "rejected"]), TIMES, ACTORS, ANY_TEXT), max_size=2
+    st.builds(
+        entities.Approval,
+        st.sampled_from(["approved", "rejected"]),
+        TIMES,
+        ACTORS,
+        ANY_TEXT,
+        ANY_TEXT,
+        st.none() | DIGESTS,
+    ),
+    max_size=2,
 ).map(tuple)
 CLUSTERS = st.just("") | ANY_TEXT
 PINS = st.builds(entities.Pin, ANY_TEXT, ANY_TEXT, ANY_TEXT, CLUSTERS)
-DIGESTS = st.from_regex(r"sha256:[0-9a-f]{64}", fullmatch=True)
 WRITES = st.lists(st.from_regex(r"[0-9a-f]{10}", fullmatch=True), max_size=4).map(tuple)
 
 

@@ -108,7 +108,8 @@ OPERATIONS = {
         lambda r: [approval.decision for approval in r.versions.fresh("iris", 1).approvals][:1] == ["approved"],
     ),
     "record a digest": Operation(
-        lambda r: r.versions.record_digest(uid_of(r), 1, DIGEST), lambda r: r.versions.fresh("iris", 1).digest == DIGEST
+        lambda r: r.versions.record_digest(uid_of(r), 1, "s3://models/1", DIGEST),
+        lambda r: r.versions.fresh("iris", 1).digest == DIGEST,
     ),
     "gate": Operation(
         lambda r: r.serving.put_policy(

@@ -245,7 +245,7 @@ OPERATIONS: dict[str, Callable[[store.Registry], object]] = {
     "rename it to itself": lambda r: r.models.rename("iris", "iris"),
     "move a version into a stage": lambda r: r.versions.transition_stage("iris", 1, "Staging", archive_existing=True),
     "decide about a version": lambda r: r.versions.decide("iris", 1, entities.Approval("approved", 1, JOE)),
-    "record a digest": lambda r: r.versions.record_digest(r.models.fresh("iris").uid, 1, DIGEST),
+    "record a digest": lambda r: r.versions.record_digest(r.models.fresh("iris").uid, 1, "s3://models/1", DIGEST),
     "delete a model": lambda r: r.models.delete("iris"),
 }
 

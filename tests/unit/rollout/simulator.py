@@ -149,7 +149,8 @@ class Cluster:
     def decide_about(self, version: int, decision: Literal["approved", "rejected"]) -> None:
         """Somebody approves or rejects a version."""
         known = self.version(version)
-        approval = entities.Approval(decision, 0, entities.Actor("joe", "cli", True), "seen")
+        joe, artifact = entities.Actor("joe", "cli", True), known.artifact_uri
+        approval = entities.Approval(decision, 0, joe, "seen", artifact, known.digest)
         self.versions[version] = dataclasses.replace(known, approvals=(*known.approvals, approval))
 
     def tag(self, version: int, **tags: str) -> None:

@@ -51,7 +51,7 @@ def test_a_version_that_passes_is_served_and_the_condition_names_each_gate_with_
     assert served(cluster) == 2
     assert cluster.condition(names.GATES_PASSED) == ("True", "Passed")
     said = message(cluster, names.GATES_PASSED)
-    assert said == f"version 2 passes: {ACCURATE} (found 0.95); {STAGED} (found qa)"
+    assert said == (f"version 2 passes: {ACCURATE} (found 0.95); {STAGED} (found qa). Its artifact: s3://bucket/2")
 
 
 def test_a_version_that_does_not_pass_gets_no_pods_and_no_traffic_and_the_served_one_stays() -> None:
@@ -191,6 +191,49 @@ def test_another_source_under_the_served_version_s_number_has_to_pass() -> None:
     cluster.designation = dataclasses.replace(cluster.designation, source="s3://elsewhere/1")
     cluster.settle()
     assert cluster.condition(names.GATES_PASSED) == ("False", names.GATES_NOT_PASSED)
+
+
+def put_elsewhere(cluster: simulator.Cluster, version: int, source: str) -> None:
+    """Somebody writes another source into the registry's version, past the store and the admission policy."""
+    assert not isinstance(cluster.designation, worlds.Problem)
+    cluster.versions[version] = dataclasses.replace(cluster.version(version), source=source)
+    cluster.designation = dataclasses.replace(cluster.designation, source=source)
+
+
+@pytest.mark.parametrize("is_served", [False, True])
+def test_an_approved_version_whose_source_is_changed_gets_no_traffic_until_somebody_approves_that(
+    is_served: bool,
+) -> None:
+    cluster = gated({"approval": "Manual"})
+    cluster.designate(2)
+    cluster.decide_about(2, "approved")
+    if is_served:
+        cluster.settle()
+    served_before = served(cluster)
+    assert served_before == (2 if is_served else 1)
+    pods = cluster.selected()
+    put_elsewhere(cluster, 2, "s3://evil/2")
+    cluster.settle()
+    assert (served(cluster), cluster.selected()) == (served_before, pods)
+    assert all(each.manifest["spec"]["source"] != "s3://evil/2" for each in cluster.revisions.values())
+    assert cluster.condition(names.GATES_PASSED) == ("False", names.AWAITING_APPROVAL)
+    assert "is about another artifact, s3://bucket/2" in message(cluster, names.GATES_PASSED)
+    cluster.decide_about(2, "approved")
+    cluster.settle()
+    assert served(cluster) == 2
+    answering = [each for each in cluster.revisions.values() if each.pods() & cluster.selected()]
+    assert [each.manifest["spec"]["source"] for each in answering] == ["s3://evil/2"]
+
+
+def test_what_passes_is_said_with_the_artifact_that_was_judged() -> None:
+    cluster = gated({"approval": "Manual"})
+    cluster.designate(2)
+    cluster.versions[2] = dataclasses.replace(cluster.version(2), digest="sha256:0a")
+    cluster.decide_about(2, "approved")
+    cluster.settle()
+    assert message(cluster, names.GATES_PASSED) == (
+        "version 2 passes: approval Manual (found approved by joe: seen). Its artifact: s3://bucket/2 (sha256:0a)"
+    )
 
 
 def test_gates_that_fail_while_the_new_pods_are_made_ready_end_the_rollout() -> None:

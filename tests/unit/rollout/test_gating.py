@@ -22,7 +22,8 @@ JOE = values.JOE
 
 def move(sequence: int, before: int | None, after: int | None, alias: str = "champion", **metrics: float) -> Any:
     named = {name.replace("_of_", "@"): value for name, value in metrics.items()}
-    evidence = entities.Evidence((), named)
+    about = {"artifact": values.version().artifact_uri} if named else {}
+    evidence = entities.Evidence((), named, **about)
     return values.entry(sequence, alias=alias, from_version=before, to_version=after, evidence=evidence)
 
 
@@ -68,6 +69,31 @@ def test_of_a_pin_the_last_move_to_its_version_counts_wherever_the_alias_went_si
     assert facts.metrics == {"accuracy": 0.95}
 
 
+@pytest.mark.parametrize("pinned", [False, True])
+@pytest.mark.parametrize(
+    ("said", "has", "found"),
+    [
+        pytest.param({}, {"source": "s3://evil/2"}, "s3://models/iris/1", id="another source"),
+        pytest.param({}, {"location": "s3://evil/2"}, "s3://models/iris/1", id="another location"),
+        pytest.param(
+            {"digest": "sha256:0a"}, {"digest": "sha256:0b"}, "s3://models/iris/1 (sha256:0a)", id="other bytes"
+        ),
+        pytest.param({"artifact": ""}, {}, "", id="an entry of an earlier Podium"),
+    ],
+)
+def test_what_was_recorded_of_another_artifact_does_not_count_and_says_so(
+    pinned: bool, said: dict[str, str], has: dict[str, str], found: str
+) -> None:
+    recorded = move(1, None, 2, accuracy=0.95)
+    recorded = dataclasses.replace(recorded, evidence=dataclasses.replace(recorded.evidence, **said))
+    head = values.head(aliases={"champion": 2})
+    version = values.version(number=2, **has)
+    facts = gating.gather_facts(head, version, "champion", [recorded], pinned=pinned)
+    assert (facts.metrics, facts.lack) == ({}, outcomes.Lack(Cause.OTHER_ARTIFACT, found))
+    verdict = gating.judge(entities.Gates((ACCURACY,)), facts)
+    assert (verdict.passed, verdict.lacks_records) == (False, True)
+
+
 def test_aliases_that_came_later_were_not_there_when_the_alias_moved() -> None:
     facts = gather(move(1, 1, 2, accuracy=0.95), move(2, None, 1, "staging"))
     assert facts.present == {"champion"}
@@ -107,7 +133,8 @@ def test_an_alias_that_was_not_there_is_nothing_to_be_worse_than_and_one_that_wa
 
 
 def decided(*decisions: Any) -> tuple[entities.Approval, ...]:
-    return tuple(entities.Approval(decision, 1, JOE) for decision in decisions)
+    artifact = values.version().artifact_uri
+    return tuple(entities.Approval(decision, 1, JOE, artifact=artifact) for decision in decisions)
 
 
 @pytest.mark.parametrize(
@@ -141,5 +168,6 @@ def test_a_metric_that_has_the_title_of_another_gate_is_no_approval() -> None:
 def test_a_pin_is_recorded_with_the_results_and_the_metrics_by_which_it_was_judged(gates: entities.Gates) -> None:
     metrics = {evaluate.evidence_key(*each): 0.9 for each in evaluate.list_metrics(gates)}
     verdict = gating.judge(gates, gating.Facts(values.version(), metrics, frozenset({"champion", "staging"})))
-    assert verdict.evidence == wording.build_evidence(verdict.results, metrics)
+    assert verdict.evidence == wording.build_evidence(verdict.results, metrics, values.version())
+    assert values.version().is_artifact_of(verdict.evidence)
     assert [record.passed for record in verdict.evidence.gates].count(False) == len(verdict.failed)

@@ -62,14 +62,14 @@ def ready_of(outcome: version.Outcome) -> tuple[str, str]:
 def test_a_deployment_that_an_autoscaler_has_scaled_within_the_range_is_ready_and_stays_at_its_number() -> None:
     outcome = version.decide(scaled_by_somebody(7))
     assert ready_of(outcome) == ("True", "7 of 7 pods are ready")
-    assert outcome.children[0]["spec"]["replicas"] == 7
+    assert outcome.children[1]["spec"]["replicas"] == 7
 
 
 @pytest.mark.parametrize(("live", "written"), [(1, 2), (12, 10)], ids=["below", "above"])
 def test_a_deployment_outside_the_range_is_not_ready_and_is_brought_back(live: int, written: int) -> None:
     outcome = version.decide(scaled_by_somebody(live))
     assert ready_of(outcome)[0] == "False"
-    assert outcome.children[0]["spec"]["replicas"] == written
+    assert outcome.children[1]["spec"]["replicas"] == written
 
 
 def test_a_range_is_not_ready_while_pods_of_before_a_change_are_left_or_too_few_are_ready() -> None:

@@ -62,8 +62,8 @@ def test_the_frozen_template_is_used_verbatim_whatever_the_operators_images_are_
     newer = dataclasses.replace(factories.DEFAULTS, server_image="podium-server:2", puller_image="podium-server:2")
     before = factories.serving()
     outcome = version.decide(dataclasses.replace(before, defaults=newer))
-    assert kinds(outcome) == ["Deployment", "Service", "ConfigMap"]
-    assert outcome.children[0]["spec"]["template"] == before.frozen
+    assert kinds(outcome) == ["ConfigMap", "Deployment", "Service"]
+    assert outcome.children[1]["spec"]["template"] == before.frozen
     assert factories.dump(outcome.status)["image"] == "podium-server:1"
 
 
@@ -210,8 +210,8 @@ TROUBLES = [
         {"pods": [factories.a_pod(report=report("sha256:other"), ready=True)]},
         (
             "DigestMismatch",
-            f"pod iris-v1-0 pulled sha256:other, another pod {factories.DIGEST}: the artifact was changed meanwhile. "
-            "Delete the pod, or register the artifact as a new version",
+            f"pod iris-v1-0 pulled sha256:other, but {factories.DIGEST} is recorded of this version: the artifact was "
+            "changed meanwhile. Delete the pod, or register the artifact as a new version",
         ),
         id="a pod that pulled at the same time brought something else",
     ),
@@ -225,7 +225,7 @@ def test_trouble_is_told_as_it_was_said_and_somebody_must_act(change: dict[str, 
     assert said(outcome, names.READY) == ("False", *words)
     assert said(outcome, names.STALLED) == ("True", *words)
     assert said(outcome, names.RECONCILING) is None
-    assert kinds(outcome) == ["Deployment", "Service", "ConfigMap"]
+    assert kinds(outcome) == ["ConfigMap", "Deployment", "Service"]
 
 
 PASSING = [
@@ -358,10 +358,85 @@ def test_the_first_digest_is_recorded_and_every_later_pull_is_held_to_it() -> No
     first = version.decide(factories.world(pods=[pulled]))
     recorded = factories.dump(first.status)["artifact"]
     assert recorded == {"uri": factories.URI, "digest": factories.DIGEST, "bytes": 7, "seconds": 0.5}
-    assert first.children[-1]["data"] == {names.DIGEST_KEY: factories.DIGEST}
+    assert digest_of(first) == factories.DIGEST
     later = factories.world(status=first.status, pods=[factories.a_pod(report=report("sha256:other"))])
-    assert version.decide(later).children[-1]["data"] == {names.DIGEST_KEY: factories.DIGEST}
+    assert digest_of(version.decide(later)) == factories.DIGEST
     assert factories.dump(version.decide(later).status)["artifact"] == recorded
+
+
+REGISTERED = sources.Registered("registry", "uid-of-iris", 1)
+KNOWN = dataclasses.replace(REGISTERED, digest=factories.DIGEST)
+OTHER = "sha256:" + "1" * 64
+
+
+def of(registered: sources.Registered | None) -> sources.Source:
+    return dataclasses.replace(factories.SOURCE, registered=registered)
+
+
+def digest_of(outcome: version.Outcome) -> str | None:
+    """What the ConfigMap says that every pull has to bring."""
+    found = [child["data"][names.DIGEST_KEY] for child in outcome.children if child["kind"] == "ConfigMap"]
+    return found[0] if found else None
+
+
+def test_what_the_registry_records_of_a_version_is_there_before_the_first_pod_and_is_not_said_to_be_pulled() -> None:
+    outcome = version.decide(factories.world(source=of(KNOWN)))
+    assert kinds(outcome) == ["ControllerRevision", "ConfigMap", "Deployment", "Service"]
+    assert digest_of(outcome) == factories.DIGEST
+    assert outcome.recording is None
+    assert factories.dump(outcome.status)["artifact"] == {"uri": factories.URI}
+    assert said(outcome, names.ARTIFACT_READY) == ("Unknown", "Pulling", "no pod has pulled the artifact yet")
+
+
+def test_the_first_pull_of_a_version_is_recorded_in_the_registry_and_only_that() -> None:
+    pulled = [factories.a_pod(report=report())]
+    recording = version.Recording(REGISTERED, factories.URI, factories.DIGEST)
+    assert version.decide(factories.world(source=of(REGISTERED), pods=pulled)).recording == recording
+    assert version.decide(factories.serving(source=of(REGISTERED))).recording == recording  # of an earlier Podium
+    assert version.decide(factories.world(source=of(REGISTERED))).recording is None
+    assert version.decide(factories.world(source=of(KNOWN), pods=pulled)).recording is None
+    assert version.decide(factories.world(source=of(None), pods=pulled)).recording is None
+
+
+def test_a_digest_that_the_registry_did_not_take_is_not_said_to_be_the_versions() -> None:
+    refused = common.LastError(reason="DigestMismatch", message="another", since="t", generation=1, stalled=True)
+    pulled = [factories.a_pod(report=report(OTHER))]
+    outcome = version.decide(factories.world(source=of(REGISTERED), pods=pulled, error=refused))
+    assert factories.dump(outcome.status)["artifact"] == {"uri": factories.URI}
+    assert said(outcome, names.READY) == ("False", "DigestMismatch", "another")
+
+
+def test_what_was_pulled_from_elsewhere_is_not_recorded_of_the_version() -> None:
+    elsewhere = dataclasses.replace(of(REGISTERED), uri="s3://artifacts/moved")
+    assert version.decide(factories.serving(source=elsewhere)).recording is None
+
+
+def test_a_pod_that_brought_something_else_than_the_registry_records_is_told_and_nothing_gets_ready() -> None:
+    """Two aliases pulled a version for the first time at a time, and the other one's digest was recorded."""
+    spec = factories.spec()
+    pods_of_loser = [factories.a_pod(report=report(OTHER), ready=True)]
+    world = factories.world(source=of(KNOWN), pods=pods_of_loser, deployment=factories.deployment(spec))
+    outcome = version.decide(world)
+    sentence = (
+        f"pod iris-v1-0 pulled {OTHER}, but {factories.DIGEST} is recorded of this version: the artifact was changed "
+        "meanwhile. Delete the pod, or register the artifact as a new version"
+    )
+    assert outcome.recording is None
+    assert digest_of(outcome) == factories.DIGEST
+    assert factories.dump(outcome.status)["artifact"] == {"uri": factories.URI}
+    for condition_type, status in ((names.READY, "False"), (names.ARTIFACT_READY, "False"), (names.STALLED, "True")):
+        assert said(outcome, condition_type) == (status, "DigestMismatch", sentence)
+
+
+def test_a_modelversion_that_was_first_served_from_other_bytes_than_the_registry_records_is_told() -> None:
+    outcome = version.decide(factories.serving(source=of(dataclasses.replace(KNOWN, digest=OTHER))))
+    assert digest_of(outcome) == factories.DIGEST  # what is served stays
+    assert outcome.recording is None
+    stalled = said(outcome, names.STALLED)
+    assert stalled is not None
+    assert stalled[:2] == ("True", "DigestMismatch")
+    assert f"first served from {factories.DIGEST}, but the registry records {OTHER} of version 1" in stalled[2]
+    assert said(outcome, names.READY)[:2] == ("False", "DigestMismatch")  # type: ignore[index]  # it is there
 
 
 def test_every_status_fits_the_kind() -> None:

@@ -52,6 +52,7 @@ def find(records: Iterable[backend.Record], now_ms: int) -> list[Finding]:
         if not head.is_deleted:
             found += _check_history(contents, head)
             found += _check_versions(contents, head, now_ms)
+            found += _check_artifacts(contents, head)
     found += _check_claims(contents)
     found += _find_orphans(contents)
     return sorted(found, key=lambda finding: (finding.object_name, finding.problem))
@@ -217,6 +218,28 @@ def _check_versions(contents: _Contents, head: entities.Head, now_ms: int) -> It
     if not head.uses_stages and any(version.stage != entities.NO_STAGE for version in versions.values()):
         problem = f"versions of {head.name!r} are in stages, but its head says that none is"
         yield Finding(head.uid, problem, "corrects the head", correction=Correction("stages", head.uid))
+
+
+def _check_artifacts(contents: _Contents, head: entities.Head) -> Iterator[Finding]:
+    """Versions that have another artifact than the one that was decided about, or judged when an alias moved, last.
+
+    Not of a mirror, whose server may change that.
+    """
+    judged = {entry.to_version: entry.evidence.artifact for entry in head.history if entry.evidence.artifact}
+    for number, version in ({} if head.mirror else contents.versions.get(head.uid, {})).items():
+        decided = version.approvals[-1].artifact if version.approvals else ""
+        for before in dict.fromkeys([decided, judged.get(number, "")]):
+            if before and not version.deleted and before != version.artifact_uri:
+                problem = (
+                    f"the artifact of version {number} of {head.name!r} is at {version.artifact_uri}, but what was "
+                )
+                problem += f"decided about, or judged by gates, was at {before}"
+                yield _report_to_person(
+                    keys.version_name(head.uid, number),
+                    problem,
+                    "put the place back (keys source and location), or decide again (podium approve) and move the "
+                    "alias again",
+                )
 
 
 def _check_claims(contents: _Contents) -> Iterator[Finding]:

@@ -12,6 +12,7 @@ from typing import Literal, TypeAlias
 from podium import errors
 from podium.registry.model import entities, transitions, validation
 from podium.registry.storage import codec, limits, removal
+from podium.texts import quote
 
 Reason = Literal["mirrored", "restored"]
 EvidenceOf: TypeAlias = Callable[[entities.Head, str, entities.Version], entities.Evidence]
@@ -163,6 +164,8 @@ def plan_versions(head: entities.Head, objects: Mapping[int, entities.Version], 
         if target != found:
             if not is_committed:
                 _check_abandoned(head, found, now_ms)
+            if is_committed and not order.mirror:
+                _check_same_artifact(head, found, target)
             changed.append(target)
     missing = [in_image[number] for number in sorted(in_image.keys() - objects.keys())]
     made = [dataclasses.replace(version, model_uid=head.uid, made_ms=now_ms) for version in missing]
@@ -173,15 +176,16 @@ def make_version(image_version: entities.Version | None, found: entities.Version
     """The object `found` with the content of `image_version`; its tombstone if `image_version` is None.
 
     Decisions are only added: those that were made here stay, and later ones of the image follow. A digest that was
-    recorded here stays if the image has none and the artifact is the same.
+    recorded here stays while the artifact is at the same place.
     """
     if image_version is None:
         return transitions.redact(found, now_ms)
+    kept = found.digest if found.artifact_uri == image_version.artifact_uri and not image_version.deleted else None
     return dataclasses.replace(
         image_version,
         model_uid=found.model_uid,
         approvals=() if image_version.deleted else _merge_decisions(image_version.approvals, found.approvals),
-        digest=image_version.digest or (found.digest if found.artifact_uri == image_version.artifact_uri else None),
+        digest=kept or image_version.digest,
         operation_id=found.operation_id,
         made_ms=found.made_ms,
         staging=found.staging,
@@ -310,6 +314,17 @@ def _check_abandoned(head: entities.Head, found: entities.Version, now_ms: int) 
     """Raises Conflict unless an uncommitted object was left by an earlier run, or by a creation that died."""
     if not found.made_ms and now_ms - found.created_ms < removal.GRACE_MS:
         raise errors.Conflict(f"version {found.number} of {head.name!r} is being created by someone else: try again")
+
+
+def _check_same_artifact(head: entities.Head, found: entities.Version, target: entities.Version) -> None:
+    """Raises Conflict if the version's artifact would become another one, which only a mirrored server may do."""
+    if found.deleted or target.deleted or transitions.origin_of(found) == transitions.origin_of(target):
+        return
+    raise errors.Conflict(
+        f"version {found.number} of {head.name!r} has its artifact at {quote(found.artifact_uri)} here, and at "
+        f"{quote(target.artifact_uri)} in what is brought, or it comes from another run or logged model: the artifact "
+        "of a version never changes. Delete the model here, or bring it under another name"
+    )
 
 
 def _describe_owner(head: entities.Head, order: Order) -> errors.RegistryError:

@@ -56,6 +56,8 @@ class Cause(enum.StrEnum):
     """The alias was moved in an MLflow server that is mirrored, before the mirror knew that the metric is asked for."""
     GATED_ELSEWHERE = "gated-elsewhere"
     """Another ModelAlias has the gates that the store asks for, and they ask for other metrics."""
+    OTHER_ARTIFACT = "other-artifact"
+    """What the store recorded was found of another artifact than the version's."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -111,6 +113,10 @@ class Evidence:
 
     gates: tuple[GateRecord, ...] = ()
     metrics: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    artifact: str = ""
+    """Version.artifact_uri of what was judged; "" where nothing was."""
+    digest: str | None = None
+    """Version.digest of it; None where it was not known yet."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -140,12 +146,16 @@ class HistoryEntry:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Approval:
-    """A person's decision about a version; of several the last counts."""
+    """A person's decision about a version's artifact; of several the last counts."""
 
     decision: Literal["approved", "rejected"]
     time_ms: int
     actor: Actor
     why: str = ""
+    artifact: str = ""
+    """Version.artifact_uri of what was decided about; "" in decisions of an earlier Podium, which count no longer."""
+    digest: str | None = None
+    """Version.digest of it; None where it was not known yet."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -156,7 +166,7 @@ class Gates:
     tags: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """Tags that the version must have, with these values."""
     approval: Literal["Automatic", "Manual"] = "Automatic"
-    """Manual: the version's last Approval is "approved"."""
+    """Manual: the version's last Approval is "approved", and of the artifact that the version has."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -300,6 +310,10 @@ class Version:
     def artifact_uri(self) -> str:
         """Where to pull the artifact from."""
         return self.location or self.source
+
+    def is_artifact_of(self, said: Approval | Evidence) -> bool:
+        """Whether this was said of the artifact that the version has now, as far as its digest was known then."""
+        return said.artifact == self.artifact_uri and said.digest in (None, self.digest)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -132,11 +132,12 @@ def delete_alias(head: Head, alias: str, actor: entities.Actor, now_ms: int) -> 
 def converge_alias(head: Head, alias: str, number: int | None, mover: Mover, reason: entities.Reason) -> Head:
     """The alias designates this version, or none, as elsewhere. Raises InUse when a ModelAlias owns it by a pin.
 
-    If it does so already, evidence is recorded once: when the alias's last move has none because gates came later.
+    If it does so already, evidence is recorded once: when the alias's last move has none because gates came later, or
+    has that of another artifact.
     """
     if head.aliases.get(alias) != number:
         _check_not_pinned(head, alias)
-    elif mover.evidence == entities.Evidence() or _has_evidence(head, alias):
+    elif mover.evidence == entities.Evidence() or _has_evidence(head, alias, mover.evidence.artifact):
         return head
     return _move_alias(head, alias, number, mover, reason)
 
@@ -305,17 +306,31 @@ def delete_version_tag(version: Version, key: str) -> Version:
 
 
 def decide(version: Version, approval: entities.Approval) -> Version:
-    """A person's decision is added to a version; its time is at least that of the decision before it."""
+    """A person's decision is added to a version; its time is at least that of the decision before it.
+
+    It is about the artifact that the version has now.
+    """
     before = version.approvals[-1].time_ms if version.approvals else version.created_ms
-    decision = dataclasses.replace(approval, time_ms=_find_later_time(before, approval.time_ms))
+    time_ms = _find_later_time(before, approval.time_ms)
+    decision = dataclasses.replace(approval, time_ms=time_ms, artifact=version.artifact_uri, digest=version.digest)
     return dataclasses.replace(version, approvals=(*version.approvals, decision))
 
 
-def record_digest(version: Version, digest: str) -> Version:
-    """The version's artifact has this digest; MLflow's time of the last update stays.
+def origin_of(version: Version) -> tuple[str | None, ...]:
+    """Where the artifact is, and the run and the logged model that it is of. No transition changes it."""
+    return version.source, version.location, version.run_id, version.model_id
 
-    Raises ArtifactDiffers when another one is recorded: a version is one artifact.
+
+def record_digest(version: Version, artifact: str, digest: str) -> Version:
+    """The version's artifact, which was pulled from there, has this digest; MLflow's time of the last update stays.
+
+    Raises ArtifactDiffers when another one is recorded: a version is one artifact. Raises Conflict when the artifact of
+    a mirrored version is elsewhere by now.
     """
+    if version.artifact_uri != artifact:
+        raise errors.Conflict(
+            f"version {version.number} has its artifact at {version.artifact_uri} now, not {artifact}"
+        )
     if version.digest is not None and version.digest != digest:
         raise errors.ArtifactDiffers(version.number, version.artifact_uri, version.digest, digest)
     return dataclasses.replace(version, digest=digest)
@@ -336,9 +351,9 @@ def redact(version: Version, now_ms: int) -> Version:
     )
 
 
-def _has_evidence(head: Head, alias: str) -> bool:
-    last = next((entry for entry in reversed(head.history) if entry.alias == alias), None)
-    return last is not None and last.evidence != entities.Evidence()
+def _has_evidence(head: Head, alias: str, artifact: str) -> bool:
+    last = next((entry.evidence for entry in reversed(head.history) if entry.alias == alias), entities.Evidence())
+    return last != entities.Evidence() and last.artifact == artifact
 
 
 def _is_news(head: Head, alias: str, mover: Mover) -> bool:

@@ -141,16 +141,17 @@ class Versions:
         validation.check_number(number)
         return self._writer.change_any_version(name, number, lambda version: transitions.decide(version, approval))
 
-    def record_digest(self, model_uid: str, number: int, digest: str) -> entities.Version:
-        """Record what the artifact of a version is, mirrored or not. It goes by uid and can be repeated.
+    def record_digest(self, model_uid: str, number: int, artifact: str, digest: str) -> entities.Version:
+        """Record what the artifact of a version is that was pulled from `artifact`, mirrored or not.
 
-        The first digest stays: the same one again writes nothing. No part of Podium calls this yet. Raises NotFound,
-        InvalidInput, and ArtifactDiffers for another digest.
+        It goes by uid and can be repeated. The first digest stays: the same one again writes nothing. The operator
+        calls this when the first pull has ended. Raises NotFound, InvalidInput, ArtifactDiffers for another digest, and
+        Conflict if the artifact is elsewhere by now.
         """
         validation.check_number(number)
         validation.check_digest(digest)
         return self._writer.change_version_of_uid(
-            model_uid, number, lambda version: transitions.record_digest(version, digest)
+            model_uid, number, lambda version: transitions.record_digest(version, artifact, digest)
         )
 
     def delete(self, name: str, number: int, actor: entities.Actor = entities.NOBODY) -> None:

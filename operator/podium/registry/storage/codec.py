@@ -274,7 +274,19 @@ def _actor_to_json(actor: entities.Actor) -> dict[str, Any]:
 
 def _evidence_to_json(evidence: entities.Evidence) -> dict[str, Any]:
     gates = [_gate_to_json(gate) for gate in evidence.gates]
-    return {**({"gates": gates} if gates else {}), **({"metrics": dict(evidence.metrics)} if evidence.metrics else {})}
+    return {
+        **({"gates": gates} if gates else {}),
+        **({"metrics": dict(evidence.metrics)} if evidence.metrics else {}),
+        **_artifact_to_json(evidence),
+    }
+
+
+def _artifact_to_json(said: entities.Evidence | entities.Approval) -> dict[str, str]:
+    """The artifact that something was said of."""
+    return {
+        **({"artifact": said.artifact} if said.artifact else {}),
+        **({"digest": said.digest} if said.digest else {}),
+    }
 
 
 def _gate_to_json(gate: entities.GateRecord) -> dict[str, Any]:
@@ -310,6 +322,7 @@ def approval_to_json(approval: entities.Approval) -> dict[str, Any]:
     """One decision; its end is read as that of an entry of the history."""
     return {
         **({"why": approval.why} if approval.why else {}),
+        **_artifact_to_json(approval),
         "decision": approval.decision,
         "timeMs": approval.time_ms,
         **_actor_to_json(approval.actor),
@@ -319,7 +332,14 @@ def approval_to_json(approval: entities.Approval) -> dict[str, Any]:
 def approval_from_json(fields: parsers.Fields) -> entities.Approval:
     """The inverse of approval_to_json. Raises ValueError."""
     decision: Any = fields.choice("decision", ("approved", "rejected"))
-    return entities.Approval(decision, fields.number("timeMs"), fields.actor(), fields.optional_text("why"))
+    return entities.Approval(
+        decision,
+        fields.number("timeMs"),
+        fields.actor(),
+        fields.optional_text("why"),
+        fields.optional_text("artifact"),
+        fields.optional_text("digest") or None,
+    )
 
 
 def _claim_to_json(claim: entities.ServingClaim) -> dict[str, Any]:

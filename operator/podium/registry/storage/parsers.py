@@ -284,7 +284,12 @@ def parse_entry(fields: Fields, recorded: str = "") -> entities.HistoryEntry:
         actor=fields.actor(),
         reason=typing.cast(entities.Reason, reason),
         why=fields.optional_text("why"),
-        evidence=entities.Evidence(tuple(map(_parse_gate, fields.objects("gates"))), fields.floats("metrics")),
+        evidence=entities.Evidence(
+            tuple(map(_parse_gate, fields.objects("gates"))),
+            fields.floats("metrics"),
+            fields.optional_text("artifact"),
+            fields.optional_text("digest") or None,
+        ),
         recorded=recorded,
     )
 

@@ -56,3 +56,38 @@ def test_faults_are_sorted_by_object_and_say_what_a_repair_does(damaged: Damaged
 def test_configmaps_of_others_are_ignored() -> None:
     others = backend.Record("kube-root-ca.crt", {}, {"ca.crt": "…"})
     assert findings.find([others], NOW_MS) == []
+
+
+def put_elsewhere(damaged: Damaged, number: int) -> str:
+    """Somebody writes another source into a version, past the store. The name of its ConfigMap."""
+    version = damaged.registry.versions.fresh("iris", number)
+    written = codec.encode_version(dataclasses.replace(version, source="s3://evil/iris"))
+    stored = damaged.record(written.name)
+    damaged.records.replace(dataclasses.replace(stored, data=written.data))
+    return written.name
+
+
+def test_a_version_whose_artifact_is_not_the_one_that_was_decided_about_is_found(damaged: Damaged) -> None:
+    before = damaged.registry.versions.fresh("iris", 3).artifact_uri
+    damaged.registry.versions.decide("iris", 3, entities.Approval("approved", 1, factories.JOE))
+    assert damaged.check() == []
+    name = put_elsewhere(damaged, 3)
+    [found] = findings.find(damaged.records.list({}), NOW_MS)
+    assert (found.object_name, found.needs_person, found.correction) == (name, True, None)
+    assert f"is at s3://evil/iris, but what was decided about, or judged by gates, was at {before}" in found.problem
+    damaged.registry.versions.decide("iris", 3, entities.Approval("approved", 1, factories.JOE))
+    assert damaged.check() == []
+
+
+def test_a_version_whose_artifact_is_not_the_one_that_gates_judged_is_found_except_in_a_mirror(
+    damaged: Damaged,
+) -> None:
+    def judge(_: entities.Head, version: entities.Version) -> entities.Evidence:
+        return entities.Evidence((), {"accuracy": 0.9}, version.artifact_uri)
+
+    damaged.registry.aliases.set("iris", "staging", 3, factories.JOE, guard=judge)
+    assert damaged.check() == []
+    name = put_elsewhere(damaged, 3)
+    assert [found.object_name for found in findings.find(damaged.records.list({}), NOW_MS)] == [name]
+    damaged.change(mirror="http://mlflow")
+    assert damaged.check() == []

@@ -56,6 +56,7 @@ def versions(draw: st.DrawFn, number: int) -> entities.Version:
         made_ms=0,
         staging=0,
         writes=(),
+        approvals=tuple(dataclasses.replace(each, artifact=made.artifact_uri) for each in made.approvals),
     )
 
 
@@ -67,7 +68,10 @@ def images(draw: st.DrawFn, name: str | None = None) -> convergence.ModelImage:
     live = [each.number for each in found if not each.deleted]
     aliases = draw(st.dictionaries(factories.ALIASES, st.sampled_from(live), max_size=3)) if live else {}
     moves = draw(factories.histories()) or ((factories.entry(1),) if aliases else ())
-    history = [dataclasses.replace(entry, sequence=number) for number, entry in enumerate(moves, 1)]
+    history = [
+        dataclasses.replace(entry, sequence=number, evidence=dataclasses.replace(entry.evidence, artifact=""))
+        for number, entry in enumerate(moves, 1)
+    ]
     return convergence.ModelImage(
         name=draw(NAMES) if name is None else name,
         description=draw(st.none() | TEXTS),

@@ -71,3 +71,43 @@ def test_no_decision_is_taken_out(found: str, wanted: str, expected: str) -> Non
     here, there = images.version(1, approvals=decided(found)), images.version(1, approvals=decided(wanted))
     assert convergence.make_version(there, here, 1).approvals == decided(expected)
     assert convergence.make_version(there, convergence.make_version(there, here, 1), 2).approvals == decided(expected)
+
+
+DIGESTS = {"recorded here": "sha256:" + "0a" * 32, "in the image": "sha256:" + "0b" * 32}
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "source", "kept"),
+    [
+        pytest.param("recorded here", "", "", "recorded here", id="none in the image"),
+        pytest.param("recorded here", "in the image", "", "recorded here", id="what was pulled here first stays"),
+        pytest.param("", "in the image", "", "in the image", id="none here yet"),
+        pytest.param("recorded here", "", "s3://elsewhere", "", id="of another artifact nothing is known"),
+        pytest.param("recorded here", "in the image", "s3://elsewhere", "in the image", id="nor is that here its own"),
+    ],
+)
+def test_a_recorded_digest_stays_while_the_artifact_is_the_same(here: str, there: str, source: str, kept: str) -> None:
+    found = images.version(1, digest=DIGESTS.get(here))
+    moved = {"source": source} if source else {}
+    made = convergence.make_version(images.version(1, digest=DIGESTS.get(there), **moved), found, NOW_MS)
+    assert made.digest == DIGESTS.get(kept)
+
+
+ELSEWHERE = [
+    pytest.param({"source": "s3://evil/1"}, id="source"),
+    pytest.param({"location": "s3://evil/1"}, id="location"),
+    pytest.param({"run_id": "run-of-another"}, id="run, whose metrics its gates read"),
+    pytest.param({"model_id": "m-of-another"}, id="logged model, whose metrics its gates read"),
+]
+
+
+@pytest.mark.parametrize("change", ELSEWHERE)
+def test_what_is_restored_gives_no_version_another_artifact(change: dict[str, str]) -> None:
+    found = dataclasses.replace(images.version(1), model_uid=factories.UID, made_ms=1)
+    image = images.image(versions=(images.version(1, **change),), aliases={})
+    current = head(aliases={})
+    with pytest.raises(errors.Conflict, match="the artifact of a version never changes"):
+        convergence.plan_versions(current, {1: found}, order(image), NOW_MS)
+    mirrored = dataclasses.replace(order(image), reason="mirrored", mirror="http://mlflow")
+    [changed] = convergence.plan_versions(current, {1: found}, mirrored, NOW_MS).changed
+    assert {name: getattr(changed, name) for name in change} == change

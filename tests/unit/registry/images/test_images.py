@@ -335,14 +335,15 @@ def test_decisions_made_here_about_a_mirrored_version_survive() -> None:
     registry(backend).versions.decide("iris", 1, approved)
     assert not mirror(target, images.image())
     mirror(target, images.image(versions=(images.version(1, description="other"), images.version(3))))
-    assert target.versions.fresh("iris", 1).approvals == (approved,)
+    kept = target.versions.fresh("iris", 1)
+    assert kept.approvals == (dataclasses.replace(approved, artifact=kept.artifact_uri),)
 
 
 def test_a_digest_recorded_here_survives_a_mirror_that_knows_none_as_long_as_the_artifact_is_the_same() -> None:
     digest = "sha256:" + "0a" * 32
     target = registry(mirrors=True)
     mirror(target, images.image())
-    target.versions.record_digest(target.models.fresh("iris").uid, 1, digest)
+    target.versions.record_digest(target.models.fresh("iris").uid, 1, "s3://models/1", digest)
     assert not mirror(target, images.image())
     mirror(target, images.image(versions=(images.version(1, description="other"), images.version(3))))
     assert target.versions.fresh("iris", 1).digest == digest

@@ -4,16 +4,19 @@ import dataclasses
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from podium import errors
 from podium.registry.model import entities, transitions
+from tests.support import effort
 from tests.unit.registry import factories
 
 JOE, NOW = factories.JOE, 5_000
 CLAIM = entities.ServingClaim("u1", "prod", "iris", (1,))
 PIN = entities.Pin("u1", "prod", "iris")
 MOVER = transitions.Mover(JOE, NOW)
+PLACE = factories.version().artifact_uri
 
 
 def test_a_moved_alias_is_in_the_history_with_time_actor_from_and_to() -> None:
@@ -262,13 +265,41 @@ def test_only_the_rename_that_is_under_way_is_ended() -> None:
     assert transitions.end_rename(head, "lily") == factories.head()
 
 
+def test_a_digest_of_an_artifact_that_is_elsewhere_by_now_is_not_recorded() -> None:
+    moved = factories.version(location="s3://elsewhere")
+    with pytest.raises(errors.Conflict, match="has its artifact at s3://elsewhere now, not s3://models/iris/1"):
+        transitions.record_digest(moved, PLACE, "sha256:" + "0a" * 32)
+
+
+@settings(max_examples=effort.examples(100), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(factories.versions(), st.builds(factories.head, stagings=factories.NUMBERS))
+def test_no_transition_changes_where_an_artifact_is_or_comes_from(
+    version: entities.Version, head: entities.Head
+) -> None:
+    decision = entities.Approval("approved", 1, factories.JOE, artifact="s3://elsewhere")
+    changed = [
+        transitions.describe_version(version, "other", NOW),
+        transitions.shown(head, version),
+        transitions.stage(version, "Production", head),
+        transitions.archive(version, version.stage, head),
+        transitions.set_version_tag(version, "k", "v"),
+        transitions.delete_version_tag(version, "k"),
+        transitions.decide(version, decision),
+        transitions.record_digest(
+            dataclasses.replace(version, digest=None), version.artifact_uri, "sha256:" + "0a" * 32
+        ),
+    ]
+    assert {transitions.origin_of(each) for each in changed} == {transitions.origin_of(version)}
+    assert {each.artifact_uri for each in changed} == {version.artifact_uri}
+
+
 def test_the_first_digest_of_an_artifact_stays_and_another_is_refused_with_both() -> None:
     first, second = "sha256:" + "0a" * 32, "sha256:" + "0b" * 32
-    recorded = transitions.record_digest(factories.version(), first)
+    recorded = transitions.record_digest(factories.version(), PLACE, first)
     assert recorded == factories.version(digest=first)
-    assert transitions.record_digest(recorded, first) == recorded
+    assert transitions.record_digest(recorded, PLACE, first) == recorded
     with pytest.raises(errors.ArtifactDiffers, match=f"has digest {second}, but {first} is recorded") as caught:
-        transitions.record_digest(recorded, second)
+        transitions.record_digest(recorded, PLACE, second)
     assert (caught.value.recorded, caught.value.found) == (first, second)
 
 
