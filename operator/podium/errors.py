@@ -22,6 +22,7 @@
     │   ├── KubeForbidden              401, 403: names the missing permission
     │   ├── KubeGone                   410: the watch has to begin anew
     │   └── KubeUnavailable            429, 5xx, no connection, no answer in time (worth a retry)
+    ├── NotRead                        a decision needs what was not read of a registry yet: read it, and decide again
     ├── ServerFailed                   an MLflow server that is mirrored or imported failed to answer
     ├── NameTaken                      an object of somebody else's has a name that a child needs
     ├── LeaseLost                      another process leads, or no renewal came through: the process ends
@@ -156,6 +157,14 @@ class KubeUnavailable(KubeError):
     ) -> None:
         super().__init__(status, reason, message)
         self.retry_after, self.is_untaken = retry_after, is_untaken
+
+
+class NotRead(PodiumError):
+    """A decision needs the content of a ConfigMap that was not read of a registry yet: read it, and decide again."""
+
+    def __init__(self, namespace: str, object_name: str) -> None:
+        super().__init__(f"ConfigMap {namespace}/{object_name} was not read yet")
+        self.namespace, self.object_name = namespace, object_name
 
 
 class ServerFailed(PodiumError):

@@ -7,7 +7,7 @@ fails of is recorded in the object's status (see failures), and stays there unti
 import collections.abc
 import dataclasses
 import logging
-from typing import Any
+from typing import Any, TypeVar
 
 import pydantic
 
@@ -21,6 +21,7 @@ from podium.rollout import worlds as rollout_worlds
 from podium.rollout.strategies import selection
 from podium.workload import version
 
+T = TypeVar("T")
 _log = logging.getLogger("podium.reconciliation")
 
 
@@ -53,7 +54,7 @@ class Reconciler:
         if delay := await self._others.find_delay(kind, own):
             return delay
         try:
-            return await passes[kind](own)
+            return await self._read_for(passes[kind], own)
         except pydantic.ValidationError as error:
             await self._executor.write_invalid_spec(kind, own, describe_faults(error))
             return None
@@ -68,6 +69,7 @@ class Reconciler:
         """Find what the watches have missed, and clear away what processes that died have left. Raises PodiumError."""
         await self._lister.catch_up()
         self._executor.forget_missing()
+        self._registries.forget_absences()
         await _try_each(self._executor.write_policy, self._registries.find_due_policies())
         await self._release_stale()
         await self._executor.sweep_registries()
@@ -106,10 +108,22 @@ class Reconciler:
             await self._write_error(names.MODEL_ALIAS_KIND, key, None)
         return plan.again_after
 
+    async def _read_for(self, act: collections.abc.Callable[..., collections.abc.Awaitable[T]], *arguments: Any) -> T:
+        """Act, and begin again after each read of what the decision has met unread in a registry."""
+        read = set[str]()
+        while True:
+            try:
+                return await act(*arguments)
+            except errors.NotRead as missing:
+                if str(missing) in read:  # what was read is not there any more, or not what its name says
+                    raise
+                read.add(str(missing))
+                await self._gatherer.read(missing)
+
     async def _tell_failure(self, kind: str, key: resources.Key, error: Exception) -> None:
         """Say in the status what a pass failed of; where that cannot be written, an Event says it."""
         try:
-            await self._write_error(kind, key, error)
+            await self._read_for(self._write_error, kind, key, error)
         except (leadership.NotLeading, errors.KubeConflict) as failure:
             _log.debug("the failure is told after the next pass: %s", failure)
         except errors.PodiumError as failure:

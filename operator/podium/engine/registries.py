@@ -11,7 +11,7 @@ from podium import errors, names
 from podium.engine import kinds
 from podium.kube import resources
 from podium.manifest import Manifest
-from podium.registry import catalog
+from podium.registry import catalog, excerpt
 from podium.registry.model import entities
 from podium.registry.storage import backend, policies
 from podium.rollout import designations, projection
@@ -19,10 +19,10 @@ from podium.settings import Settings
 
 
 class Registries:
-    """One catalog for each registry namespace."""
+    """One excerpt for each registry namespace."""
 
     def __init__(self, settings: Settings, known: kinds.Kinds) -> None:
-        self._catalogs = {namespace: catalog.Catalog() for namespace in settings.registry_namespaces}
+        self._catalogs = {namespace: excerpt.Excerpt(namespace) for namespace in settings.registry_namespaces}
         self._kinds, self._default, self._cluster = known, settings.default_registry, settings.cluster
         self._watched = settings.watch_namespaces
         """The namespaces whose ModelAliases are ours to judge; none means all."""
@@ -37,11 +37,33 @@ class Registries:
         """The catalog of a registry; None where the operator does not serve it."""
         return self._catalogs.get(namespace)
 
-    def change(self, namespace: str, name: str, record: backend.Record | None) -> tuple[list[entities.Head], int]:
+    def change(self, namespace: str, name: str, entry: catalog.Entry | None) -> tuple[list[entities.Head], int]:
         """Take in what a watch shows of a ConfigMap: the models that it concerns, and how many it concerns in all."""
         seen = self._catalogs[namespace]
-        touched = seen.put(record) if record else seen.remove(name)
+        touched = seen.put_entry(entry) if entry else seen.remove(name)
         return [head for uid in touched if (head := seen.find_model_of_uid(uid))], len(touched)
+
+    def take(self, namespace: str, name: str, record: backend.Record | None) -> None:
+        """Take in what was read of a ConfigMap because a decision needs it; None: it is not there."""
+        if record:
+            self._catalogs[namespace].take(record)
+        else:
+            self._catalogs[namespace].take_absence(name)
+
+    def forget_absences(self) -> None:
+        """Have what was not there read again where it is needed."""
+        for each in self._catalogs.values():
+            each.forget_absences()
+
+    def find_designated(self, alias: Manifest) -> int | None:
+        """The version that a ModelAlias asks for by its pin or its alias; None if there is none."""
+        spec = alias["spec"]
+        registry = self._catalogs.get(self.resolve(spec.get("registry", {}).get("namespace")))
+        try:
+            head = registry.find_model(spec["model"]) if registry else None
+        except errors.CorruptRegistry:
+            return None
+        return spec.get("version") or (head.aliases.get(spec["alias"]) if head else None)
 
     def pin_of(self, metadata: Manifest) -> entities.Pin:
         """How the registries name the ModelAlias that has this metadata."""

@@ -14,7 +14,8 @@ from podium.engine import caches, extracts, kinds, wakeups
 from podium.kube import client, reflector, resources
 from podium.kube.registry import configmaps
 from podium.manifest import Manifest
-from podium.registry.storage import backend
+from podium.registry import catalog, excerpt
+from podium.registry.storage import keys
 from podium.rollout import worlds
 from podium.settings import Settings
 from podium.workload import pods
@@ -29,6 +30,8 @@ class Observer:
         self.seen = seen
         self._api, self._settings, self._waker = api, settings, waker
         self._namespaces: tuple[str | None, ...] = settings.watch_namespaces or (None,)
+        self._turn = asyncio.Semaphore()
+        """One list at a time: what a page of it takes until it is reduced would else be taken several times."""
         self._children = {
             resource: [self._build_child_watch(resource, where) for where in self._namespaces]
             for resource in extracts.EXTRACTORS
@@ -38,6 +41,7 @@ class Observer:
             *map(self._build_pod_watch, self._namespaces),
             *map(self._build_slice_watch, self._namespaces),
             *map(self._build_registry_watch, settings.registry_namespaces),
+            *map(self._build_versions_watch, settings.registry_namespaces),
         ]
 
     async def run(self) -> None:
@@ -88,7 +92,7 @@ class Observer:
     ) -> reflector.Reflector[extracts.Child]:
         take, extract = functools.partial(self._take_child, resource), extracts.EXTRACTORS[resource]
         return reflector.Reflector(
-            self._api, resource, namespace=where, labels=_MANAGED, extract=extract, on_change=take
+            self._api, resource, namespace=where, labels=_MANAGED, extract=extract, on_change=take, turn=self._turn
         )
 
     def _build_pod_watch(self, where: str | None) -> reflector.Reflector[pods.Pod]:
@@ -99,6 +103,7 @@ class Observer:
             labels=_MANAGED,
             extract=pods.extract,
             on_change=self._take_pod,
+            turn=self._turn,
         )
 
     def _build_slice_watch(self, where: str | None) -> reflector.Reflector[extracts.Slice]:
@@ -109,16 +114,31 @@ class Observer:
             labels=_MANAGED,
             extract=extracts.endpoint_slice,
             on_change=self._take_slice,
+            turn=self._turn,
         )
 
-    def _build_registry_watch(self, namespace: str) -> reflector.Reflector[backend.Record]:
+    def _build_registry_watch(self, namespace: str) -> reflector.Reflector[catalog.Entry]:
         return reflector.Reflector(
             self._api,
             resources.CONFIG_MAPS,
             namespace=namespace,
-            labels=names.REGISTRY_KIND_LABEL,
-            extract=configmaps.record_of,
-            on_change=functools.partial(self._take_record, namespace),
+            labels=f"{names.REGISTRY_KIND_LABEL} in ({','.join(excerpt.WATCHED)})",
+            extract=lambda obj: excerpt.read_entry(configmaps.record_of(obj)),
+            on_change=functools.partial(self._take_entry, namespace),
+            turn=self._turn,
+        )
+
+    def _build_versions_watch(self, namespace: str) -> reflector.Reflector[catalog.Entry]:
+        """Of versions the metadata: what a decision needs of one is read when it needs it."""
+        return reflector.Reflector(
+            self._api,
+            resources.CONFIG_MAPS,
+            namespace=namespace,
+            labels=f"{names.REGISTRY_KIND_LABEL}={keys.VERSION}",
+            extract=lambda obj: excerpt.outline_entry(configmaps.record_of(obj)),
+            on_change=functools.partial(self._take_entry, namespace),
+            metadata_only=True,
+            turn=self._turn,
         )
 
     def _find_watches(
@@ -149,7 +169,7 @@ class Observer:
         self.seen.slices.change(change)
         self._waker.wake_for_slice(change)
 
-    def _take_record(self, namespace: str, change: reflector.Change[backend.Record]) -> None:
+    def _take_entry(self, namespace: str, change: reflector.Change[catalog.Entry]) -> None:
         heads, touched = self.seen.registries.change(namespace, change.key[1], change.new)
         for key in self.seen.registries.note_stale(heads):
             self._waker.wake_alias(key)

@@ -3,10 +3,11 @@
 import dataclasses
 import datetime
 
-from podium import names
+from podium import errors, names
 from podium.api import common, model_alias, model_version
 from podium.engine import caches, kinds
-from podium.kube import resources
+from podium.kube import client, resources
+from podium.kube.registry import configmaps
 from podium.manifest import Manifest
 from podium.rollout import designations, readiness, worlds
 from podium.routing import routers
@@ -17,12 +18,25 @@ from podium.workload.runtimes import choice
 
 
 class Gatherer:
-    """Answers with one World for each object. Reads only."""
+    """Answers with one World for each object. Reads only.
 
-    def __init__(self, seen: caches.Caches, settings: Settings) -> None:
-        self._seen, self._operator = seen, settings.installation
+    Where a decision needs the content of a registry's ConfigMap that was not read yet, gathering raises NotRead; `read`
+    reads it, so that it can be gathered again.
+    """
+
+    def __init__(self, seen: caches.Caches, settings: Settings, api: client.Client) -> None:
+        self._seen, self._api, self._operator = seen, api, settings.installation
         user = pod.FIXED_USER if settings.has_fixed_user else None
         self._defaults = pod.Defaults(settings.puller_image, settings.server_image, user)
+
+    async def read(self, missing: errors.NotRead) -> None:
+        """Read what gathering has met unread. Raises KubeError."""
+        namespace, name = missing.namespace, missing.object_name
+        try:
+            found = configmaps.record_of(await self._api.get(resources.CONFIG_MAPS, namespace, name))
+        except errors.KubeNotFound:
+            found = None
+        self._seen.registries.take(namespace, name, found)
 
     def gather_version(self, key: resources.Key) -> version.World | None:
         """All that the decision about a ModelVersion looks at; None if it is gone. Raises pydantic.ValidationError."""

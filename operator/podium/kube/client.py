@@ -32,7 +32,9 @@ WATCH_SECONDS = 300
 _LIST_ATTEMPTS = 3
 _APPLY = "application/apply-patch+yaml"  # JSON is YAML
 _SCHEMAS = resources.Resource("", "v3", "openapi", "OpenAPI", namespaced=False)
-_METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+JSON = "application/json"
+METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+METADATA_WATCH = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 
 
 class Client:
@@ -106,13 +108,18 @@ class Client:
         *,
         labels: str = "",
         limit: int = listwatch.PAGE_SIZE,
-        accept: str = "application/json",
+        accept: str = JSON,
     ) -> collections.abc.AsyncGenerator[listwatch.Page, None]:
-        """The pages of one consistent list. Raises KubeGone in the middle of one that took too long."""
-        rest_of_list = ""
+        """The pages of one consistent list, of `limit` objects at most and of fewer where these are large.
+
+        Raises KubeGone in the middle of one that took too long.
+        """
+        rest_of_list, asked, items, size = "", 0, 0, 0
         while True:
-            query = listwatch.build_list_query(labels, limit, rest_of_list)
-            page = await self._get_page(resource, namespace, query, accept)
+            asked = listwatch.choose_page_size(asked, items, size, limit)
+            query = listwatch.build_list_query(labels, asked, rest_of_list)
+            page, size = await self._get_page(resource, namespace, query, accept)
+            items = len(page.items)
             yield page
             rest_of_list = page.rest
             if not rest_of_list:
@@ -123,7 +130,7 @@ class Client:
     ) -> Manifests:
         """apiVersion, kind and metadata of all objects: enough to see which are gone."""
         items: Manifests = []
-        async for page in self.pages(resource, namespace, labels=labels, accept=_METADATA_ONLY):
+        async for page in self.pages(resource, namespace, labels=labels, accept=METADATA_LIST):
             items += page.items
         return items
 
@@ -142,6 +149,7 @@ class Client:
         labels: str = "",
         resource_version: str,
         timeout_seconds: int = WATCH_SECONDS,
+        accept: str = JSON,
     ) -> collections.abc.AsyncGenerator[tuple[str, Manifest], None]:
         """Type (ADDED, MODIFIED, DELETED or BOOKMARK) and object of every change after `resource_version`.
 
@@ -151,7 +159,7 @@ class Client:
         query = listwatch.build_watch_query(labels, resource_version, timeout_seconds)
         url, what = self._build_url(resource.path(namespace), query), f"watch {resource.plural}"
         with translate_failures(what):
-            async with self._send_request("WATCH", resource, url) as response:
+            async with self._send_request("WATCH", resource, url, headers={"Accept": accept}) as response:
                 async for line in split_lines(response.content):
                     yield answers.parse_event(line, what)
 
@@ -215,14 +223,21 @@ class Client:
         namespace: str | None,
         query: dict[str, str],
         accept: str,
-    ) -> listwatch.Page:
-        found = await self._call_api("GET", resource, resource.path(namespace), query, accept=accept)
-        page = listwatch.parse_page(found)
+    ) -> tuple[listwatch.Page, int]:
+        """A page, and its bytes."""
+        path = resource.path(namespace)
+        what = f"GET {path}"
+        with translate_failures(what):
+            async with self._send_request(
+                "GET", resource, self._build_url(path, query), headers={"Accept": accept}
+            ) as r:
+                content = await r.read()
+        page = listwatch.parse_page(answers.parse_object(content, what))
         for item in page.items:  # a list names its kind once, and its items do not
             item["apiVersion"], item["kind"] = resource.api_version, resource.kind
-        return page
+        return page, len(content)
 
-    async def _call_api(  # noqa: PLR0913 -- the parts of an HTTP request
+    async def _call_api(
         self,
         method: str,
         resource: resources.Resource,
@@ -230,11 +245,10 @@ class Client:
         query: dict[str, str] | None = None,
         body: Manifest | None = None,
         *,
-        content_type: str = "application/json",
-        accept: str = "application/json",
+        content_type: str = JSON,
     ) -> Manifest:
         url, what = self._build_url(path, query or {}), f"{method} {path}"
-        headers = {"Content-Type": content_type, "Accept": accept}
+        headers = {"Content-Type": content_type, "Accept": JSON}
         with translate_failures(what):
             async with self._send_request(method, resource, url, body, headers) as response:
                 return answers.parse_object(await response.read(), what)

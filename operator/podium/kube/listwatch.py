@@ -26,6 +26,11 @@ from podium.manifest import Manifest
 LIST_AFTER_FAILURES = 3
 """Tries in a row that brought nothing; then the list is read again, whatever the failure was."""
 PAGE_SIZE = 500
+PAGE_BYTES = 512 * 1024
+"""About what a page of a list is to have. Parsed it takes five to ten times as much memory."""
+_FIRST_PAGE = 8
+"""Objects of a list's first page, while nobody knows how large they are: each may have a MiB and more."""
+_GROWTH = 4
 
 
 class Page(NamedTuple):
@@ -42,6 +47,20 @@ def parse_page(answer: Manifest) -> Page:
     """The page that a list was answered with."""
     metadata = answer["metadata"]
     return Page(answer.get("items") or [], metadata["resourceVersion"], metadata.get("continue") or "")
+
+
+def choose_page_size(before: int, items: int, size: int, most: int = PAGE_SIZE) -> int:
+    """How many objects the next page of a list is to have, after one of so many objects and bytes.
+
+    So many as have PAGE_BYTES, if they are like the last ones, but at most four times as many as `before`. 0 objects
+    before stand for the first page.
+
+    Examples: 8 objects of 1 KiB each, 32 next; 500 of 1 KiB, 500 next; 8 of 1 MiB, 1 next.
+    """
+    if before == 0:
+        return min(_FIRST_PAGE, most)
+    fitting = PAGE_BYTES * items // size if size else most
+    return max(1, min(fitting, before * _GROWTH, most))
 
 
 def build_list_query(labels: str, limit: int, rest: str) -> dict[str, str]:

@@ -42,7 +42,9 @@ class Change(NamedTuple, Generic[T]):
 class Reflector(Generic[T]):
     """The copy of one resource, in one namespace or all, by label selector.
 
-    `extract` makes of an object what is kept; an object it fails on is logged and counts as not there.
+    `extract` makes of an object what is kept; an object it fails on is logged and counts as not there. With
+    `metadata_only` the API server sends no more of each object than apiVersion, kind and metadata. `turn` is held while
+    the list is read: several at a time would take several times the memory.
     `on_change` is told when an extract changes; what it raises ends `run`. An optional resource that the cluster does
     not have counts as an empty list.
     """
@@ -56,6 +58,8 @@ class Reflector(Generic[T]):
         labels: str = "",
         extract: collections.abc.Callable[[Manifest], T],
         on_change: collections.abc.Callable[[Change[T]], None],
+        metadata_only: bool = False,
+        turn: contextlib.AbstractAsyncContextManager[object] | None = None,
         watch_seconds: int = client.WATCH_SECONDS,
         page_size: int = listwatch.PAGE_SIZE,
     ) -> None:
@@ -64,6 +68,9 @@ class Reflector(Generic[T]):
         """Set by the first list."""
         self._api, self._labels, self._extract, self._on_change = api, labels, extract, on_change
         self._watch_seconds, self._page_size = watch_seconds, page_size
+        self._turn = turn or contextlib.nullcontext()
+        self._list_accept = client.METADATA_LIST if metadata_only else client.JSON
+        self._watch_accept = client.METADATA_WATCH if metadata_only else client.JSON
         self._items: dict[resources.Key, T] = {}
         self._versions: dict[resources.Key, int] = {}
         self._written: dict[resources.Key, int] | None = None
@@ -139,21 +146,28 @@ class Reflector(Generic[T]):
         """Replace the copy."""
         self._written = {}
         try:
-            listed: dict[resources.Key, tuple[int, T]] = {}
-            pages = self._api.pages(self.resource, self.namespace, labels=self._labels, limit=self._page_size)
-            async with contextlib.aclosing(pages):
-                async for page in pages:
-                    self._cursor.take_page()
-                    for obj in page.items:
-                        extract = self._try_extract(obj)
-                        if extract is not None:
-                            listed[_key_of(obj)] = (_version_of(obj), extract)
-            seen = int(page.resource_version)
+            listed, position = await self._read_pages()
+            seen = int(position)
             self._replace_copy(listed, {key for key, version in self._written.items() if version > seen})
         finally:
             self._written = None
-        self._cursor.take_list(page.resource_version)
+        self._cursor.take_list(position)
         self.synced.set()
+
+    async def _read_pages(self) -> tuple[dict[resources.Key, tuple[int, T]], str]:
+        """The extracts with their versions, and the list's own."""
+        listed: dict[resources.Key, tuple[int, T]] = {}
+        pages = self._api.pages(
+            self.resource, self.namespace, labels=self._labels, limit=self._page_size, accept=self._list_accept
+        )
+        async with self._turn, contextlib.aclosing(pages):
+            async for page in pages:
+                self._cursor.take_page()
+                for obj in page.items:
+                    extract = self._try_extract(obj)
+                    if extract is not None:
+                        listed[_key_of(obj)] = (_version_of(obj), extract)
+        return listed, page.resource_version
 
     async def _follow_changes(self) -> None:
         """Follow the changes until the server ends the watch."""
@@ -164,6 +178,7 @@ class Reflector(Generic[T]):
             labels=self._labels,
             resource_version=self._cursor.position,
             timeout_seconds=seconds,
+            accept=self._watch_accept,
         )
         async with contextlib.aclosing(events):
             async for kind, obj in events:

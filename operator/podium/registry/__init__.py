@@ -12,9 +12,10 @@ Reads are named by their guarantee (see protocol.readers):
 
 The rooms, each importing only those above it:
 
-    model        values, and pure changes of them: entities, transitions, validation
+    model        values, and pure changes of them: entities, transitions, validation, essentials
     storage      values <-> ConfigMaps, and the backend that holds ConfigMaps (kube.registry has the real one)
     catalog      what a watch has shown of one registry, indexed; asked without a call
+    excerpt      the operator's catalog: what decisions need, and no more
     protocol     reads, swaps, claims of names, and the parts for models, versions, aliases and serving
     images       whole models: for mirror, export and import
     store        Registry: the parts put together

@@ -19,6 +19,30 @@ from podium.texts import quote
 _NEAREST = 3
 _COMPARED_CHARACTERS = 64
 _Parsed: TypeAlias = codec.Entity | backend.Record | errors.CorruptRegistry
+_NO_DATA: Mapping[str, str] = {}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Entry:
+    """One ConfigMap, decoded."""
+
+    kind: str
+    """One of keys.KINDS, or any other text of a ConfigMap that is none of the registry's."""
+    uid: str
+    """Of the model that it concerns; "" for none."""
+    record: backend.Record
+    """Without its data."""
+    parsed: _Parsed | None
+    """What it holds, or what is wrong with it; None for what is none of the registry's, and for what was not read."""
+
+
+def read_entry(record: backend.Record) -> Entry:
+    """A ConfigMap, decoded. Raises nothing."""
+    kind, uid = record.labels.get(names.REGISTRY_KIND_LABEL, ""), record.labels.get(names.REGISTRY_UID_LABEL, "")
+    if kind in (keys.HEAD, keys.ARCHIVE):
+        uid = record.name if kind == keys.HEAD else ""  # nothing that anybody acts on changes by an archive
+    parsed = _parse_record(record, kind) if kind in keys.KINDS else None
+    return Entry(kind, uid, dataclasses.replace(record, data=_NO_DATA), parsed)
 
 
 VersionOf: TypeAlias = tuple[entities.Head, entities.Version]
@@ -89,16 +113,16 @@ class Catalog:
 
     def put(self, record: backend.Record) -> set[str]:
         """A ConfigMap was created or has changed. The uids of the models that it concerns. Raises nothing."""
-        kind, uid = record.labels.get(names.REGISTRY_KIND_LABEL, ""), record.labels.get(names.REGISTRY_UID_LABEL, "")
-        if kind in (keys.HEAD, keys.ARCHIVE):
-            uid = record.name if kind == keys.HEAD else ""  # nothing that anybody acts on changes by an archive
-        parsed = _parse_record(record, kind) if kind in keys.KINDS else None
+        return self.put_entry(read_entry(record))
+
+    def put_entry(self, entry: Entry) -> set[str]:
+        """The same, of a ConfigMap that is decoded."""
         with self._lock:
-            touched = self._forget_object(record.name)
-            if parsed is None:
+            touched = self._forget_object(entry.record.name)
+            if entry.parsed is None:
                 return touched
-            self._keep_entity(kind, dataclasses.replace(record, data={}), uid, parsed)
-        return touched | {uid} if uid else touched
+            self._keep_entity(entry.kind, entry.record, entry.uid, entry.parsed)
+        return touched | {entry.uid} if entry.uid else touched
 
     def remove(self, name: str) -> set[str]:
         """A ConfigMap was deleted. The uids of the models that it concerned."""
@@ -283,10 +307,13 @@ class Catalog:
 
     def _find_first(self, head: entities.Head, numbers: Iterable[int]) -> int | None:
         for number in numbers:
-            version = self._versions.get(keys.version_name(head.uid, number))
-            if isinstance(version, entities.Version) and not version.deleted and number not in head.deleting:
+            if number not in head.deleting and self._is_there(keys.version_name(head.uid, number)):
                 return number
         return None
+
+    def _is_there(self, version_name: str) -> bool:
+        version = self._versions.get(version_name)
+        return isinstance(version, entities.Version) and not version.deleted
 
 
 def _parse_record(record: backend.Record, kind: str) -> _Parsed:

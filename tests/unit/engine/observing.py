@@ -36,7 +36,7 @@ class Seen:
         """Keys that are to wait for the end of their back-off."""
         self.waker = wakeups.Waker(self.caches, self._wake)
         self.observer = watches.Observer(typing.cast(client.Client, api), chosen, self.caches, self.waker)
-        self.gatherer = worlds.Gatherer(self.caches, chosen)
+        self.gatherer = worlds.Gatherer(self.caches, chosen, typing.cast(client.Client, api))
         self.lister = lists.Lister(typing.cast(client.Client, api), chosen, self.observer)
         self.backend = memory.MemoryBackend() if records is None else records
         self.registry = store.Registry(self.backend)
@@ -102,8 +102,8 @@ class Seen:
         self.registry.serving.record(self.head.uid, entities.ServingClaim(uid, *KEY, versions=(1,)))
 
     def show_registry(self) -> None:
-        """What a watch would show by now."""
-        [watch] = [
+        """What the watches would show by now; versions are read as if a decision had needed them."""
+        watch, versions = [
             each
             for each in self.observer.reflectors
             if each.resource == resources.CONFIG_MAPS and each.namespace == REGISTRY
@@ -112,7 +112,12 @@ class Seen:
         for record in records:
             metadata = {"name": record.name, "namespace": REGISTRY, "labels": dict(record.labels)}
             metadata |= {"resourceVersion": record.resource_version}
-            watch.observe({"kind": "ConfigMap", "metadata": metadata, "data": dict(record.data)})
+            shown = {"kind": "ConfigMap", "metadata": metadata, "data": dict(record.data)}
+            if record.labels[names.REGISTRY_KIND_LABEL] == keys.VERSION:
+                self.registries.take(REGISTRY, record.name, record)
+                versions.observe(shown)
+            else:
+                watch.observe(shown)
         for name in self._shown - {record.name for record in records}:
             self.registries.change(REGISTRY, name, None)
         self._shown = {record.name for record in records}

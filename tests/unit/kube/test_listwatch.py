@@ -120,3 +120,13 @@ def test_a_watch_asks_for_bookmarks_and_a_whole_number_of_seconds() -> None:
         "resourceVersion": "7",
         "timeoutSeconds": "15",
     }
+
+
+def test_pages_become_larger_only_as_far_as_what_came_allows() -> None:
+    sizes, items, size = [], 0, 0
+    for each in (1_000, 1_000, 1_000, 1_000, 1_000_000, 1_000_000, 1_000):
+        sizes.append(listwatch.choose_page_size(sizes[-1] if sizes else 0, items, size))
+        items, size = sizes[-1], sizes[-1] * each
+    assert sizes == [8, 32, 128, 500, 500, 1, 1]
+    assert listwatch.choose_page_size(0, 0, 0, 3) == 3
+    assert listwatch.choose_page_size(8, 0, 0) == 32

@@ -1,0 +1,1 @@
+"""What the operator's process takes: memory at size, and what a restart does (bench/README.md)."""
