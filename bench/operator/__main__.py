@@ -52,7 +52,7 @@ def _measure_first_start(asked: argparse.Namespace, serving: server.Server, api:
     with _running(asked, serving, "first") as operator:
         operator.wait_leads()
         began = time.monotonic()
-        operator.wait("all Ready", lambda: scene.count_ready(api, "modelaliases") == asked.aliases, 900)
+        operator.wait("all Ready", lambda: scene.count_ready(api, "modelaliases") == asked.aliases, 3_600)
         seconds = time.monotonic() - began
         operator.wait_idle()
         print(f"first start: all {asked.aliases} ModelAliases Ready after {seconds:.1f} s, {_tell_memory(operator)}")

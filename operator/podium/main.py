@@ -75,7 +75,7 @@ async def run(chosen: settings.Settings) -> None:
     executor = execution.Executor(api, observer, registries, recorder, election.measure_hold, reached)
     others = installations.Installations(api, chosen.installation, seen.kinds, recorder, metrics.contested)
     reconciler = reconciliation.Reconciler(worlds.Gatherer(seen, chosen, api), executor, lister, seen.registries, others)
-    control = controller.Controller(work, seen.kinds, reconciler, metrics)
+    control = controller.Controller(work, seen.kinds, reconciler, metrics, seen.registries.find_designated)
     checks = health.Health(
         observer.problems,
         lambda: lister.failures() + observer.failures() + schema_check.failures(),

@@ -6,6 +6,7 @@ One change in the cluster passes these modules in this order:
     caches          takes it in: kinds, registries, inventory (children), groups (pods and the like by their owner)
     wakeups         turns it into the keys of the objects that have to be looked at
     queue           holds each key once, with delays and a back-off, and never gives it to two workers
+    ranks           says what goes first when a process begins to lead
     controller      has workers that take a key each, and looks at everything from time to time
     reconciliation  one pass over one object: gather, decide, carry out
     worlds          gathers from the caches, without a call, all that the decision looks at

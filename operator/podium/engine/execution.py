@@ -220,8 +220,9 @@ class Executor:
         self._leading.assert_held()
         live = self._seen.inventory.find_fingerprint(manifest)
         await self._assert_ours(manifest, is_known=live is not None)
+        trace = self._seen.inventory.find_trace(manifest)
         async with self._leading.hold():
-            answer = await self._applier.apply(manifest, live, resource_version=resource_version)
+            answer = await self._applier.apply(manifest, live, trace=trace, resource_version=resource_version)
         if answer is not None:
             self._observer.observe(answer)
             _log.info("applied %s %s", manifest["kind"], manifest["metadata"]["name"])

@@ -19,6 +19,7 @@ class Child:
     """Kind and name of the object of Podium's that controls it."""
     resource_version: str
     fingerprint: str
+    trace: applier.Trace = applier.NO_TRACE
     content: Any = None
     """What decisions need of it: see the extractor of its kind."""
 
@@ -35,7 +36,14 @@ def child(obj: Manifest, content: Any = None) -> Child:
     """The extract of any child."""
     metadata = obj["metadata"]
     owner = ownership.find_owner(metadata)
-    return Child(metadata["name"], owner, metadata["resourceVersion"], applier.fingerprint(obj), content)
+    return Child(
+        name=metadata["name"],
+        owner=owner,
+        resource_version=metadata["resourceVersion"],
+        fingerprint=applier.fingerprint(obj),
+        trace=applier.find_trace(obj),
+        content=content,
+    )
 
 
 def deployment(obj: Manifest) -> Child:

@@ -58,9 +58,13 @@ class Inventory:
         found = self._find_object(manifest)
         return found.fingerprint if found else None
 
+    def find_trace(self, manifest: Manifest) -> applier.Trace:
+        """What our last apply has left on the object that a manifest names."""
+        found = self._find_object(manifest)
+        return found.trace if found else applier.NO_TRACE
+
     def _find_object(self, manifest: Manifest) -> extracts.Child | None:
         key = kinds.key_of(manifest)
         if manifest["kind"] == names.MODEL_VERSION_KIND:
-            live = self._kinds.get(manifest["kind"], key)
-            return extracts.child(live) if live else None
+            return self._kinds.find_child(key)
         return self.find_child(resources.of(manifest), key)

@@ -9,10 +9,12 @@ import collections.abc
 from typing import Any
 
 from podium import names
+from podium.engine import extracts
 from podium.kube import resources
 from podium.manifest import Manifest
 from podium.workload import labels
 
+_KUBECTL_COPY = "kubectl.kubernetes.io/last-applied-configuration"
 Identity = tuple[str, ...]
 """What no two ModelAliases may share: a host and path, or an alias of a model in one namespace."""
 
@@ -45,6 +47,7 @@ class Kinds:
             names.MODEL_VERSION_KIND: {},
             names.MODEL_ALIAS_KIND: {},
         }
+        self._children: dict[resources.Key, extracts.Child] = {}
         self._gone: collections.OrderedDict[str, None] = collections.OrderedDict()
         self._holders: dict[Identity, set[resources.Key]] = collections.defaultdict(set)
         self._followers: dict[tuple[str, str], set[tuple[str, resources.Key]]] = collections.defaultdict(set)
@@ -70,8 +73,10 @@ class Kinds:
             return False
         if known := self._objects[kind].get(key):
             self._remove_entries(known)
-        self._objects[kind][key] = obj
-        self._add_entries(obj)
+        kept = self._objects[kind][key] = _drop_bookkeeping(obj)
+        if kind == names.MODEL_VERSION_KIND:
+            self._children[key] = extracts.child(obj)
+        self._add_entries(kept)
         return True
 
     def is_news(self, kind: str, metadata: Manifest) -> bool:
@@ -87,7 +92,13 @@ class Kinds:
             self._gone.popitem(last=False)
         if known and known["metadata"]["uid"] == obj["metadata"]["uid"]:
             del self._objects[obj["kind"]][key_of(obj)]
+            if obj["kind"] == names.MODEL_VERSION_KIND:
+                del self._children[key_of(obj)]
             self._remove_entries(known)
+
+    def find_child(self, key: resources.Key) -> extracts.Child | None:
+        """What is kept of a ModelVersion as of any child, if it is there: perhaps a ModelAlias has made it."""
+        return self._children.get(key)
 
     def revisions(self, alias: resources.Key) -> list[Manifest]:
         """The ModelVersions that a ModelAlias owns, and orphans that an earlier one of its name left behind."""
@@ -149,6 +160,14 @@ def is_same_but_status(one: Manifest, other: Manifest) -> bool:
 
 def _strip_metadata(obj: Manifest) -> Manifest:
     return {name: value for name, value in obj["metadata"].items() if name not in ("resourceVersion", "managedFields")}
+
+
+def _drop_bookkeeping(obj: Manifest) -> Manifest:
+    """An object without who manages its fields, and without kubectl's copy of it: both are as large as the rest."""
+    metadata = {name: value for name, value in obj["metadata"].items() if name != "managedFields"}
+    if annotations := metadata.get("annotations"):
+        metadata["annotations"] = {name: value for name, value in annotations.items() if name != _KUBECTL_COPY}
+    return obj | {"metadata": metadata}
 
 
 def alias_of(version: Manifest) -> str | None:

@@ -4,6 +4,9 @@ The semantics are those of client-go's workqueue: a key that is added while a wo
 that worker is done, so no change is lost and many changes cost one look. A key that is added *patiently* is the
 exception: it shortens no back-off. So what the operator writes itself, and is shown, does not have it try again at once
 what has just failed.
+
+Of the keys that wait, those of the lowest *rank* are handed out first, and among them the one that has waited longest.
+What has happened has rank 0. So it overtakes what is only looked at because the process has just begun.
 """
 
 import asyncio
@@ -43,7 +46,12 @@ class Queue(Generic[K]):
     ) -> None:
         self._recorder = recorder
         self._backoff_seconds, self._backoff_limit_seconds = backoff_seconds, backoff_limit_seconds
-        self._ready: asyncio.Queue[K] = asyncio.Queue()
+        self._ready: asyncio.PriorityQueue[tuple[int, int, K]] = asyncio.PriorityQueue()
+        """Rank, number and key; of a key that was ranked anew also what its number no longer is."""
+        self._ranks: dict[K, int] = {}
+        self._numbers: dict[K, int] = {}
+        """Of each key that waits: its place among those of its rank."""
+        self._count = 0
         self._dirty: dict[K, float] = {}
         """Keys that wait, with the time since when. While a worker has such a key, it is not in `_ready`."""
         self._processing: dict[K, float] = {}
@@ -61,10 +69,11 @@ class Queue(Generic[K]):
         """Keys that wait for a worker; delayed ones do not count."""
         return len(self._dirty)
 
-    def add(self, key: K, *, patiently: bool = False) -> None:
+    def add(self, key: K, *, patiently: bool = False, rank: int = 0) -> None:
         """Have the key worked on as soon as a worker is free, although it may be delayed now.
 
-        One that is added `patiently` waits for the end of its back-off, if it fails now or has failed last.
+        One that is added `patiently` waits for the end of its back-off, if it fails now or has failed last. One that
+        waits already keeps the lower of its ranks.
         """
         is_worked_on = key in self._processing
         if patiently and key in self._failures and not is_worked_on:
@@ -74,12 +83,13 @@ class Queue(Generic[K]):
         if not (patiently and is_worked_on):
             self._cancel_timer(key)
         if self._draining or key in self._dirty:
+            self._improve_rank(key, rank)
             return
         if patiently and is_worked_on:
             self._patient.add(key)
-        self._dirty[key] = time.monotonic()
+        self._dirty[key], self._ranks[key] = time.monotonic(), rank
         if key not in self._processing:
-            self._ready.put_nowait(key)
+            self._make_ready(key)
         self._recorder.queued(self.depth)
 
     def add_after(self, key: K, seconds: float) -> None:
@@ -96,7 +106,11 @@ class Queue(Generic[K]):
 
     async def get(self) -> K:
         """Wait for a key; `done` has to be called with it."""
-        key = await self._ready.get()
+        while True:
+            _, number, key = await self._ready.get()
+            if self._numbers.get(key) == number:
+                break
+        del self._numbers[key], self._ranks[key]
         now = time.monotonic()
         waited = now - self._dirty.pop(key)
         self._processing[key] = now
@@ -111,10 +125,10 @@ class Queue(Generic[K]):
         if not self._processing:
             self._idle.set()
         if failed and key in self._patient:
-            del self._dirty[key]
+            del self._dirty[key], self._ranks[key]
         self._patient.discard(key)
         if key in self._dirty:
-            self._ready.put_nowait(key)
+            self._make_ready(key)
         if failed:
             count, since = self._failures.get(key, (0, began))
             self._failures[key] = count + 1, since
@@ -133,13 +147,25 @@ class Queue(Generic[K]):
     async def drain(self) -> None:
         """Hand out nothing more, and wait until no worker has a key."""
         self._draining = True
-        self._dirty.clear()
+        for known in (self._dirty, self._ranks, self._numbers):
+            known.clear()
         self._patient.clear()
         while not self._ready.empty():
             self._ready.get_nowait()
         for key in list(self._timers):
             self._cancel_timer(key)
         await self._idle.wait()
+
+    def _make_ready(self, key: K) -> None:
+        self._count += 1
+        self._numbers[key] = self._count
+        self._ready.put_nowait((self._ranks[key], self._count, key))
+
+    def _improve_rank(self, key: K, rank: int) -> None:
+        if rank < self._ranks.get(key, 0):
+            self._ranks[key] = rank
+            if key in self._numbers:
+                self._make_ready(key)
 
     def _cancel_timer(self, key: K) -> None:
         if timer := self._timers.pop(key, None):

@@ -7,11 +7,17 @@ stands for its whole value. Source: sigs.k8s.io/structured-merge-diff.
 An idle operator makes no calls. What an apply would change is known from two hashes: that of the manifest, and the
 *fingerprint* of the object as the server answered when the manifest was last applied. While both are what they were,
 there is nothing to do.
+
+A process that has just begun remembers no answer. It goes by the object itself: what is applied bears the hash of its
+manifest as an annotation (the *mark*), and whoever changes a field takes it away from us. So an object that bears the
+manifest's mark, and whose fields of the manifest are all still ours, is as the manifest has left it.
 """
 
 import collections.abc
+import dataclasses
 import hashlib
 import json
+import zlib
 from typing import Any, Protocol
 
 from podium import names
@@ -19,6 +25,8 @@ from podium.manifest import Manifest
 
 ObjectKey = tuple[str, str, str]
 """Kind, namespace and name."""
+_UNMANAGED = ("apiVersion", "kind")
+_UNMANAGED_METADATA = ("name", "namespace")
 
 
 class Client(Protocol):
@@ -64,6 +72,56 @@ def fingerprint(obj: Manifest) -> str:
     return _hash_value([obj["metadata"].get("uid"), owned, project(obj, owned)])
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Trace:
+    """What our last apply has left on an object: the mark, and the fields that are still ours, packed."""
+
+    mark: str
+    owned: bytes
+
+
+NO_TRACE = Trace("", b"")
+
+
+def find_trace(obj: Manifest) -> Trace:
+    """The trace on an object as the API server has it; without a mark NO_TRACE."""
+    mark = (obj["metadata"].get("annotations") or {}).get(names.APPLIED_ANNOTATION, "")
+    owned = find_applied(obj, names.FIELD_MANAGER)
+    return Trace(mark, zlib.compress(json.dumps(owned).encode())) if mark and owned else NO_TRACE
+
+
+def is_left_by(manifest: Manifest, trace: Trace) -> bool:
+    """Whether an object with this trace is as an apply of the manifest has left it. False where that is not sure."""
+    if not trace.mark or trace.mark != _hash_value(manifest):
+        return False
+    managed = {key: value for key, value in manifest.items() if key not in _UNMANAGED}
+    metadata = {key: value for key, value in manifest["metadata"].items() if key not in _UNMANAGED_METADATA}
+    owned: Manifest = json.loads(zlib.decompress(trace.owned))
+    return _is_owned(managed | {"metadata": metadata | {"annotations": _mark(manifest)}}, owned)
+
+
+def _is_owned(value: Any, fields: Manifest) -> bool:
+    """Whether a fieldsV1 set names all that a value holds."""
+    if not fields or not isinstance(value, dict | list):
+        return True
+    if isinstance(value, dict):
+        return all(f"f:{name}" in fields and _is_owned(each, fields[f"f:{name}"]) for name, each in value.items())
+    return all(any(_is_item_owned(item, path, inner) for path, inner in fields.items()) for item in value)
+
+
+def _is_item_owned(item: Any, path: str, inner: Manifest) -> bool:
+    """Whether a path of a list names this item. A key that the item leaves out has its default."""
+    if path.startswith("k:") and isinstance(item, dict):
+        keys = json.loads(path[2:]).items()
+        return all(item.get(name, value) == value for name, value in keys) and _is_owned(item, inner)
+    return path.startswith("v:") and json.loads(path[2:]) == item
+
+
+def _mark(manifest: Manifest) -> dict[str, str]:
+    """The annotations of a manifest with its mark."""
+    return (manifest["metadata"].get("annotations") or {}) | {names.APPLIED_ANNOTATION: _hash_value(manifest)}
+
+
 class Applier:
     """Server-side apply that remembers what it did."""
 
@@ -72,18 +130,27 @@ class Applier:
         self._applied: dict[ObjectKey, tuple[str, str]] = {}
 
     async def apply(
-        self, manifest: Manifest, live_fingerprint: str | None, *, resource_version: str = ""
+        self,
+        manifest: Manifest,
+        live_fingerprint: str | None,
+        *,
+        trace: Trace = NO_TRACE,
+        resource_version: str = "",
     ) -> Manifest | None:
         """Apply unless the object is as this manifest has left it; the server's answer, None if nothing was to do.
 
-        `live_fingerprint` is that of the object as last seen, None if it is not there. With `resource_version` it
-        raises KubeConflict if the object is not at that one. Raises KubeError.
+        `live_fingerprint` and `trace` are those of the object as last seen, None and NO_TRACE if it is not there. With
+        `resource_version` it raises KubeConflict if the object is not at that one. Raises KubeError.
         """
         key, asked = key_of(manifest), _hash_value(manifest)
-        if live_fingerprint is not None and self._applied.get(key) == (asked, live_fingerprint):
-            return None
+        if live_fingerprint is not None:
+            if key not in self._applied and is_left_by(manifest, trace):
+                self._applied[key] = (asked, live_fingerprint)
+            if self._applied.get(key) == (asked, live_fingerprint):
+                return None
         self._applied.pop(key, None)
-        answer = await self._api.apply(manifest, resource_version=resource_version)
+        marked = manifest | {"metadata": manifest["metadata"] | {"annotations": _mark(manifest)}}
+        answer = await self._api.apply(marked, resource_version=resource_version)
         self._applied[key] = (asked, fingerprint(answer))
         return answer
 

@@ -33,8 +33,6 @@ _LIST_ATTEMPTS = 3
 _APPLY = "application/apply-patch+yaml"  # JSON is YAML
 _SCHEMAS = resources.Resource("", "v3", "openapi", "OpenAPI", namespaced=False)
 JSON = "application/json"
-METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
-METADATA_WATCH = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 
 
 class Client:
@@ -130,7 +128,7 @@ class Client:
     ) -> Manifests:
         """apiVersion, kind and metadata of all objects: enough to see which are gone."""
         items: Manifests = []
-        async for page in self.pages(resource, namespace, labels=labels, accept=METADATA_LIST):
+        async for page in self.pages(resource, namespace, labels=labels, accept=listwatch.METADATA_LIST):
             items += page.items
         return items
 

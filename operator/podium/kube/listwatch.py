@@ -28,6 +28,9 @@ LIST_AFTER_FAILURES = 3
 PAGE_SIZE = 500
 PAGE_BYTES = 512 * 1024
 """About what a page of a list is to have. Parsed it takes five to ten times as much memory."""
+METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+METADATA_WATCH = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+"""What is accepted where of each object apiVersion, kind and metadata are enough."""
 _FIRST_PAGE = 8
 """Objects of a list's first page, while nobody knows how large they are: each may have a MiB and more."""
 _GROWTH = 4

@@ -69,8 +69,8 @@ class Reflector(Generic[T]):
         self._api, self._labels, self._extract, self._on_change = api, labels, extract, on_change
         self._watch_seconds, self._page_size = watch_seconds, page_size
         self._turn = turn or contextlib.nullcontext()
-        self._list_accept = client.METADATA_LIST if metadata_only else client.JSON
-        self._watch_accept = client.METADATA_WATCH if metadata_only else client.JSON
+        self._list_accept = listwatch.METADATA_LIST if metadata_only else client.JSON
+        self._watch_accept = listwatch.METADATA_WATCH if metadata_only else client.JSON
         self._items: dict[resources.Key, T] = {}
         self._versions: dict[resources.Key, int] = {}
         self._written: dict[resources.Key, int] | None = None

@@ -70,7 +70,7 @@ class Session:
         """The API server's URL."""
         return str(self._configuration.host)
 
-    def request(
+    def request(  # noqa: PLR0913 -- the parts of an HTTP request
         self,
         method: str,
         path: str,
@@ -78,6 +78,7 @@ class Session:
         query: Mapping[str, str] | None = None,
         body: Manifest | None = None,
         content_type: str = "",
+        accept: str = "",
         seconds: float = CALL_SECONDS,
     ) -> Manifest:
         """The object that the API server answers with. Raises errors.KubeError kinds.
@@ -87,6 +88,7 @@ class Session:
         target = f"{path}?{urllib.parse.urlencode(query)}" if query else path
         content = None if body is None else json.dumps(body, separators=(",", ":")).encode()
         headers = self._build_headers(body is not None) | ({"Content-Type": content_type} if content_type else {})
+        headers |= {"Accept": accept} if accept else {}
         end = time.monotonic() + seconds
         exchange = self._open_connections().send(method, target, content, headers, seconds)
         return _receive_answer(exchange, f"{method} {path}", end)
@@ -103,12 +105,16 @@ class Session:
             for path, each in zip(asked, sent, strict=True)
         ]
 
-    def pages(self, path: str, *, labels: str, limit: int) -> Iterator[listwatch.Page]:
-        """The pages of one consistent list. Raises KubeGone in the middle of one that took too long."""
+    def pages(self, path: str, *, labels: str, limit: int, metadata_only: bool = False) -> Iterator[listwatch.Page]:
+        """The pages of one consistent list. Raises KubeGone in the middle of one that took too long.
+
+        With `metadata_only` no more of each object than apiVersion, kind and metadata.
+        """
         rest = ""
+        accept = listwatch.METADATA_LIST if metadata_only else ""
         while True:
             query = listwatch.build_list_query(labels, limit, rest)
-            page = listwatch.parse_page(self.request("GET", path, query=query))
+            page = listwatch.parse_page(self.request("GET", path, query=query, accept=accept))
             yield page
             if not (rest := page.rest):
                 return

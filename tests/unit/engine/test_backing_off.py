@@ -63,7 +63,7 @@ class Operator:
         )
         self._reconcile = reconciler.reconcile
         self.control = controller.Controller(
-            self.work, self.seen.caches.kinds, typing.cast(reconciliation.Reconciler, self), metrics
+            self.work, self.seen.caches.kinds, typing.cast(reconciliation.Reconciler, self), metrics, lambda _: 1
         )
         server.show = self.seen.observer.observe
         self.seen.show_registry()

@@ -50,7 +50,9 @@ class Faulty:
 async def test_what_fails_is_tried_again_and_ends_neither_a_worker_nor_the_resync(error: Exception) -> None:
     metrics, faulty = telemetry.Telemetry(), Faulty(error, times=2)
     work: queue.Queue[wakeups.WorkKey] = queue.Queue(metrics, backoff_seconds=0.01)
-    control = controller.Controller(work, build_kinds(), typing.cast(reconciliation.Reconciler, faulty), metrics)
+    control = controller.Controller(
+        work, build_kinds(), typing.cast(reconciliation.Reconciler, faulty), metrics, lambda _: 1
+    )
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(control.work()), group.create_task(control.resync(0.02))]
         async with asyncio.timeout(5):
@@ -64,7 +66,9 @@ async def test_what_fails_is_tried_again_and_ends_neither_a_worker_nor_the_resyn
 async def test_the_third_failure_in_a_row_is_one_that_lasts_and_a_success_begins_anew() -> None:
     metrics, faulty = telemetry.Telemetry(), Faulty(errors.KubeUnavailable(503, "", "busy"), times=4)
     work: queue.Queue[wakeups.WorkKey] = queue.Queue(metrics, backoff_seconds=0.01)
-    control = controller.Controller(work, build_kinds(), typing.cast(reconciliation.Reconciler, faulty), metrics)
+    control = controller.Controller(
+        work, build_kinds(), typing.cast(reconciliation.Reconciler, faulty), metrics, lambda _: 1
+    )
     task = asyncio.create_task(control.work())
     work.add(KEY)
     async with asyncio.timeout(5):

@@ -334,6 +334,9 @@ class DyingBackend:
     def get_many(self, names: Iterable[str]) -> "list[backend.Record | None]":
         return self._store.get_many(names)
 
+    def outline(self, labels: Mapping[str, str]) -> "list[backend.Record]":
+        return self._store.outline(labels)
+
     def list(self, labels: Mapping[str, str]) -> "list[backend.Record]":
         return self._store.list(labels)
 

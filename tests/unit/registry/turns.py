@@ -77,6 +77,9 @@ class Actor:
     def get_many(self, names: Iterable[str]) -> "list[backend.Record | None]":
         return [self.get(name) for name in names]
 
+    def outline(self, labels: Mapping[str, str]) -> "list[backend.Record]":
+        return self._turn().outline(labels)
+
     def list(self, labels: Mapping[str, str]) -> "list[backend.Record]":
         return self._turn().list(labels)
 

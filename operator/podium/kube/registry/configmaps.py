@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from podium import backoff, errors, names
-from podium.kube import session
+from podium.kube import listwatch, session
 from podium.manifest import Manifest
 from podium.registry.storage import backend
 
@@ -88,10 +88,25 @@ class ConfigMapBackend:
                 call.retry_or_raise(failure)
         return [found[name] for name in asked]
 
+    def outline(self, labels: Mapping[str, str]) -> backend.Records:
+        """See backend.Backend. In pages; of an object its metadata alone is sent."""
+        call = _Call("list", self._namespace, self._deadline_seconds, session.CALL_SECONDS)
+        selector = _build_selector(labels)
+        while True:
+            try:
+                pages = self._session.pages(self._path, labels=selector, limit=listwatch.PAGE_SIZE, metadata_only=True)
+                found = [record_of(each) for page in pages for each in page.items]
+            except errors.KubeGone:  # the pages' snapshot was compacted away
+                continue
+            except errors.KubeError as error:
+                call.retry_or_raise(error)
+            else:
+                return sorted(found, key=lambda record: record.name)
+
     def list(self, labels: Mapping[str, str]) -> backend.Records:
         """See backend.Backend. One request: a list in pages may expire half-way, and is not faster."""
         call = _Call("list", self._namespace, self._deadline_seconds, session.CALL_SECONDS)
-        query = {"labelSelector": ",".join(f"{key}={value}" for key, value in labels.items())}
+        query = {"labelSelector": _build_selector(labels)}
         while True:
             try:
                 answer = self._session.request("GET", self._path, query=query, seconds=call.seconds())
@@ -212,6 +227,10 @@ class _Call:
         if error.status == 413 or "Too long" in str(error):
             return errors.TooLarge(f"the API server finds the ConfigMap too large: {error}")
         return errors.InvalidInput(f"the API server refuses the ConfigMap: {error}")
+
+
+def _build_selector(labels: Mapping[str, str]) -> str:
+    return ",".join(f"{key}={value}" for key, value in labels.items())
 
 
 def path_of(namespace: str) -> str:

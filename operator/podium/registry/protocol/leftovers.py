@@ -1,7 +1,7 @@
 """Leftovers: objects that belong to no model, because an operation died half-way. A sweep removes them.
 
-A sweep lists the whole registry (five lists), and then reads and writes only what an interrupted creation, deletion or
-rename has left.
+A sweep lists claims and heads, and the names of all other objects. Then it reads and writes only what an interrupted
+creation, deletion or rename has left.
 """
 
 import functools
@@ -20,7 +20,7 @@ def sweep(records: backend.Backend, claims_of: name_claims.NameClaims, now_ms: i
     list, if it exists at all. What does not parse, or only lost its labels, was edited by a person and stays.
     """
     claims = records.list(keys.of_kind(keys.CLAIM))
-    parts = [part for kind in (keys.VERSION, keys.ARCHIVE, keys.POLICY) for part in records.list(keys.of_kind(kind))]
+    parts = [part for kind in (keys.VERSION, keys.ARCHIVE, keys.POLICY) for part in records.outline(keys.of_kind(kind))]
     head_records = records.list(keys.of_kind(keys.HEAD))
     present = {record.name for record in head_records}
     heads = {head.uid: head for head in readers.decode_all(head_records, codec.decode_head)}
@@ -43,7 +43,8 @@ def sweep(records: backend.Backend, claims_of: name_claims.NameClaims, now_ms: i
 
 def _remove_orphans(records: backend.Backend, parts: Iterable[backend.Record], present: set[str]) -> list[str]:
     """Versions, archives and policies whose head is gone: it never comes back."""
-    orphans = [part for part in parts if _get_uid(part) not in present and _is_readable(part)]
+    whole = (records.get(part.name) for part in parts if _get_uid(part) not in present)
+    orphans = [part for part in whole if part and _get_uid(part) not in present and _is_readable(part)]
     gone = {uid for uid in map(_get_uid, orphans) if records.get(uid) is None}
     return [part.name for part in orphans if _get_uid(part) in gone and removal.remove(records, part)]
 
@@ -75,13 +76,21 @@ def _remove_uncommitted(
 ) -> list[str]:
     """Versions of creations that died before they were committed; one that is adopted meanwhile has changed."""
     removed = []
-    for record in parts:
-        for version in readers.decode_all([record] if _is_version(record) else [], codec.decode_version):
-            head = heads.get(version.model_uid)
+    for part in filter(_is_version, parts):
+        head = heads.get(_get_uid(part))
+        if head is None or _read_number(part) <= head.last_version or not (record := records.get(part.name)):
+            continue
+        for version in readers.decode_all([record], codec.decode_version):
             is_dead = now_ms - max(version.created_ms, version.made_ms) >= removal.GRACE_MS
-            if head and version.number > head.last_version and is_dead and removal.remove(records, record):
+            if version.number > head.last_version and is_dead and removal.remove(records, record):
                 removed.append(record.name)
     return removed
+
+
+def _read_number(part: backend.Record) -> int:
+    """The number of a version by its object's name; 0 for what is no version's name."""
+    number = part.name.rpartition("-")[2]
+    return int(number) if number.isdecimal() else 0
 
 
 def _get_uid(record: backend.Record) -> str:

@@ -55,5 +55,8 @@ class Backend(Protocol):
     def delete(self, name: str, resource_version: str) -> None:
         """Remove if its resource_version is still the stored one. Raises Stale; one that is missing is success."""
 
+    def outline(self, labels: Mapping[str, str]) -> Records:
+        """As `list`, without the data: what is there, however large it is."""
+
     def list(self, labels: Mapping[str, str]) -> Records:
         """All ConfigMaps that have these labels with these values, by name."""

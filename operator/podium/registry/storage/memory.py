@@ -52,6 +52,10 @@ class MemoryBackend:
                 raise backend.Stale(name)
             del self._records[name]
 
+    def outline(self, labels: Mapping[str, str]) -> backend.Records:
+        """See backend.Backend."""
+        return [dataclasses.replace(record, data={}) for record in self.list(labels)]
+
     def list(self, labels: Mapping[str, str]) -> backend.Records:
         """See backend.Backend."""
         with self._lock:

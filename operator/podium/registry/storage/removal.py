@@ -37,7 +37,7 @@ def remove_model(records: backend.Backend, head: entities.Head) -> None:
 def _remove_all(records: backend.Backend, labels: Mapping[str, str]) -> None:
     """Remove everything with these labels, again while writers who do not know of the deletion yet add to it."""
     for _ in range(_TRIES):
-        if not [record for record in records.list(labels) if not remove(records, record)]:
+        if not [record for record in records.outline(labels) if not remove(records, record)]:
             return
 
 
