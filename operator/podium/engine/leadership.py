@@ -49,7 +49,7 @@ class LedBackend:
 
     def __init__(self, inner: backend.Backend, leading: Leadership) -> None:
         self._inner, self._leading = inner, leading
-        self.get, self.get_many, self.list = inner.get, inner.get_many, inner.list
+        self.get, self.get_many, self.outline, self.list = inner.get, inner.get_many, inner.outline, inner.list
 
     def create(self, record: backend.Record) -> backend.Record:
         """See backend.Backend."""

@@ -92,12 +92,12 @@ def find_trace(obj: Manifest) -> Trace:
 
 def is_left_by(manifest: Manifest, trace: Trace) -> bool:
     """Whether an object with this trace is as an apply of the manifest has left it. False where that is not sure."""
-    if not trace.mark or trace.mark != _hash_value(manifest):
+    if not trace.mark or trace.mark != mark(manifest):
         return False
     managed = {key: value for key, value in manifest.items() if key not in _UNMANAGED}
     metadata = {key: value for key, value in manifest["metadata"].items() if key not in _UNMANAGED_METADATA}
     owned: Manifest = json.loads(zlib.decompress(trace.owned))
-    return _is_owned(managed | {"metadata": metadata | {"annotations": _mark(manifest)}}, owned)
+    return _is_owned(managed | {"metadata": metadata | {"annotations": _add_mark(manifest)}}, owned)
 
 
 def _is_owned(value: Any, fields: Manifest) -> bool:
@@ -117,9 +117,14 @@ def _is_item_owned(item: Any, path: str, inner: Manifest) -> bool:
     return path.startswith("v:") and json.loads(path[2:]) == item
 
 
-def _mark(manifest: Manifest) -> dict[str, str]:
+def mark(manifest: Manifest) -> str:
+    """The mark of what a manifest is applied to."""
+    return _hash_value(manifest)
+
+
+def _add_mark(manifest: Manifest) -> dict[str, str]:
     """The annotations of a manifest with its mark."""
-    return (manifest["metadata"].get("annotations") or {}) | {names.APPLIED_ANNOTATION: _hash_value(manifest)}
+    return (manifest["metadata"].get("annotations") or {}) | {names.APPLIED_ANNOTATION: mark(manifest)}
 
 
 class Applier:
@@ -142,14 +147,14 @@ class Applier:
         `live_fingerprint` and `trace` are those of the object as last seen, None and NO_TRACE if it is not there. With
         `resource_version` it raises KubeConflict if the object is not at that one. Raises KubeError.
         """
-        key, asked = key_of(manifest), _hash_value(manifest)
+        key, asked = key_of(manifest), mark(manifest)
         if live_fingerprint is not None:
             if key not in self._applied and is_left_by(manifest, trace):
                 self._applied[key] = (asked, live_fingerprint)
             if self._applied.get(key) == (asked, live_fingerprint):
                 return None
         self._applied.pop(key, None)
-        marked = manifest | {"metadata": manifest["metadata"] | {"annotations": _mark(manifest)}}
+        marked = manifest | {"metadata": manifest["metadata"] | {"annotations": _add_mark(manifest)}}
         answer = await self._api.apply(marked, resource_version=resource_version)
         self._applied[key] = (asked, fingerprint(answer))
         return answer

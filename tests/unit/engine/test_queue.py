@@ -350,3 +350,28 @@ class Machine(stateful.RuleBasedStateMachine):
 
 Machine.TestCase.settings = settings(max_examples=effort.examples(60), stateful_step_count=40, deadline=None)
 TestNoSequenceOfCallsLosesAKey = Machine.TestCase
+
+
+async def test_of_what_waits_the_lowest_rank_goes_first_and_what_happens_overtakes_all() -> None:
+    work: queue.Queue[str] = queue.Queue(Recorded())
+    for key, rank in (("rest", 3), ("alias", 1), ("other", 1), ("moved", 3)):
+        work.add(key, rank=rank)
+    work.add("moved")
+    work.add("alias", rank=3)
+    taken = []
+    for _ in range(4):
+        taken.append(await work.get())
+        work.done(taken[-1], failed=False)
+    assert taken == ["moved", "alias", "other", "rest"]
+    assert work.depth == 0
+
+
+async def test_a_key_that_a_worker_has_is_handed_out_again_by_its_lowest_rank() -> None:
+    work: queue.Queue[str] = queue.Queue(Recorded())
+    work.add("a")
+    held = await work.get()
+    work.add("b", rank=1)
+    work.add("a", rank=3)
+    work.add("a")
+    work.done(held, failed=False)
+    assert [await work.get(), await work.get()] == ["a", "b"]

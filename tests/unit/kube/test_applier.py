@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from podium import names
 from podium.kube import applier
 from podium.manifest import Manifest
 from tests.support import memoryapi
@@ -195,3 +196,73 @@ def test_only_what_was_applied_by_a_manager_is_its_own(entry: dict[str, str]) ->
     assert applier.find_applied({"metadata": {"managedFields": [other, applied]}}, "mine") == {"f:spec": {}}
     assert applier.find_applied({"metadata": {"managedFields": [other]}}, "mine") == {}
     assert applier.find_applied({"metadata": {}}, "mine") == {}
+
+
+def build_left(manifest: Manifest) -> Manifest:
+    """The object that an apply of a manifest has left, which owns what it names and nothing else."""
+    server = deployment()
+    server["metadata"]["annotations"][names.APPLIED_ANNOTATION] = applier.mark(manifest)
+    ours = server["metadata"]["managedFields"][0]["fieldsV1"]
+    ours["f:metadata"]["f:annotations"] = {f"f:{names.APPLIED_ANNOTATION}": {}}
+    return server
+
+
+def build_manifest() -> Manifest:
+    """What was applied: without the protocol of a port, which has a default."""
+    server = {"name": "server", "image": "i:1", "ports": [{"containerPort": 8080}]}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "m", "namespace": "shop", "labels": {"app": "m"}, "ownerReferences": [{"uid": "1"}]},
+        "spec": {"replicas": 3, "template": {"spec": {"containers": [server]}}},
+    }
+
+
+async def count_applies(live: Manifest, manifest: Manifest) -> int:
+    """By a process that has just begun."""
+    server = memoryapi.MemoryApi()
+    applied = applier.Applier(server)  # type: ignore[arg-type] -- it asks for nothing but apply
+    await applied.apply(manifest, applier.fingerprint(live), trace=applier.find_trace(live))
+    return len(server.writes)
+
+
+async def test_a_new_process_applies_nothing_that_an_earlier_one_has_left_as_it_is_to_be() -> None:
+    manifest = build_manifest()
+    assert await count_applies(build_left(manifest), manifest) == 0
+
+
+def take_fields(obj: Manifest, *path: str) -> None:
+    fields = obj["metadata"]["managedFields"][0]["fieldsV1"]
+    for name in path[:-1]:
+        fields = fields[name]
+    del fields[path[-1]]
+
+
+CONTAINER = ("f:spec", "f:template", "f:spec", "f:containers", 'k:{"name":"server"}')
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda o: o["metadata"]["annotations"].pop(names.APPLIED_ANNOTATION), id="the mark is gone"),
+        pytest.param(lambda o: o["metadata"]["annotations"].update({names.APPLIED_ANNOTATION: "x"}), id="another mark"),
+        pytest.param(lambda o: take_fields(o, "f:spec", "f:replicas"), id="a number was taken"),
+        pytest.param(lambda o: take_fields(o, "f:metadata", "f:labels"), id="labels were taken"),
+        pytest.param(lambda o: take_fields(o, *CONTAINER, "f:image"), id="an image was taken"),
+        pytest.param(lambda o: take_fields(o, *CONTAINER, "f:ports"), id="ports were taken"),
+        pytest.param(lambda o: take_fields(o, "f:metadata", "f:annotations"), id="the mark was taken"),
+        pytest.param(lambda o: o["metadata"].update(managedFields=[]), id="nothing is ours"),
+    ],
+)
+async def test_a_new_process_repairs_what_somebody_has_changed_meanwhile(change: Any) -> None:
+    manifest = build_manifest()
+    live = build_left(manifest)
+    change(live)
+    assert await count_applies(live, manifest) == 1
+
+
+async def test_a_new_process_applies_what_is_wanted_otherwise_by_now() -> None:
+    manifest = build_manifest()
+    wanted = build_manifest()
+    wanted["spec"]["replicas"] = 4
+    assert await count_applies(build_left(manifest), wanted) == 1
