@@ -74,7 +74,9 @@ async def run(chosen: settings.Settings) -> None:
     reached = failpoints.from_environment(os.environ)
     executor = execution.Executor(api, observer, registries, recorder, election.measure_hold, reached)
     others = installations.Installations(api, chosen.installation, seen.kinds, recorder, metrics.contested)
-    reconciler = reconciliation.Reconciler(worlds.Gatherer(seen, chosen, api), executor, lister, seen.registries, others)
+    reconciler = reconciliation.Reconciler(
+        worlds.Gatherer(seen, chosen, api), executor, lister, seen.registries, others
+    )
     control = controller.Controller(work, seen.kinds, reconciler, metrics, seen.registries.find_designated)
     checks = health.Health(
         observer.problems,
