@@ -36,12 +36,18 @@ class Applied:
     async def again(self, manifest: Manifest | None = None) -> int:
         """Apply once more, knowing what is there; how many calls that took."""
         try:
-            seen: str | None = applier.fingerprint(await self.live())
+            live = await self.live()
+            seen: str | None = applier.fingerprint(live)
+            trace = applier.find_trace(live)
         except errors.KubeNotFound:
-            seen = None
+            seen, trace = None, applier.NO_TRACE
         before = self._proxy.count(lambda request: request.method == "PATCH")
-        await self._applier.apply(manifest or self.manifest(), seen)
+        await self._applier.apply(manifest or self.manifest(), seen, trace=trace)
         return self._proxy.count(lambda request: request.method == "PATCH") - before
+
+    def restart(self) -> None:
+        """A new process, which remembers nothing."""
+        self._applier = applier.Applier(self._api)
 
 
 @pytest.fixture
@@ -57,6 +63,27 @@ async def applied(
 
 async def test_what_is_as_it_should_be_takes_no_call(applied: Applied) -> None:
     assert [await applied.again() for _ in range(3)] == [0, 0, 0]
+
+
+async def test_a_new_process_applies_nothing_again_where_nothing_differs(applied: Applied) -> None:
+    applied.restart()
+    assert [await applied.again() for _ in range(2)] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"spec": {"replicas": 2}}, id="a number"),
+        pytest.param({"metadata": {"labels": None}}, id="labels that are gone"),
+        pytest.param({"metadata": {"annotations": None}}, id="annotations that are gone"),
+    ],
+)
+async def test_a_new_process_repairs_what_was_changed_while_none_was_there(
+    applied: Applied, api: cluster.Api, change: Manifest
+) -> None:
+    api.patch("Deployment", applied.namespace, applied.name, change)
+    applied.restart()
+    assert [await applied.again(), await applied.again()] == [1, 0]
 
 
 async def test_what_the_deployment_controller_writes_takes_no_call(applied: Applied, api: cluster.Api) -> None:

@@ -1,5 +1,6 @@
 """What the operator holds of a registry: little, however much is registered, and the rest when a decision needs it."""
 
+import dataclasses
 import sys
 
 import pytest
@@ -174,3 +175,11 @@ def test_a_tag_that_a_gate_can_ask_for_is_kept_as_it_is_and_a_longer_one_equals_
     assert reduced["validation"] == asked
     assert reduced["none"] is None
     assert reduced["notes"] not in (asked, asked + "v")
+
+
+def test_of_a_move_everything_is_kept_but_the_words_about_each_gate() -> None:
+    gates = (entities.GateRecord("accuracy >= 0.9", True, "0.95"),)
+    evidence = entities.Evidence(gates, {"accuracy": 0.95}, artifact="s3://models/1", digest="sha256:1")
+    move = entities.HistoryEntry(1, 2, "champion", None, 1, entities.Actor("joe"), "set", "why", evidence)
+    [kept] = essentials.reduce_moves([move])
+    assert kept == dataclasses.replace(move, evidence=dataclasses.replace(evidence, gates=()))

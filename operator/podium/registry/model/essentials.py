@@ -32,7 +32,7 @@ def reduce_moves(moves: Iterable[entities.HistoryEntry]) -> tuple[entities.Histo
             move,
             actor=_shorten_actor(move.actor),
             why=_shorten(move.why),
-            evidence=entities.Evidence((), move.evidence.metrics),
+            evidence=dataclasses.replace(move.evidence, gates=()),
         )
         for move in moves
     )
