@@ -54,6 +54,8 @@ APPLIED_ANNOTATION = "podium.dev/applied"
 """On what the operator applies: hash of the manifest, by which a new process knows that it need not apply it again."""
 RETRY_ANNOTATION = "podium.dev/retry"
 """A user changes its value to try a failed revision again."""
+ALLOW_DELETION_ANNOTATION = "podium.dev/allow-deletion"
+"""With the value "true" a ModelVersion may be deleted although it receives traffic; the operator makes it again."""
 ACCEPT_MODEL_ANNOTATION = "podium.dev/accept-model"
 """A user sets it to the uid of a registered model that replaced another one of the same name, to serve it."""
 
