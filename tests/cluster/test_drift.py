@@ -225,12 +225,47 @@ def test_an_object_that_is_deleted_by_hand_is_made_again_within_seconds(
     before = served.namespace.get(kind, name)
     assert before is not None
     uid = before["metadata"]["uid"]
+    if kind == "ModelVersion":
+        allow_deletion(served)
     served.namespace.delete(kind, name)
     began = time.monotonic()
     served.namespace.wait(kind, name, "is made again", lambda found: found["metadata"]["uid"] != uid, 2 * SECONDS)
     assert time.monotonic() - began < SECONDS
     served.wait_ready()
     support.wait_answers(cluster.invocations, f"{served.namespace.name}.{models.HOST_SUFFIX}", served.version)
+
+
+def allow_deletion(served: Served) -> None:
+    """Without this annotation the chart's admission policy keeps what is served."""
+    allowed = {"metadata": {"annotations": {names.ALLOW_DELETION_ANNOTATION: "true"}}}
+    served.namespace.api.patch("ModelVersion", served.namespace.name, served.revision, allowed)
+
+
+def test_what_is_served_while_another_revision_is_desired_is_kept_repaired_and_made_again(
+    cluster: installed.Cluster, served: Served
+) -> None:
+    served.wait_ready()
+    held = {"spec": {"paused": True, "template": {"runtime": {"workers": 2}}}}
+    served.namespace.api.patch("ModelAlias", served.namespace.name, served.alias, held)
+    served.namespace.wait_condition("ModelAlias", served.alias, "Ready", status="False", reason=names.PAUSED)
+    with pytest.raises(support.Refused, match="receives traffic for ModelAlias iris"):
+        served.namespace.delete("ModelVersion", served.revision)
+    before = edit(served.namespace, "ModelVersion", served.revision, put("spec/runtime/workers", 7))
+    served.namespace.wait(
+        "ModelVersion", served.revision, "is repaired", lambda found: found["spec"] == before["spec"], 2 * SECONDS
+    )
+    uid = before["metadata"]["uid"]
+    allow_deletion(served)
+    served.namespace.delete("ModelVersion", served.revision)
+    again = served.namespace.wait(
+        "ModelVersion", served.revision, "is made again", lambda found: found["metadata"]["uid"] != uid, 2 * SECONDS
+    )
+    assert again["spec"] | {"replicas": 1} == before["spec"] | {"replicas": 1}
+    served.namespace.wait_condition("ModelVersion", served.revision, "Ready")
+    support.wait_answers(cluster.invocations, f"{served.namespace.name}.{models.HOST_SUFFIX}", served.version)
+    released = {"spec": {"paused": False, "template": {"runtime": {"workers": 1}}}}
+    served.namespace.api.patch("ModelAlias", served.namespace.name, served.alias, released)
+    served.wait_ready()
 
 
 CHILDREN = [("Deployment", revision), ("Service", alias), ("Ingress", alias), ("ModelVersion", revision)]
