@@ -5,6 +5,7 @@ python -m bench.operator [--aliases 1000] [--versions 10000] [--fat 400] [--sour
 
 import argparse
 import collections
+import collections.abc
 import contextlib
 import os
 import pathlib
@@ -63,12 +64,11 @@ def _measure_restart(asked: argparse.Namespace, serving: server.Server, api: ses
     """One alias moved while no operator runs, another one at the moment that the new one begins to lead."""
     down, worst = asked.aliases // 3, asked.aliases * 2 // 3
     offset, events = serving.calls(0)[1], scene.count_events(api)
-    quiet, loud = _restart(asked, serving, api, (), f"{what}, nothing moved"), None
-    calls, offset = serving.calls(offset)
+    _restart(asked, serving, api, (), f"{what}, nothing moved")
+    calls, _ = serving.calls(offset)
     counted = collections.Counter(f"{verb} {resource}" for verb, resource in calls if verb not in ("watch", "list"))
     print(f"  calls: {dict(counted.most_common())}; new Events: {scene.count_events(api) - events}", flush=True)
-    loud = _restart(asked, serving, api, (down, worst), f"{what}, two aliases moved")
-    del quiet, loud
+    _restart(asked, serving, api, (down, worst), f"{what}, two aliases moved")
 
 
 def _restart(
@@ -96,7 +96,9 @@ def _restart(
 
 
 @contextlib.contextmanager
-def _running(asked, serving, identity):  # type: ignore[no-untyped-def] -- as process.running
+def _running(
+    asked: argparse.Namespace, serving: server.Server, identity: str
+) -> collections.abc.Iterator[process.Operator]:
     kubeconfig = serving.kubeconfig(server.OPERATOR)
     with process.running(asked.source.absolute(), kubeconfig, serving.folder, identity) as operator:
         yield operator

@@ -99,6 +99,13 @@ def test_a_list_has_all_labels_and_is_by_name(records: backend.Backend) -> None:
     assert records.list({**LABELS, "more": "y"}) == []
 
 
+def test_an_outline_is_the_list_without_the_data(records: backend.Backend) -> None:
+    for number in range(20):
+        records.create(dataclasses.replace(RECORD, name=f"iris-{number}"))
+    assert records.outline(LABELS) == [dataclasses.replace(each, data={}) for each in records.list(LABELS)]
+    assert records.outline({**LABELS, "more": "y"}) == []
+
+
 def test_a_list_sees_what_was_just_written(records: backend.Backend) -> None:
     for number in range(50):
         created = records.create(dataclasses.replace(RECORD, name=f"iris-{number}"))
