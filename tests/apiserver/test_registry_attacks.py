@@ -278,6 +278,14 @@ ATTACKS: dict[str, tuple[collections.abc.Callable[[Model], Any], str]] = {
         lambda m: m.write(m.version(2), lambda d: d.update(approvals=d["approvals"].replace("rejected", "approved"))),
         "no decision is ever taken out",
     ),
+    "a version is born with a digest": (
+        lambda m: m.create(
+            m.version(4),
+            keys.labels(keys.VERSION, m.uid),
+            dict(codec.encode_version(entities.Version(m.uid, 4, "s3://x", digest=f"sha256:{'0' * 64}")).data),
+        ),
+        "is not born with a digest",
+    ),
     "another run stands for a version": (
         lambda m: m.write(m.version(2), lambda d: d.update(runId='"run-3"')),
         "those that it was registered with",
