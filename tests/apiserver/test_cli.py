@@ -118,7 +118,9 @@ def test_history_and_decisions_are_read_and_written_as_the_user_of_the_cluster(
     monkeypatch.setenv("KUBECONFIG", str(site.kubeconfig))
     me = whoami.of_context()
     _, said = site.run("approve", "iris", "3", "--why", "meets the target", "-n", site.name)
-    assert said == f"version 3 of 'iris' is approved by {me.user} (kubernetes)\n"
+    assert said == (
+        f"version 3 of 'iris' is approved by {me.user} (kubernetes)\nthis is about the artifact s3://models/iris/3\n"
+    )
     [made] = filled.versions.fresh("iris", 3).approvals
     assert (made.actor, made.why) == (me, "meets the target")
     shown, _ = site.run("-n", site.name, "history", "iris")

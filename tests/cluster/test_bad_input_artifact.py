@@ -175,6 +175,6 @@ def test_an_artifact_that_was_changed_after_its_first_pull_is_refused_and_the_ol
         cluster.bucket.upload(f"{served.prefix}/1", models.light(answer=["changed"]))
         site.apply("iris", served.name, template={"puller": HASTY, "replicas": 2})
         message = site.stalled("iris", "DigestMismatch")
-        assert f"but this ModelVersion was first served from {first}: put the first artifact back" in message
+        assert f"but {first} is recorded of this version: put the recorded artifact back" in message
         assert support.ask(site.url, site.host("iris")).json() == {"predictions": [1]}
         assert site.revision(1)["status"]["readyReplicas"] == 1
