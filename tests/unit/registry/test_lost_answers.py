@@ -1,12 +1,12 @@
 """A write whose answer was lost happens once: at the backend on the API server, and through the Registry."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import pytest
 
 from podium import errors
-from podium.kube import answers
+from podium.kube import answers, listwatch
 from podium.kube.registry import configmaps
 from podium.registry import store
 from podium.registry.model import entities
@@ -48,6 +48,9 @@ class FakeSession:
 
     def request_all(self, paths: Iterable[str], **options: Any) -> list[dict[str, Any] | errors.KubeError]:
         return [self._caught(path) for path in paths]
+
+    def pages(self, path: str, *, labels: str, **_: Any) -> Iterator[listwatch.Page]:
+        yield listwatch.Page(self.request("GET", path, query={"labelSelector": labels})["items"], "1", "")
 
     def _caught(self, path: str) -> dict[str, Any] | errors.KubeError:
         try:
