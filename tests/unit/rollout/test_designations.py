@@ -143,7 +143,8 @@ RULE = entities.MetricGate("accuracy", not_worse_than="champion")
 
 def evidence(**metrics: float) -> aliases.Guard:
     """A store's guard that lets every version pass, and records these metrics."""
-    return lambda _head, _version: entities.Evidence((), {key.replace("_of_", "@"): v for key, v in metrics.items()})
+    found = {key.replace("_of_", "@"): value for key, value in metrics.items()}
+    return lambda _head, version: entities.Evidence((), found, version.artifact_uri, version.digest)
 
 
 def verdict(answer: worlds.RegistryView) -> gating.Verdict:
