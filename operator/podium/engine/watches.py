@@ -7,7 +7,7 @@ which are shown here too, so that no decision is made on less than what we have 
 import asyncio
 import collections.abc
 import functools
-from typing import Any
+from typing import Any, TypeVar
 
 from podium import names
 from podium.engine import caches, extracts, kinds, wakeups
@@ -20,6 +20,7 @@ from podium.rollout import worlds
 from podium.settings import Settings
 from podium.workload import pods
 
+T = TypeVar("T")
 _MANAGED = f"{names.MANAGED_BY_LABEL}={names.MANAGED_BY}"
 
 
@@ -38,10 +39,12 @@ class Observer:
         }
         self.reflectors: list[reflector.Reflector[Any]] = [
             *(each for several in self._children.values() for each in several),
-            *map(self._build_pod_watch, self._namespaces),
-            *map(self._build_slice_watch, self._namespaces),
-            *map(self._build_registry_watch, settings.registry_namespaces),
-            *map(self._build_versions_watch, settings.registry_namespaces),
+            *(self._build_watch(resources.PODS, where, pods.extract, self._take_pod) for where in self._namespaces),
+            *(
+                self._build_watch(resources.ENDPOINT_SLICES, where, extracts.endpoint_slice, self._take_slice)
+                for where in self._namespaces
+            ),
+            *(each for where in settings.registry_namespaces for each in self._build_registry_watches(where)),
         ]
 
     async def run(self) -> None:
@@ -87,59 +90,45 @@ class Observer:
         self.seen.kinds.forget(obj)
         self._waker.wake_object(obj)
 
+    def _build_watch(
+        self,
+        resource: resources.Resource,
+        namespace: str | None,
+        extract: collections.abc.Callable[[Manifest], T],
+        take: collections.abc.Callable[[reflector.Change[T]], None],
+        **more: Any,
+    ) -> reflector.Reflector[T]:
+        choice = {"labels": _MANAGED, **more}
+        return reflector.Reflector(
+            self._api, resource, namespace=namespace, extract=extract, on_change=take, turn=self._turn, **choice
+        )
+
     def _build_child_watch(
-        self, resource: resources.Resource, where: str | None
+        self, resource: resources.Resource, namespace: str | None
     ) -> reflector.Reflector[extracts.Child]:
-        take, extract = functools.partial(self._take_child, resource), extracts.EXTRACTORS[resource]
-        return reflector.Reflector(
-            self._api, resource, namespace=where, labels=_MANAGED, extract=extract, on_change=take, turn=self._turn
-        )
+        take = functools.partial(self._take_child, resource)
+        return self._build_watch(resource, namespace, extracts.EXTRACTORS[resource], take)
 
-    def _build_pod_watch(self, where: str | None) -> reflector.Reflector[pods.Pod]:
-        return reflector.Reflector(
-            self._api,
-            resources.PODS,
-            namespace=where,
-            labels=_MANAGED,
-            extract=pods.extract,
-            on_change=self._take_pod,
-            turn=self._turn,
-        )
-
-    def _build_slice_watch(self, where: str | None) -> reflector.Reflector[extracts.Slice]:
-        return reflector.Reflector(
-            self._api,
-            resources.ENDPOINT_SLICES,
-            namespace=where,
-            labels=_MANAGED,
-            extract=extracts.endpoint_slice,
-            on_change=self._take_slice,
-            turn=self._turn,
-        )
-
-    def _build_registry_watch(self, namespace: str) -> reflector.Reflector[catalog.Entry]:
-        return reflector.Reflector(
-            self._api,
-            resources.CONFIG_MAPS,
-            namespace=namespace,
-            labels=f"{names.REGISTRY_KIND_LABEL} in ({','.join(excerpt.WATCHED)})",
-            extract=lambda obj: excerpt.read_entry(configmaps.record_of(obj)),
-            on_change=functools.partial(self._take_entry, namespace),
-            turn=self._turn,
-        )
-
-    def _build_versions_watch(self, namespace: str) -> reflector.Reflector[catalog.Entry]:
-        """Of versions the metadata: what a decision needs of one is read when it needs it."""
-        return reflector.Reflector(
-            self._api,
-            resources.CONFIG_MAPS,
-            namespace=namespace,
-            labels=f"{names.REGISTRY_KIND_LABEL}={keys.VERSION}",
-            extract=lambda obj: excerpt.outline_entry(configmaps.record_of(obj)),
-            on_change=functools.partial(self._take_entry, namespace),
-            metadata_only=True,
-            turn=self._turn,
-        )
+    def _build_registry_watches(self, namespace: str) -> list[reflector.Reflector[catalog.Entry]]:
+        """Of versions the metadata alone: what a decision needs of one is read when it needs it."""
+        take, kind = functools.partial(self._take_entry, namespace), names.REGISTRY_KIND_LABEL
+        return [
+            self._build_watch(
+                resources.CONFIG_MAPS,
+                namespace,
+                lambda obj: excerpt.read_entry(configmaps.record_of(obj)),
+                take,
+                labels=f"{kind} in ({','.join(excerpt.WATCHED)})",
+            ),
+            self._build_watch(
+                resources.CONFIG_MAPS,
+                namespace,
+                lambda obj: excerpt.outline_entry(configmaps.record_of(obj)),
+                take,
+                labels=f"{kind}={keys.VERSION}",
+                metadata_only=True,
+            ),
+        ]
 
     def _find_watches(
         self, resource: resources.Resource, namespace: str

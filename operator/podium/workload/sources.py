@@ -7,7 +7,7 @@ import contextlib
 import dataclasses
 
 from podium import errors, names
-from podium.api import model_version
+from podium.api import common, model_version
 from podium.registry import catalog as catalogs
 from podium.registry.model import entities
 from podium.workload.storage import delivery, schemes
@@ -51,6 +51,11 @@ class Problem:
 
     reason: str
     message: str
+
+
+def read_error(error: common.LastError | None, *, stalled: bool) -> Problem | None:
+    """What the status records of passes that failed, if it is of this kind: somebody must act, or it is tried again."""
+    return Problem(error.reason, error.message) if error and error.stalled == stalled else None
 
 
 def describe_problem(error: errors.RegistryError, registry: str) -> Problem:

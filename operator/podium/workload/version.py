@@ -54,12 +54,12 @@ class World:
     @property
     def refused(self) -> Problem | None:
         """What was refused, and somebody must act on."""
-        return Problem(self.error.reason, self.error.message) if self.error and self.error.stalled else None
+        return sources.read_error(self.error, stalled=True)
 
     @property
     def retried(self) -> Problem | None:
         """What failed repeatedly, and is tried again."""
-        return Problem(self.error.reason, self.error.message) if self.error and not self.error.stalled else None
+        return sources.read_error(self.error, stalled=False)
 
     @property
     def replicas_asked(self) -> int:
