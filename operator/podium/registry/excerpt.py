@@ -48,13 +48,16 @@ class Excerpt(catalog.Catalog):
         """Heads that hold more moves than are kept here."""
 
     def put_entry(self, entry: catalog.Entry) -> set[str]:
-        """See Catalog. What was read of an object stays if it is the state that the watch shows."""
+        """See Catalog. What was read of an object stays if it is the state that the watch shows.
+
+        It concerns its model all the same: who had it read was told by that, and nobody else.
+        """
         name, version = entry.record.name, entry.record.resource_version
         self._absent.discard(name)
         if entry.kind == keys.VERSION:
             self._outlines[name] = entry
         if self.resource_version(name) == version:
-            return set()
+            return {entry.uid}
         touched = super().put_entry(entry)
         if entry.kind == keys.HEAD:
             self._note_cut(entry)
@@ -69,7 +72,9 @@ class Excerpt(catalog.Catalog):
         return super().remove(name) | ({outline.uid} if outline else set())
 
     def take(self, record: backend.Record) -> None:
-        """The content of an object that was read because a decision needs it."""
+        """The content of an object that was read because a decision needs it; one that is known newer stays unread."""
+        if self._is_overtaken(record):
+            return
         entry = catalog.read_entry(record)
         if entry.kind == keys.ARCHIVE:
             self._take_archive(record)
@@ -85,8 +90,9 @@ class Excerpt(catalog.Catalog):
         self._cut.discard(name)
 
     def forget_absences(self) -> None:
-        """Have what was not there read again: somebody may have put it back."""
+        """Have what was not there, or did not parse and is not watched, read again: somebody may have put it right."""
         self._absent.clear()
+        self._moves = {name: moves for name, moves in self._moves.items() if isinstance(moves, tuple)}
 
     def stored_version(self, head: entities.Head, number: int) -> tuple[backend.Record, entities.Version] | None:
         """See Catalog. Raises NotRead."""
@@ -112,6 +118,12 @@ class Excerpt(catalog.Catalog):
                 if entry.sequence < oldest:
                     oldest = entry.sequence
                     yield entry
+
+    def _is_overtaken(self, record: backend.Record) -> bool:
+        """Whether the watch has shown a later state than this while the answer was under way."""
+        outline = self._outlines.get(record.name)
+        known = (self.resource_version(record.name), outline.record.resource_version if outline else "")
+        return any(int(version) > int(record.resource_version) for version in known if version)
 
     def _find_archive(self, head: entities.Head, number: int) -> tuple[entities.HistoryEntry, ...]:
         name = keys.archive_name(head.uid, number)

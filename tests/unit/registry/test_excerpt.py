@@ -183,3 +183,55 @@ def test_of_a_move_everything_is_kept_but_the_words_about_each_gate() -> None:
     move = entities.HistoryEntry(1, 2, "champion", None, 1, entities.Actor("joe"), "set", "why", evidence)
     [kept] = essentials.reduce_moves([move])
     assert kept == dataclasses.replace(move, evidence=dataclasses.replace(evidence, gates=()))
+
+
+def find_head(shown: Shown) -> backend.Record:
+    record = shown.records.get(shown.excerpt.get_model("iris").uid)
+    assert record is not None
+    return record
+
+
+def find_version(shown: Shown) -> backend.Record:
+    record = shown.records.get(keys.version_name(shown.excerpt.get_model("iris").uid, 1))
+    assert record is not None
+    return record
+
+
+def test_what_was_read_before_its_watch_has_shown_it_still_concerns_the_model_when_it_is_shown(shown: Shown) -> None:
+    uid = shown.excerpt.get_model("iris").uid
+    move_often(shown)
+    shown.show()
+    shown.registry.aliases.set("iris", "staging", 2)
+    shown.registry.versions.set_tag("iris", 1, "team", "a")
+    head, version = find_head(shown), find_version(shown)
+    shown.excerpt.take(head)
+    shown.excerpt.take(version)
+    assert shown.excerpt.put_entry(excerpt.read_entry(head)) == {uid}
+    assert shown.excerpt.put_entry(excerpt.outline_entry(version)) == {uid}
+    assert shown.moves()[0] == 201
+    assert shown.version(1).tags == {"team": "a"}
+    assert {uid, version.name}.isdisjoint(shown.reads)
+
+
+def test_an_answer_that_its_watch_has_overtaken_is_not_kept(shown: Shown) -> None:
+    head, version = find_head(shown), find_version(shown)
+    shown.registry.aliases.set("iris", "champion", 1)
+    shown.registry.versions.decide("iris", 1, entities.Approval("rejected", 1, entities.NOBODY))
+    shown.show()
+    shown.excerpt.take(head)
+    shown.excerpt.take(version)
+    assert shown.excerpt.get_model("iris").aliases == {"champion": 1}
+    assert [each.decision for each in shown.version(1).approvals] == ["rejected"]
+
+
+def test_an_archive_that_was_mended_is_read_again(shown: Shown) -> None:
+    move_often(shown)
+    shown.show()
+    good = shown.records.get(keys.archive_name(shown.excerpt.get_model("iris").uid, 1))
+    assert good is not None
+    bad = shown.records.replace(dataclasses.replace(good, data={**good.data, "history": "x"}))
+    with pytest.raises(errors.CorruptRegistry):
+        shown.moves()
+    shown.records.replace(dataclasses.replace(good, resource_version=bad.resource_version))
+    shown.excerpt.forget_absences()
+    assert shown.moves()[-1] == 1
