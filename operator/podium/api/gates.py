@@ -88,8 +88,9 @@ class Gates(common.Model):
 
     metrics: list[MetricGate] = pydantic.Field(
         default_factory=list,
-        description="Bounds on metrics. The tracking server reads the metrics once, when the alias moves, and records "
-        "them in the model's history. What is logged later has no effect until the alias is set again.",
+        description="Bounds on metrics. They are read once, when the alias moves (by the tracking server, by the "
+        "program that writes to the registry itself, or by the mirror), and recorded in the model's history. What is "
+        "logged later has no effect until the alias is set again.",
         max_length=METRICS_LIMIT,
         json_schema_extra=common.validated(
             common.cel(
@@ -105,7 +106,8 @@ class Gates(common.Model):
     tags: dict[str, Annotated[str, pydantic.Field(max_length=1024)]] = pydantic.Field(
         default_factory=dict,
         description="Tags that the model version (not the registered model) must have, each with exactly this value, "
-        "such as approval_status: approved.",
+        "such as approval_status: approved. Traffic goes by the shortest tags of a version, up to 16 KiB together; a "
+        "tag that is not among them counts as missing.",
         json_schema_extra={"maxProperties": TAGS_LIMIT}
         | common.validated(common.cel(f"self.all(key, key.size() <= 250 && {_is_key('key')})", _TAG_HINT)),
     )

@@ -168,6 +168,13 @@ def test_of_what_is_served_a_bounded_part_is_kept(length: int) -> None:
     assert measure(essentials.reduce_head(head)) < 150 * 1024
 
 
+def test_of_a_versions_tags_the_shortest_are_kept_up_to_16_kib() -> None:
+    tags = {f"t{number:02}": "v" * 1000 for number in range(20)} | {"stage": "qa"}
+    kept = essentials.reduce_version(entities.Version("iris-x", 1, "s3://models/1", tags=tags)).tags
+    assert kept["stage"] == "qa"
+    assert len(kept) == 1 + 16  # of 1,003 characters each
+
+
 def test_a_tag_that_a_gate_can_ask_for_is_kept_as_it_is_and_a_longer_one_equals_none() -> None:
     asked = "v" * essentials.TEXT_LENGTH
     tags = {"validation": asked, "notes": asked + "v", "none": None}

@@ -114,3 +114,33 @@ def test_a_model_deleted_by_who_may_remove_nothing_is_gone_and_the_operators_swe
     assert store.Registry(operators).sweep() == [old]
     assert store.Registry(operators).models.fresh("iris").uid == new
     assert {record.name for record in operators.list({})} == {new, keys.claim_name("iris")}
+
+
+class CommitsNothing(KeepsAll):
+    """And that may not write the head at the moment."""
+
+    is_shut = False
+
+    def replace(self, record: backend_protocol.Record) -> backend_protocol.Record:
+        if self.is_shut:
+            raise errors.Forbidden("not now")
+        return super().replace(record)
+
+
+def test_a_registration_that_failed_by_who_may_remove_nothing_is_swept_or_counts_with_the_next_one() -> None:
+    records = CommitsNothing()
+    registry = store.Registry(records, clock=factories.Clock())
+    uid = registry.models.create("iris").uid
+    records.is_shut = True
+    with pytest.raises(errors.Forbidden, match="not now"):
+        registry.versions.create("iris", source="s3://models/failed")
+    records.is_shut = False
+    assert registry.versions.list("iris") == []
+
+    operators = factories.copied(records.list({}))
+    assert store.Registry(operators, clock=factories.Clock()).sweep() == []  # it may be under way
+    assert _late(operators).sweep() == [keys.version_name(uid, 1)]
+
+    registry.versions.create("iris", source="s3://models/next")
+    sources = {version.number: version.source for version in registry.versions.list("iris")}
+    assert sources == {1: "s3://models/failed", 2: "s3://models/next"}

@@ -95,6 +95,30 @@ def test_a_head_that_cannot_be_archived_keeps_its_moves_until_a_sweep_can(is_tak
     assert registry.models.fresh("iris") == after
 
 
+PUBLISHER = entities.Actor("system:serviceaccount:models:publisher", "kubernetes", verified=True)
+JUDGED = entities.Evidence((), {"accuracy": 0.93, "f1_macro": 0.8}, "s3://models/iris/2", "sha256:" + "a" * 64)
+
+
+@pytest.mark.parametrize(
+    ("why", "evidence", "moves"),
+    [("", entities.Evidence(), 1200), ("better on the data of March, measured twice", JUDGED, 600)],
+    ids=["plain", "with reasons and metrics"],
+)
+def test_so_many_moves_fit_into_a_head_that_is_never_archived(
+    why: str, evidence: entities.Evidence, moves: int
+) -> None:
+    """The figures of ADR 8."""
+
+    def write_head(count: int) -> backends.Record:
+        more = {"time_ms": 1_790_000_000_000, "from_version": 1, "actor": PUBLISHER, "why": why, "evidence": evidence}
+        history = tuple(factories.entry(number, **more) for number in range(1, count + 1))
+        return codec.encode_head(entities.Head("iris-aaaaaaaaaaaaaaaa", "iris", history=history, history_total=count))
+
+    limits.check(write_head(moves), "the model")
+    with pytest.raises(errors.TooLarge):
+        limits.check(write_head(moves * 5 // 4), "the model")
+
+
 def test_a_missing_archive_is_named() -> None:
     backend, registry = moved(50)
     head = registry.models.fresh("iris")
