@@ -69,7 +69,7 @@ class Reconciler:
         """Find what the watches have missed, and clear away what processes that died have left. Raises PodiumError."""
         await self._lister.catch_up()
         self._executor.forget_missing()
-        self._registries.forget_absences()
+        self._registries.tidy()
         await _try_each(self._executor.write_policy, self._registries.find_due_policies())
         await self._release_stale()
         await self._executor.sweep_registries()

@@ -50,10 +50,14 @@ class Registries:
         else:
             self._catalogs[namespace].take_absence(name)
 
-    def forget_absences(self) -> None:
-        """Have what was not there read again where it is needed."""
+    def tidy(self) -> None:
+        """Have what was not there read again where it is needed, and drop what was read and is needed no more.
+
+        To be called when everything has been looked at since the last call.
+        """
         for each in self._catalogs.values():
             each.forget_absences()
+            each.forget_unasked()
 
     def find_designated(self, alias: Manifest) -> int | None:
         """The version that a ModelAlias asks for by its pin or its alias; None if there is none."""

@@ -3,7 +3,7 @@
 Claims, heads and policies are decoded as a watch shows them, and reduced to what decisions need (model.essentials). Of
 versions the watch shows the metadata alone. A decision that needs the content of a version, an archive or an older
 move meets NotRead; who decides then has it read, puts it here by `take`, and decides again. What was read of a version
-stays until the watch shows that it has changed.
+stays until the watch shows that it has changed, or nothing asks for it any more.
 
 So the memory grows with the models, and with the versions that are designated, not with all that was ever registered.
 """
@@ -46,6 +46,8 @@ class Excerpt(catalog.Catalog):
         """Archives that were read, by name."""
         self._cut: set[str] = set()
         """Heads that hold more moves than are kept here."""
+        self._asked: set[str] = set()
+        """Versions and archives that decisions have asked for of late, by name."""
 
     def put_entry(self, entry: catalog.Entry) -> set[str]:
         """See Catalog. What was read of an object stays if it is the state that the watch shows.
@@ -94,9 +96,17 @@ class Excerpt(catalog.Catalog):
         self._absent.clear()
         self._moves = {name: moves for name, moves in self._moves.items() if isinstance(moves, tuple)}
 
+    def forget_unasked(self) -> None:
+        """Drop what was read and no decision has asked for since the last call; it is read again where one does."""
+        for name in self._versions.keys() - self._asked:
+            super().remove(name)
+        self._moves = {name: moves for name, moves in self._moves.items() if name in self._asked}
+        self._asked.clear()
+
     def stored_version(self, head: entities.Head, number: int) -> tuple[backend.Record, entities.Version] | None:
         """See Catalog. Raises NotRead."""
         name = keys.version_name(head.uid, number)
+        self._asked.add(name)
         is_committed = 1 <= number <= head.last_version and number not in head.deleting
         if is_committed and name not in self._versions and name not in self._absent:
             raise errors.NotRead(self._namespace, name)
@@ -127,6 +137,7 @@ class Excerpt(catalog.Catalog):
 
     def _find_archive(self, head: entities.Head, number: int) -> tuple[entities.HistoryEntry, ...]:
         name = keys.archive_name(head.uid, number)
+        self._asked.add(name)
         if name in self._absent:
             raise errors.CorruptRegistry(name, "history", "the archive is missing")
         if (moves := self._moves.get(name)) is None:

@@ -242,3 +242,23 @@ def test_an_archive_that_was_mended_is_read_again(shown: Shown) -> None:
     shown.records.replace(dataclasses.replace(good, resource_version=bad.resource_version))
     shown.excerpt.forget_absences()
     assert shown.moves()[-1] == 1
+
+
+def test_what_no_decision_asks_for_any_more_is_dropped_and_what_is_asked_for_stays(shown: Shown) -> None:
+    shown.registry.versions.create("iris", source="s3://models/iris/2")
+    move_often(shown)
+    shown.show()
+    shown.version(1)
+    shown.version(2)
+    shown.moves()
+    shown.excerpt.forget_unasked()
+    shown.reads.clear()
+    shown.version(2)
+    assert shown.reads == []
+    shown.excerpt.forget_unasked()
+    shown.version(2)
+    assert shown.reads == []
+    shown.version(1)
+    shown.moves()
+    assert keys.version_name(shown.excerpt.get_model("iris").uid, 1) in shown.reads
+    assert len(shown.reads) == 1 + shown.excerpt.get_model("iris").archives
