@@ -16,8 +16,14 @@ pytestmark = pytest.mark.needs("helm")
 REGISTRIES = ["--set", "registry.namespaces={models,others}"]
 
 
-def policies(*options: str) -> list[dict[str, Any]]:
-    return [each for each in helm.template(*options) if each["kind"] == "ValidatingAdmissionPolicy"]
+def guards(kind: str, *options: str, release: str = "podium") -> list[dict[str, Any]]:
+    """Of the registry; another policy is about what is served."""
+    found = [each for each in helm.template(*options, release=release) if each["kind"] == kind]
+    return [each for each in found if each["metadata"]["labels"]["app.kubernetes.io/component"] == "registry"]
+
+
+def policies(*options: str, release: str = "podium") -> list[dict[str, Any]]:
+    return guards("ValidatingAdmissionPolicy", *options, release=release)
 
 
 def roles(*options: str) -> dict[str, dict[str, Any]]:
@@ -35,7 +41,7 @@ def test_the_policy_speaks_the_words_of_the_registry() -> None:
 
 
 def test_the_policy_holds_in_the_registries_namespaces_alone_and_denies() -> None:
-    [binding] = [e for e in helm.template(*REGISTRIES) if e["kind"] == "ValidatingAdmissionPolicyBinding"]
+    [binding] = guards("ValidatingAdmissionPolicyBinding", *REGISTRIES)
     [expression] = binding["spec"]["matchResources"]["namespaceSelector"]["matchExpressions"]
     assert expression["values"] == ["models", "others"]
     assert binding["spec"]["validationActions"] == ["Deny"]
@@ -47,6 +53,16 @@ def test_the_policy_holds_in_the_registries_namespaces_alone_and_denies() -> Non
 
 def test_the_policy_can_be_left_out() -> None:
     assert not policies("--set", "registry.admission.enabled=false")
+
+
+@pytest.mark.parametrize("release", ["podium", "other"])
+def test_the_policy_believes_the_operator_of_its_own_release_alone(release: str) -> None:
+    [policy] = policies(*REGISTRIES, release=release)
+    [believed] = [each["expression"] for each in policy["spec"]["variables"] if each["name"] == "isOperator"]
+    [operator] = [each for each in helm.template(release=release) if each["kind"] == "Deployment"]
+    account = operator["spec"]["template"]["spec"]["serviceAccountName"]
+    user = f"system:serviceaccount:{helm.NAMESPACE}:{account}"
+    assert believed == f"request.userInfo.username == '{user}'"
 
 
 @pytest.mark.parametrize("namespace", ["models", "others"])
