@@ -272,7 +272,7 @@ class Condition(Observed):
 
     type: str = pydantic.Field(description="Condition type.", max_length=316)
     status: Literal["True", "False", "Unknown"] = pydantic.Field(description="True, False or Unknown.")
-    reason: str = pydantic.Field(description="A documented constant in CamelCase.", max_length=1024)
+    reason: str = pydantic.Field(description="A constant in CamelCase.", max_length=1024)
     message: str = pydantic.Field(description="What happened, and what to do.", max_length=32768)
     last_transition_time: str = pydantic.Field(
         description="When the status last changed, UTC.", json_schema_extra={"format": "date-time"}
