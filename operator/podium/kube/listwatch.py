@@ -110,7 +110,7 @@ class Cursor:
         self._fruitless += 1
 
     def take_page(self) -> None:
-        """A page of a list came, and the next one is asked for."""
+        """A page of a list is asked for: the first one, or the one after a page that came."""
         self.tried_at = time.monotonic()
 
     def take_list(self, resource_version: str) -> None:

@@ -69,6 +69,7 @@ class Reflector(Generic[T]):
         self._api, self._labels, self._extract, self._on_change = api, labels, extract, on_change
         self._watch_seconds, self._page_size = watch_seconds, page_size
         self._turn = turn or contextlib.nullcontext()
+        self._awaits_turn = False
         self._list_accept = listwatch.METADATA_LIST if metadata_only else client.JSON
         self._watch_accept = listwatch.METADATA_WATCH if metadata_only else client.JSON
         self._items: dict[resources.Key, T] = {}
@@ -103,7 +104,7 @@ class Reflector(Generic[T]):
 
         An API server that does not answer makes no watch stuck, because it is tried again and again.
         """
-        seconds = self._cursor.measure_standstill()
+        seconds = 0.0 if self._awaits_turn else self._cursor.measure_standstill()
         return f"{self}: no answer and no attempt for {seconds:.0f} s" if seconds > limit else None
 
     def __str__(self) -> str:
@@ -160,7 +161,7 @@ class Reflector(Generic[T]):
         pages = self._api.pages(
             self.resource, self.namespace, labels=self._labels, limit=self._page_size, accept=self._list_accept
         )
-        async with self._turn, contextlib.aclosing(pages):
+        async with self._take_turn(), contextlib.aclosing(pages):
             async for page in pages:
                 self._cursor.take_page()
                 for obj in page.items:
@@ -168,6 +169,18 @@ class Reflector(Generic[T]):
                     if extract is not None:
                         listed[_key_of(obj)] = (_version_of(obj), extract)
         return listed, page.resource_version
+
+    @contextlib.asynccontextmanager
+    async def _take_turn(self) -> collections.abc.AsyncGenerator[None]:
+        """Hold `turn`. Who waits for it is not stuck: whoever holds it gives it back, or is stuck himself."""
+        self._awaits_turn = True
+        try:
+            async with self._turn:
+                self._awaits_turn = False
+                self._cursor.take_page()
+                yield
+        finally:
+            self._awaits_turn = False
 
     async def _follow_changes(self) -> None:
         """Follow the changes until the server ends the watch."""

@@ -201,3 +201,30 @@ def test_a_required_resource_that_the_cluster_does_not_have_is_a_failure_that_ev
     assert not copied.synced.is_set()
     assert copied.failure == "watch of pods in all namespaces: the server could not find the requested resource"
     assert len(server.lists) > 3
+
+
+async def test_a_watch_that_waits_until_it_may_list_is_not_stuck_and_one_whose_list_hangs_is() -> None:
+    """While an API server does not answer, each list ends by its own limit only, and the others wait for their turn."""
+    turn = asyncio.Semaphore()
+    asked = asyncio.Event()
+
+    class Silent(Server):
+        async def pages(self, *_: Any, **__: Any) -> collections.abc.AsyncGenerator[listwatch.Page, None]:
+            asked.set()
+            await asyncio.Event().wait()
+            yield listwatch.Page([], "1", "")
+
+    server: Any = Silent(History([]), [], lambda _: None)
+    copied: reflector.Reflector[str] = reflector.Reflector(
+        server, resources.PODS, extract=str, on_change=lambda _: None, turn=turn
+    )
+    async with turn:
+        task = asyncio.create_task(copied.run())
+        await asyncio.sleep(0.05)
+        assert copied.find_standstill(0.01) is None
+    await asked.wait()
+    assert copied.find_standstill(5) is None
+    await asyncio.sleep(0.05)
+    assert "no answer and no attempt" in (copied.find_standstill(0.01) or "")
+    task.cancel()
+    await asyncio.wait({task})
