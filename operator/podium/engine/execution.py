@@ -69,11 +69,18 @@ class Executor:
     async def carry_out_version(self, world: version.World, outcome: version.Outcome) -> None:
         """Write the status of a ModelVersion, then apply its children. Raises KubeError, RegistryError or NotLeading.
 
-        The registry records a digest before anything says that the version is ready.
+        The registry records a digest before anything says that the version is ready. Where it said so before, as with a
+        registry that was restored from an older export, what is served is repaired before that failure is raised.
         """
         namespace = world.metadata["namespace"]
+        unrecorded: errors.RegistryError | None = None
         if outcome.recording:
-            await self._record_digest(outcome.recording)
+            try:
+                await self._record_digest(outcome.recording)
+            except errors.RegistryError as error:
+                if world.status.artifact is None or world.status.artifact.digest != outcome.recording.digest:
+                    raise
+                unrecorded = error
         await self.write_version_status(world, outcome)
         for manifest in outcome.children:
             await self._apply_child(manifest, world.seen_versions.get(manifest["kind"], ""))
@@ -81,6 +88,8 @@ class Executor:
             seen = world.seen_versions.get(kind, "")
             async with self._leading.hold():
                 await self._api.delete(_CHILD_RESOURCES[kind], namespace, name, resource_version=seen)
+        if unrecorded:
+            raise unrecorded
 
     async def _record_digest(self, recording: version.Recording) -> None:
         """Record it in the registry. Raises RegistryError; ArtifactDiffers if another digest was recorded first."""

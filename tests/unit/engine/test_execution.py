@@ -2,6 +2,7 @@
 
 import asyncio
 import collections.abc
+import dataclasses
 import typing
 
 import pytest
@@ -346,6 +347,20 @@ async def test_who_pulled_other_bytes_than_are_recorded_says_nothing_of_them_and
         await site.executor.carry_out_version(*build_first_pull(site, OTHER_DIGEST))
     assert site.api.writes == []
     assert site.seen.registry.versions.fresh("iris", 1).digest == DIGEST
+
+
+async def test_what_was_served_before_is_repaired_although_the_registry_takes_no_digest_of_it(site: Site) -> None:
+    uri = site.seen.registry.versions.fresh("iris", 1).artifact_uri
+    site.seen.registry.versions.record_digest(site.seen.head.uid, 1, uri, DIGEST)
+    world, outcome = build_first_pull(site, OTHER_DIGEST)
+    artifact = {"uri": uri, "digest": OTHER_DIGEST, "bytes": 7, "seconds": 0.5}
+    served = model_version.ModelVersionStatus.model_validate({"artifact": artifact})
+    child = site.seen.child(resources.SERVICES, "a", (names.MODEL_VERSION_KIND, "champion-v1-abc"))
+    child["metadata"]["labels"] = labels.of_children("a")
+    outcome = dataclasses.replace(outcome, children=(child,), status=served)
+    with pytest.raises(errors.ArtifactDiffers):
+        await site.executor.carry_out_version(dataclasses.replace(world, status=served), outcome)
+    assert [call for call, _ in site.api.writes] == ["apply Service a"]
 
 
 async def test_the_digest_of_a_version_that_was_deleted_meanwhile_is_nobodys(site: Site) -> None:
