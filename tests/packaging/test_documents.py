@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from podium.api import model_alias
+from podium.cli import main as command
 
 ROOT = pathlib.Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -53,6 +54,14 @@ def test_every_test_that_a_document_names_is_there() -> None:
     assert len(named) > 20
     missing = [f"{file}::{test}" for file, test in named if f"def {test}(" not in (ROOT / file).read_text()]
     assert missing == []
+
+
+def test_every_command_of_podium_that_a_document_names_is_there() -> None:
+    known = {name: getattr(each, "commands", {}).keys() for name, each in command.podium.commands.items()}
+    texts = [document.read_text() for document in DOCUMENTS] + [(ROOT / "CHANGELOG.md").read_text()]
+    named = {match for text in texts for match in re.findall(r"`podium\s+([a-z]+)(?:\s+([a-z]+))?", text)}
+    assert len(named) > 5
+    assert [name for name in named if name[0] not in known or (known[name[0]] and name[1] not in known[name[0]])] == []
 
 
 def test_every_make_target_that_a_document_names_is_there() -> None:

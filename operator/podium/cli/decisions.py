@@ -44,7 +44,7 @@ approve = _build_command(
     "approve",
     "approved",
     "Record that you approve VERSION of MODEL, and why.\n\nIf a ModelAlias asks for approval Manual, its alias only "
-    "moves to a version whose last decision is an approval.",
+    "moves to a version whose last decision is an approval of the artifact that it has.",
 )
 reject = _build_command(
     "reject",
