@@ -46,10 +46,9 @@ class Executor:
     async def carry_out(self, world: worlds.World, plan: actions.Plan) -> None:
         """Do a plan for a ModelAlias. Raises KubeError, RegistryError or NotLeading.
 
-        Where the gates cannot be written into the registry (something else may have their name there), the rest is done
-        before that is raised: traffic goes by spec.gates itself, and by the registry's only the store's early answer.
+        What is not in the way of the rest is raised when that is done: see `_is_raised_last`.
         """
-        unwritten: errors.RegistryError | None = None
+        unwritten: errors.PodiumError | None = None
         phase = world.status.rollout.phase if world.status.rollout else "New"
         for action in plan.actions:
             if isinstance(action, actions.WriteStatus) and action.status.rollout:
@@ -58,8 +57,8 @@ class Executor:
             self._on_step(f"before:{step}")
             try:
                 await self._carry_out_action(world, action)
-            except errors.RegistryError as error:
-                if not isinstance(action, actions.WritePolicy):
+            except errors.PodiumError as error:
+                if not _is_raised_last(action, error):
                     raise
                 unwritten = error
             self._on_step(f"after:{step}")
@@ -328,6 +327,21 @@ class Executor:
                 registry.serving.pin(uid, world.spec.alias, number, mine, by_us, guard=guard)
             case actions.ReleasePin(model_uid=uid):
                 registry.serving.unpin(uid, world.spec.alias, mine.uid)
+
+
+def _is_raised_last(action: actions.Action, error: errors.PodiumError) -> bool:
+    """Whether the rest of a plan is done although this has failed.
+
+    Gates that cannot be written into the registry (something else may have their name there): traffic goes by
+    spec.gates itself, and by the registry's only the store's early answer. A revision that may not be made again, or
+    repaired (a quota or an admission policy refuses it): what is to take its place must not wait for it.
+    """
+    match action:
+        case actions.WritePolicy():
+            return isinstance(error, errors.RegistryError)
+        case actions.Restore():
+            return failures.is_told_at_once(error)
+    return False
 
 
 def dump_status(status: model_alias.ModelAliasStatus | model_version.ModelVersionStatus) -> Manifest:

@@ -478,6 +478,28 @@ async def test_a_revision_whose_record_was_deleted_meanwhile_is_not_guessed(site
     assert site.api.writes == []
 
 
+class Refusing(memoryapi.MemoryApi):
+    """An admission policy refuses revisions."""
+
+    async def _begin_write(self) -> None:
+        await super()._begin_write()
+        if names.MODEL_VERSION_KIND in self.writes[-1][0]:
+            raise errors.KubeForbidden(403, "Forbidden", "runtime.image is not among those that this cluster allows")
+
+
+@pytest.mark.parametrize("seen", ["", "1001"], ids=["gone", "changed"])
+async def test_a_served_revision_that_may_not_be_written_holds_up_no_other(site: Site, seen: str) -> None:
+    site.api.__class__ = Refusing
+    site.api.put(site.build_kept())
+    if seen:
+        revision = site.seen.version()
+        site.api.put(revision)
+        site.seen.observer.observe(revision)
+    with pytest.raises(errors.KubeForbidden, match="not among those"):
+        await site.carry_out(actions.Restore(NAME, 4, seen), actions.Apply(site.build_service()))
+    assert site.api.writes[-1] == ("apply Service champion", "")
+
+
 async def test_what_an_earlier_modelalias_kept_is_taken_over_with_its_data(site: Site) -> None:
     orphan = site.build_kept(owner=False) | {"data": {"labels": {}, "spec": {"model": "iris", "version": 1, "x": "y"}}}
     site.api.put(orphan)
