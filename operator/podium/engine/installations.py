@@ -97,7 +97,7 @@ class Installations:
         except (errors.KubeNotFound, errors.KubeForbidden):
             found = {}
         if not (found.get("spec") or {}).get("holderIdentity"):
-            return self._note_gone(mark, now)
+            return self._note_gone(mark, "", now)
         version = found["metadata"]["resourceVersion"]
         if known is None or not known.version:
             self._others[mark] = _Other(version, now, now)
@@ -106,14 +106,16 @@ class Installations:
         else:
             known.looked_at = now
             if now - known.changed_at >= (found["spec"].get("leaseDurationSeconds") or lease.DURATION_SECONDS):
-                return self._note_gone(mark, now)
+                return self._note_gone(mark, version, now)
         return self._others[mark].state
 
-    def _note_gone(self, mark: str, now: float) -> State:
+    def _note_gone(self, mark: str, version: str, now: float) -> State:
+        """`version`: of its Lease, where that is there and has run out; it is alive again when that changes."""
         known = self._others.get(mark)
         if known is None or known.state is not State.GONE:
             _log.info("the installation %s is no more: %s takes over what it looked after", mark, self._mine)
-        self._others[mark] = _Other("", now, now, State.GONE)
+        changed_at = known.changed_at if known and version else now
+        self._others[mark] = _Other(version, changed_at, now, State.GONE)
         return State.GONE
 
     async def _tell(self, kind: str, key: resources.Key, obj: Manifest, mark: str) -> None:

@@ -143,6 +143,23 @@ def test_an_installation_that_died_is_followed_when_its_lease_has_run_out(run: R
     run(scenario())
 
 
+def test_a_lease_that_has_run_out_is_not_waited_for_again_until_it_is_renewed(run: Run) -> None:
+    async def scenario() -> None:
+        site = Site()
+        await site.renew()
+        await site.look_until_known()
+        for _ in range(10):
+            await asyncio.sleep(installations.LOOK_SECONDS + 1)
+            assert await site.look() is None
+        renewing = asyncio.create_task(site.keep_renewing())
+        await asyncio.sleep(installations.LOOK_SECONDS + 1)
+        delay, _ = await site.look_until_known()
+        assert delay == installations.RECHECK_SECONDS
+        renewing.cancel()
+
+    run(scenario())
+
+
 def test_a_revision_is_whose_its_modelalias_is(run: Run) -> None:
     async def scenario() -> None:
         site = Site()
