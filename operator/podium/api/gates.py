@@ -114,7 +114,8 @@ class Gates(common.Model):
     approval: Literal["Automatic", "Manual"] = pydantic.Field(
         "Automatic",
         description="Manual: a person must approve the version (podium approve MODEL VERSION --why ...). The last "
-        "decision counts: `podium reject` takes an approval back. Automatic: no approval is needed.",
+        "decision counts, if it is about the artifact that the version has: `podium reject` takes an approval back. "
+        "Automatic: no approval is needed.",
     )
 
     model_config = pydantic.ConfigDict(

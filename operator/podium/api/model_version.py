@@ -327,7 +327,9 @@ class Artifact(common.Observed):
     """What the puller brought."""
 
     uri: str = pydantic.Field(description="Where it came from.")
-    digest: str | None = pydantic.Field(None, description="SHA-256 over all paths and contents, as sha256:….")
+    digest: str | None = pydantic.Field(
+        None, description="SHA-256 over all paths and contents, as sha256:…; every later pull must bring it."
+    )
     bytes: int | None = pydantic.Field(None, description="Its size in bytes.")
     seconds: float | None = pydantic.Field(None, description="How long the pull took.")
 
