@@ -120,11 +120,14 @@ def find_wait(world: worlds.World, progress: Progress, strategy: protocol.Strate
 
 
 def has_failed(world: worlds.World, progress: Progress, desired: revisions.Desired) -> bool:
-    """Whether the desired revision had its time, and nobody has asked for another try since."""
+    """Whether the desired revision had its time, and nobody has asked for another try since.
+
+    A failure that does not say how long that was is of an operator before this field: its upgrade tries nothing again.
+    """
     failed = progress.failed
     if failed is None or (failed.name, failed.retry) != (desired.ref.name, _read_retry(world)):
         return False
-    return world.progress_seconds <= failed.deadline_seconds
+    return not failed.deadline_seconds or world.progress_seconds <= failed.deadline_seconds
 
 
 def _read_retry(world: worlds.World) -> str:

@@ -196,6 +196,18 @@ def test_a_failed_revision_is_tried_again_when_its_deadline_is_raised(cluster: s
     assert cluster.answering() == {2}
 
 
+def test_a_failure_that_an_earlier_operator_recorded_stays_one(cluster: simulator.Cluster) -> None:
+    cluster.designate(2)
+    cluster.pass_once()
+    cluster.of_version(2).trouble = ("ContainerCrashed", "exit code 1")
+    cluster.wait(961)
+    assert cluster.status.failed is not None
+    earlier = cluster.status.failed.model_copy(update={"deadline_seconds": 0})
+    cluster.status = cluster.status.model_copy(update={"failed": earlier})
+    cluster.settle()
+    assert (cluster.status.failed, cluster.of_version(2).replicas) == (earlier, 0)
+
+
 @pytest.mark.parametrize(
     ("template", "seconds"),
     [
