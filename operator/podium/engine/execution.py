@@ -11,7 +11,7 @@ import logging
 
 from podium import errors, names
 from podium.api import common, conditions, model_alias, model_version
-from podium.engine import extracts, failures, kinds, leadership, ownership, watches
+from podium.engine import extracts, failures, kinds, leadership, ownership, schemas, watches
 from podium.kube import applier, client, events, resources
 from podium.manifest import Manifest
 from podium.registry import store as stores
@@ -300,7 +300,10 @@ class Executor:
             raise errors.KubeConflict(409, "Conflict", f"{reference['kind']} {reference['name']} is being deleted")
 
     async def _write_status(self, kind: str, metadata: Manifest, status: Manifest) -> None:
-        """Write it at the resourceVersion that the decision saw: never over a state that it has not seen."""
+        """Write it at the resourceVersion that the decision saw: never over a state that it has not seen.
+
+        Where the CRD is older than we are, what it does not have is left out, so that everything else goes on.
+        """
         manifest = {
             "apiVersion": f"{names.GROUP}/{names.API_VERSION}",
             "kind": kind,
@@ -309,7 +312,13 @@ class Executor:
         }
         seen = metadata["resourceVersion"]
         async with self._leading.hold():
-            answer = await self._api.apply(manifest, subresource="status", resource_version=seen)
+            try:
+                answer = await self._api.apply(manifest, subresource="status", resource_version=seen)
+            except errors.KubeInvalid as error:
+                known = schemas.drop_undeclared(manifest, str(error))
+                if known == manifest:
+                    raise
+                answer = await self._api.apply(known, subresource="status", resource_version=seen)
         self._observer.observe(answer)
 
     def _tell_registry(self, world: worlds.World, action: actions.Action) -> None:

@@ -1,17 +1,20 @@
 """Whether the cluster's CRDs have the fields that this operator works with.
 
-Helm leaves CRDs alone where `crds.install=false`, and people forget them. An API server drops what its CRD does not
-have without a word: a new setting would have no effect, a new field of the status would be written again and again.
+Helm leaves CRDs alone where `crds.install=false`, and people forget them. A new setting that a CRD does not have is
+dropped by the API server without a word. A status that is applied with a new field is refused as a whole, so that it is
+written without.
 """
 
 import collections.abc
 import logging
+import re
 from typing import Any
 
 from podium import errors, names
 from podium.api import common, model_alias, model_version
 from podium.crdgen import schema
 from podium.kube import client
+from podium.manifest import Manifest
 
 _Models = dict[str, type[common.Model]]
 _OWN: dict[str, _Models] = {
@@ -19,6 +22,8 @@ _OWN: dict[str, _Models] = {
     names.MODEL_ALIAS_KIND: {"spec": model_alias.ModelAliasSpec, "status": model_alias.ModelAliasStatus},
 }
 _SHOWN = 5
+_UNDECLARED = re.compile(r"(?<=\s)\.((?:\[[^]]*\]|[^\s\[])+): field not declared in schema")
+_INDEX = re.compile(r"\[[^]]*\]")
 _log = logging.getLogger("podium.schemas")
 
 
@@ -43,6 +48,27 @@ class SchemaCheck:
     def failures(self) -> list[str]:
         """What an administrator has to mend."""
         return self._failures
+
+
+def drop_undeclared(manifest: Manifest, refusal: str) -> Manifest:
+    """The manifest without the fields that the refusal of a server-side apply names, of which the CRD knows nothing.
+
+    Example: `.status.operator: field not declared in schema`; in a list, `.status.history[0].outcome`.
+    """
+    for path in _UNDECLARED.findall(refusal):
+        manifest = _drop_field(manifest, _INDEX.sub("", path).split("."))
+    return manifest
+
+
+def _drop_field(value: Any, path: collections.abc.Sequence[str]) -> Any:
+    """Without the field at this path; of a list, in each of its items."""
+    if isinstance(value, list):
+        return [_drop_field(item, path) for item in value]
+    if not isinstance(value, dict) or path[0] not in value:
+        return value
+    if len(path) > 1:
+        return value | {path[0]: _drop_field(value[path[0]], path[1:])}
+    return {name: each for name, each in value.items() if name != path[0]}
 
 
 def describe_missing(served: collections.abc.Mapping[str, Any]) -> list[str]:

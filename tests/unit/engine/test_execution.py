@@ -8,7 +8,7 @@ import typing
 import pytest
 
 from podium import errors, names
-from podium.api import model_alias, model_version
+from podium.api import common, model_alias, model_version
 from podium.engine import execution, leadership
 from podium.kube import client, events, resources
 from podium.manifest import Manifest
@@ -476,6 +476,27 @@ async def test_a_revision_whose_record_was_deleted_meanwhile_is_not_guessed(site
     with pytest.raises(errors.KubeNotFound):
         await site.carry_out(actions.Restore(NAME, 4))
     assert site.api.writes == []
+
+
+class Older(memoryapi.MemoryApi):
+    """The CRD is of an earlier release: it refuses a status with fields that it does not have, as the real one does."""
+
+    def _store(self, manifest: Manifest) -> Manifest:
+        unknown = [name for name in ("operator", "lastError") if name in manifest.get("status", {})]
+        if unknown:
+            said = "".join(f"\n  .status.{name}: field not declared in schema" for name in unknown)
+            message = f"failed to create typed patch object (models/champion; podium.dev/v1beta1): errors:{said}"
+            raise errors.KubeInvalid(500, "Invalid", message)
+        return super()._store(manifest)
+
+
+async def test_a_status_that_an_older_crd_does_not_take_is_written_without_what_it_lacks(site: Site) -> None:
+    site.api.__class__ = Older
+    last = common.LastError(reason="Refused", message="no", since="2026-01-01T00:00:00Z", generation=1, stalled=True)
+    status = model_alias.ModelAliasStatus(operator="podium/podium", last_error=last, model_uid="known")
+    await site.carry_out(actions.WriteStatus(status), actions.Apply(site.build_service()))
+    assert site.api.objects[names.MODEL_ALIAS_KIND, *KEY]["status"]["modelUid"] == "known"
+    assert site.api.writes[-1] == ("apply Service champion", "")
 
 
 class Refusing(memoryapi.MemoryApi):

@@ -1,5 +1,6 @@
 """CRDs that lack what the operator works with are told, and nothing waits for it."""
 
+import copy
 import typing
 
 import pytest
@@ -8,6 +9,7 @@ from podium import errors, names
 from podium.crdgen import definitions
 from podium.engine import schemas
 from podium.kube import client
+from podium.manifest import Manifest
 
 
 def build_served() -> dict[str, typing.Any]:
@@ -58,6 +60,27 @@ async def test_an_older_crd_is_told_with_what_it_drops_and_what_to_do() -> None:
         "What is served stays. Upgrade the CRDs: kubectl apply --server-side -f crds/, or the chart with "
         "crds.install=true"
     )
+
+
+REFUSAL = "failed to create typed patch object (models/champion; podium.dev/v1beta1, Kind=ModelAlias): "
+UNKNOWN = "field not declared in schema"
+
+
+@pytest.mark.parametrize(
+    ("said", "left"),
+    [
+        (f".status.a: {UNKNOWN}", {"b": {"c": 1}, "d": [{"e": 1, "f": 2}]}),
+        (f"errors:\n  .status.a: {UNKNOWN}\n  .status.b.c: {UNKNOWN}", {"b": {}, "d": [{"e": 1, "f": 2}]}),
+        (f'.status.d[k="a b.c"].e: {UNKNOWN}', {"a": 1, "b": {"c": 1}, "d": [{"f": 2}]}),
+        (f".status.gone.x: {UNKNOWN}", {"a": 1, "b": {"c": 1}, "d": [{"e": 1, "f": 2}]}),
+        (".status.a: expected string, got 1", {"a": 1, "b": {"c": 1}, "d": [{"e": 1, "f": 2}]}),
+    ],
+)
+def test_what_a_crd_does_not_have_is_left_out_as_the_api_server_names_it(said: str, left: Manifest) -> None:
+    manifest = {"kind": "ModelAlias", "status": {"a": 1, "b": {"c": 1}, "d": [{"e": 1, "f": 2}]}}
+    before = copy.deepcopy(manifest)
+    assert schemas.drop_undeclared(manifest, REFUSAL + said) == {"kind": "ModelAlias", "status": left}
+    assert manifest == before
 
 
 async def test_of_many_fields_the_first_are_named() -> None:
