@@ -6,6 +6,7 @@ registry is never stale here, because our API server does not know them.
 """
 
 import collections.abc
+from typing import NamedTuple
 
 from podium import errors, names
 from podium.engine import kinds
@@ -16,6 +17,15 @@ from podium.registry.model import entities
 from podium.registry.storage import backend, policies
 from podium.rollout import designations, projection
 from podium.settings import Settings
+
+
+class Touched(NamedTuple):
+    """What a change of a registry concerns."""
+
+    heads: list[entities.Head]
+    """The models, as they are now."""
+    models: set[str] | None
+    """Their names, before and after; None for any."""
 
 
 class Registries:
@@ -37,11 +47,18 @@ class Registries:
         """The catalog of a registry; None where the operator does not serve it."""
         return self._catalogs.get(namespace)
 
-    def change(self, namespace: str, name: str, entry: catalog.Entry | None) -> tuple[list[entities.Head], int]:
-        """Take in what a watch shows of a ConfigMap: the models that it concerns, and how many it concerns in all."""
+    def change(self, namespace: str, name: str, entry: catalog.Entry | None) -> Touched:
+        """Take in what a watch shows of a ConfigMap, and tell which models it concerns.
+
+        A model that is there neither before nor after concerns nobody: when it comes, that is a change of its own.
+        """
         seen = self._catalogs[namespace]
-        touched = seen.put_entry(entry) if entry else seen.remove(name)
-        return [head for uid in touched if (head := seen.find_model_of_uid(uid))], len(touched)
+        uids = {entry.uid if entry else "", seen.uid_of(name)}
+        was_corrupt, before = seen.fault(name) is not None, _find_heads(seen, uids)
+        heads = _find_heads(seen, seen.put_entry(entry) if entry else seen.remove(name))
+        if was_corrupt or seen.fault(name):  # the name in it is not known
+            return Touched(heads, None)
+        return Touched(heads, {head.name for head in (*before, *heads)})
 
     def take(self, namespace: str, name: str, record: backend.Record | None) -> None:
         """Take in what was read of a ConfigMap because a decision needs it; None: it is not there."""
@@ -171,3 +188,7 @@ class Registries:
         key: resources.Key = (holder.namespace, holder.name)
         found = self._kinds.get(names.MODEL_ALIAS_KIND, key)
         return found is not None and found["metadata"]["uid"] == holder.uid
+
+
+def _find_heads(seen: catalog.Catalog, uids: set[str]) -> list[entities.Head]:
+    return [head for uid in uids if (head := seen.find_model_of_uid(uid))]

@@ -6,10 +6,9 @@ The caches have taken the change in before: who else is concerned is read from t
 from typing import Protocol
 
 from podium import names
-from podium.engine import caches, extracts, kinds
+from podium.engine import caches, extracts, kinds, registries
 from podium.kube import reflector, resources
 from podium.manifest import Manifest
-from podium.registry.model import entities
 from podium.workload import pods
 
 WorkKey = tuple[str, str, str]
@@ -68,19 +67,15 @@ class Waker:
             if each is not None and self._seen.kinds.get(names.MODEL_ALIAS_KIND, (change.key[0], each.service)):
                 self._on_key((names.MODEL_ALIAS_KIND, change.key[0], each.service))
 
-    def wake_for_models(self, registry: str, heads: list[entities.Head], touched: int) -> None:
-        """Models of a registry changed: who asks about them, and their policies.
-
-        `touched` counts them all. Where it is more than there are heads, the name of one is not known, and everything
-        that asks this registry is looked at.
-        """
-        if len(heads) < touched:
+    def wake_for_models(self, registry: str, touched: registries.Touched) -> None:
+        """Models of a registry changed: who asks about them, and their policies."""
+        if touched.models is None:
             concerned = self._seen.kinds.asking(registry)
         else:
-            concerned = {each for head in heads for each in self._seen.kinds.followers(registry, head.name)}
+            concerned = {each for model in touched.models for each in self._seen.kinds.followers(registry, model)}
         for kind, key in concerned:
             self._on_key((kind, *key))
-        for head in heads:
+        for head in touched.heads:
             self._wake_policy(registry, head.uid)
 
     def wake_alias(self, key: resources.Key) -> None:

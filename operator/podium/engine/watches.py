@@ -159,8 +159,8 @@ class Observer:
         self._waker.wake_for_slice(change)
 
     def _take_entry(self, namespace: str, change: reflector.Change[catalog.Entry]) -> None:
-        heads, touched = self.seen.registries.change(namespace, change.key[1], change.new)
-        for key in self.seen.registries.note_stale(heads):
+        touched = self.seen.registries.change(namespace, change.key[1], change.new)
+        for key in self.seen.registries.note_stale(touched.heads):
             self._waker.wake_alias(key)
         if self.is_synced():  # nobody works before, and who begins to looks at everything
-            self._waker.wake_for_models(namespace, heads, touched)
+            self._waker.wake_for_models(namespace, touched)

@@ -140,6 +140,10 @@ class Catalog:
         """Of a ConfigMap as last seen; empty for none."""
         return self._records[name].resource_version if name in self._records else ""
 
+    def uid_of(self, name: str) -> str:
+        """Of the model that a ConfigMap concerns, as last seen; empty for none."""
+        return self._uids.get(name, "")
+
     def is_latest(self, head: entities.Head) -> bool:
         """Whether the head is as last seen."""
         return self._heads.get(head.uid) == head

@@ -65,6 +65,11 @@ class Excerpt(catalog.Catalog):
             self._note_cut(entry)
         return touched | {entry.uid}
 
+    def uid_of(self, name: str) -> str:
+        """See Catalog."""
+        outline = self._outlines.get(name)
+        return outline.uid if outline else super().uid_of(name)
+
     def remove(self, name: str) -> set[str]:
         """See Catalog."""
         outline = self._outlines.pop(name, None)

@@ -1,17 +1,22 @@
 """Gates are projected into the registry: when a policy is looked at, what is written, and that idle stays silent."""
 
+import collections.abc
+import contextlib
 import dataclasses
 import typing
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from podium import errors, names
-from podium.engine import execution, wakeups
+from podium.engine import execution, registries, wakeups
 from podium.kube import client, events
+from podium.registry import excerpt, store
 from podium.registry.model import entities
 from podium.registry.storage import backend, codec, keys, memory
 from podium.rollout import actions, worlds
-from tests.support import memoryapi
+from tests.support import effort, memoryapi
 from tests.unit.engine.observing import KEY, REGISTRY, Seen
 
 MANUAL = {"approval": "Manual"}
@@ -302,3 +307,91 @@ def test_a_claim_in_a_namespace_that_is_not_watched_is_left_to_others() -> None:
     seen.claim("one")
     seen.show_registry()
     assert seen.stale() == []
+
+
+MODELS = ("iris", "lily")
+STEPS: dict[str, collections.abc.Callable[[store.Registry, str, str], object]] = {
+    "register": lambda registry, name, _: registry.models.create(name),
+    "add a version": lambda registry, name, _: registry.versions.create(name, source="s3://models/1"),
+    "tag": lambda registry, name, _: registry.versions.set_tag(name, 1, "team", "a"),
+    "move": lambda registry, name, _: registry.aliases.set(name, "champion", 1),
+    "rename": lambda registry, name, other: registry.models.rename(name, other),
+    "delete a version": lambda registry, name, _: registry.versions.delete(name, 1),
+    "delete": lambda registry, name, _: registry.models.delete(name),
+    "make nonsense of the head": lambda registry, name, _: spoil(registry, registry.models.fresh(name).uid),
+    "make nonsense of the claim": lambda registry, name, _: spoil(registry, keys.claim_name(name)),
+}
+
+
+def spoil(registry: store.Registry, name: str) -> None:
+    if found := registry.records.get(name):
+        registry.records.replace(dataclasses.replace(found, data={}))
+
+
+class Watched:
+    """The registries of an operator that sees one, change by change."""
+
+    def __init__(self) -> None:
+        self.records = memory.MemoryBackend()
+        self.registry = store.Registry(self.records)
+        self.registries = Seen().registries
+        self._shown: dict[str, str] = {}
+
+    def list_news(self) -> list[tuple[str, backend.Record | None]]:
+        """What the watches have not shown yet."""
+        there = {record.name: record for record in self.records.list({})}
+        gone = [(name, None) for name in self._shown.keys() - there.keys()]
+        return [*sorted(gone), *((n, r) for n, r in there.items() if self._shown.get(n) != r.resource_version)]
+
+    def show(self, name: str, record: backend.Record | None) -> registries.Touched:
+        entry = None
+        if record is None:
+            del self._shown[name]
+        else:
+            self._shown[name] = record.resource_version
+            is_version = record.labels.items() >= keys.of_kind(keys.VERSION).items()
+            entry = excerpt.outline_entry(record) if is_version else excerpt.read_entry(record)
+        return self.registries.change(REGISTRY, name, entry)
+
+    def answer(self, model: str) -> object:
+        """What a decision about this model would look at."""
+        seen = self.registries.get(REGISTRY)
+        assert seen is not None
+        try:
+            head = seen.find_model(model)
+        except errors.CorruptRegistry as error:
+            return str(error)
+        return head and (head, [self._shown.get(keys.version_name(head.uid, number)) for number in (1, 2, 3)])
+
+
+@settings(max_examples=effort.examples(300), deadline=None)
+@given(data=st.data())
+def test_who_asks_about_a_model_is_told_each_change_of_what_is_known_of_it(data: st.DataObject) -> None:
+    """Whatever happens, in whatever order the watches show it."""
+    watched = Watched()
+    for name, model in data.draw(
+        st.lists(st.tuples(st.sampled_from(list(STEPS)), st.sampled_from(MODELS)), max_size=9)
+    ):
+        with contextlib.suppress(errors.RegistryError):
+            STEPS[name](watched.registry, model, MODELS[model == MODELS[0]])
+        for shown in data.draw(st.permutations(watched.list_news())):
+            before = {each: watched.answer(each) for each in MODELS}
+            told = watched.show(*shown).models
+            news = {each for each in MODELS if watched.answer(each) != before[each]}
+            assert told is None or news <= told
+
+
+def test_a_model_that_is_new_or_has_nothing_but_leftovers_concerns_nobody() -> None:
+    """Whoever registers models does not have everything looked at."""
+    watched = Watched()
+    watched.registry.models.create("iris")
+    watched.registry.versions.create("iris", source="s3://models/1")
+    [(name, head)] = [each for each in watched.list_news() if each[1] and keys.HEAD in each[1].labels.values()]
+    assert watched.show(name, head) == registries.Touched([], set())
+    [version] = [each for each in watched.list_news() if each[1] and keys.VERSION in each[1].labels.values()]
+    uid = keys.make_uid("iris", "gone")
+    assert version[1] is not None
+    stray = dataclasses.replace(version[1], name=f"{uid}-1", labels=keys.labels(keys.VERSION, uid))
+    assert watched.show(stray.name, stray) == registries.Touched([], set())
+    [claim] = [each for each in watched.list_news() if each[1] and keys.CLAIM in each[1].labels.values()]
+    assert watched.show(*claim).models == {"iris"}

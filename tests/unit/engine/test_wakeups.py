@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from podium import names
-from podium.engine import extracts, wakeups
+from podium.engine import extracts, registries, wakeups
 from podium.kube import reflector
 from podium.registry.model import entities
 from podium.workload import pods
@@ -49,10 +49,6 @@ def changed(old: Any, new: Any) -> reflector.Change[Any]:
     return reflector.Change((NAMESPACE, "name"), old, new)
 
 
-def wake_for_model(seen: Seen, touched: int) -> None:
-    seen.waker.wake_for_models(REGISTRY, [seen.head] if touched < 2 else [], touched)
-
-
 CASES: list[tuple[str, Wake, set[wakeups.WorkKey]]] = [
     ("a ModelAlias", lambda s: s.waker.wake_object(None, s.alias("one")), {CHAMPION, RIVAL}),
     (
@@ -93,10 +89,22 @@ CASES: list[tuple[str, Wake, set[wakeups.WorkKey]]] = [
         lambda s: s.waker.wake_for_slice(changed(None, extracts.Slice(REVISION, frozenset()))),
         set(),
     ),
-    ("a model", lambda s: wake_for_model(s, 1), {CHAMPION, RIVAL, VERSION, LONE}),
-    ("a model without a name", lambda s: wake_for_model(s, 2), {CHAMPION, RIVAL, OTHER, VERSION, LONE}),
-    ("no model", lambda s: s.waker.wake_for_models(REGISTRY, [], 0), set()),
-    ("a model of another registry", lambda s: s.waker.wake_for_models("elsewhere", [], 1), set()),
+    (
+        "a model",
+        lambda s: s.waker.wake_for_models(REGISTRY, registries.Touched([s.head], {"iris"})),
+        {CHAMPION, RIVAL, VERSION, LONE},
+    ),
+    (
+        "a model without a name",
+        lambda s: s.waker.wake_for_models(REGISTRY, registries.Touched([], None)),
+        {CHAMPION, RIVAL, OTHER, VERSION, LONE},
+    ),
+    ("no model", lambda s: s.waker.wake_for_models(REGISTRY, registries.Touched([], set())), set()),
+    (
+        "a model of another registry",
+        lambda s: s.waker.wake_for_models("elsewhere", registries.Touched([], None)),
+        set(),
+    ),
 ]
 
 
