@@ -93,6 +93,26 @@ OPENMP = """
     def answer(self, row):
         return int(self.forest.predict(self.rows).sum() > 0) * sum(row)
 """
+A_CONNECTION = """
+    def __init__(self):
+        import socket
+
+        self.lock = threading.Lock()
+        self.theirs, self.ours = socket.socketpair()
+
+    def answer(self, row):
+        with self.lock:
+            self.theirs.sendall(b"x")
+            return sum(row) * len(self.ours.recv(1))
+"""
+A_FILE = """
+    def __init__(self):
+        self.file = open(__file__, "rb")
+
+    def answer(self, row):
+        self.file.seek(0)
+        return sum(row) * len(self.file.read(1))
+"""
 IMPATIENT = {names.ENV_SMOKE_TEST_SECONDS: "3"}
 
 
@@ -131,6 +151,28 @@ def test_a_model_that_does_not_answer_in_a_forked_worker_is_loaded_by_each_worke
         assert told["workerStart"] == "Spawn"
         assert told["workerStartReason"].startswith(words)
         assert words.splitlines()[0] in server.output.read_text()
+
+
+@pytest.mark.parametrize(
+    ("model", "what"),
+    [
+        pytest.param(A_CONNECTION, "a connection", id="a connection"),
+        pytest.param(A_FILE, "/", id="a file"),
+    ],
+)
+def test_a_model_that_forks_would_share_a_connection_or_a_file_of_is_loaded_by_each_worker(
+    tmp_path: pathlib.Path, model: str, what: str
+) -> None:
+    write(tmp_path, model)
+    with modelserver.start(tmp_path) as server:
+        assert server.wait() == names.START_AGAIN_CODE
+    words = f"the model keeps {what}"
+    assert server.last_words.startswith(words)
+    with modelserver.start(tmp_path) as server:
+        modelserver.await_health(server)
+        assert server.post().json() == {"predictions": [3.0]}
+        told = ask_version(server)
+        assert (told["workerStart"], told["workerStartReason"].startswith(words)) == ("Spawn", True)
 
 
 def test_without_an_input_example_a_request_from_the_signature_finds_that_a_forked_worker_hangs(

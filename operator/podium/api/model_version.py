@@ -113,9 +113,10 @@ class Runtime(common.Model):
         "Auto",
         description="How the workers come to the model. Fork: it is loaded once, and the workers are forks that share "
         "its memory; a model that owns threads, locks or a device when it is loaded hangs there. Spawn: each worker is "
-        "a process that loads it, with the memory that this needs. Auto: Fork, if a first forked worker answers the "
-        "smoke test with 200; else the server is started once more, as Spawn, and status.workerStart says why. Spawn "
-        "at once if the server asks for a device such as nvidia.com/gpu, or if there is no smoke test.",
+        "a process that loads it, with the memory that this needs. Auto: Fork, if the model keeps no connection and no "
+        "file open and a first forked worker answers the smoke test with 200; else the server is started once more, as "
+        "Spawn, and status.workerStart says why. Spawn at once if the server asks for a device such as nvidia.com/gpu, "
+        "or if there is no smoke test.",
     )
     env: list[EnvVar] = pydantic.Field(
         default_factory=list,

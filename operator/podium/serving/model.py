@@ -22,8 +22,8 @@ class Model:
 
 
 def load_model(chosen: settings.Settings, choice: start.Choice) -> Model:
-    """The model and the applications around it. Raises CannotServe."""
-    fields = {"model": chosen.model_name, "version": chosen.model_version}
+    """The model and the applications around it. Raises CannotServe, and on trial CannotFork."""
+    fields, opened = {"model": chosen.model_name, "version": chosen.model_version}, start.list_open()
     try:
         import mlflow.version
         from mlflow.pyfunc import scoring_server
@@ -35,9 +35,11 @@ def load_model(chosen: settings.Settings, choice: start.Choice) -> Model:
         loaded = scoring_server.load_model_with_mlflow_config(str(chosen.model_dir))
         predictions.watch(loaded)
         scoring = load.Admission(scoring_server.init(loaded))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         _log.exception("the model does not load")
         raise last_words.CannotServe(last_words.describe("the model does not load", error)) from error
+    if choice.is_trial:
+        start.check_opened(start.list_open() - opened)
     identity = application.Identity(
         model=chosen.model_name,
         version=chosen.model_version,

@@ -20,8 +20,10 @@ def run(chosen: settings.Settings) -> int:
         test = smoke.read_test(chosen.model_dir, chosen.smoke_test)
         choice = start.choose_start(chosen, test, start.read_note())
         _log.info("workers start by %s: %s", choice.start, "to be shown" if choice.is_trial else choice.why)
-        launch = _prepare_forks(chosen, test, choice, listeners) if choice.start is names.WorkerStart.FORK else None
-        launch = launch or functools.partial(_spawn_worker, listeners, choice)
+        try:
+            launch = _prepare(chosen, test, choice, listeners)
+        except start.CannotFork as error:
+            return _start_again(chosen, str(error))
         plan = fleet.Plan(
             count=chosen.workers,
             start=choice.start,
@@ -49,10 +51,12 @@ def _close_all(sockets: list[socket.socket]) -> None:
         each.close()
 
 
-def _prepare_forks(
+def _prepare(
     chosen: settings.Settings, test: smoke.Test, choice: start.Choice, listeners: list[socket.socket]
 ) -> supervisor.Start:
-    """Loads the model here; what is returned forks workers that have it."""
+    """What starts a worker: where it forks, the model is loaded here. Raises CannotFork."""
+    if choice.start is names.WorkerStart.SPAWN:
+        return functools.partial(_spawn_worker, listeners, choice)
     from podium.serving import model, worker  # before the model's own code, which may have modules of the same names
 
     loaded = model.load_model(chosen, choice)

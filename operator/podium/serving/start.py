@@ -6,7 +6,8 @@ forks only what was seen to answer in a forked worker:
     Fork    in the spec: it is done as it is said
     Spawn   in the spec; or the container asks for a device, which no fork can use; or there is no smoke test that
             would show anything; or an earlier run of this server in this pod found that forked workers do not answer
-    else    a trial: the first worker is forked, and must answer the smoke test with 200
+    else    a trial: the model has opened nothing that forks would share, and the first worker, a fork, must answer the
+            smoke test with 200
 """
 
 import contextlib
@@ -18,6 +19,15 @@ from podium import names
 from podium.serving import settings, smoke
 
 _NOTE = "podium-worker-start"
+_DESCRIPTORS = pathlib.Path("/proc/self/fd")
+_SHARED = {"socket:": "a connection", "anon_inode:[eventpoll]": "an event loop"}
+"""What descriptors lead to that no two processes can use at a time, as Linux shows it; files as well, whose position
+forks share."""
+_HARMLESS = ("/dev/", "/proc/", "/memfd:")
+
+
+class CannotFork(Exception):
+    """No worker may be forked of this process; the text says why."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +53,29 @@ def choose_start(chosen: settings.Settings, test: smoke.Test, note: str) -> Choi
     if note:
         return Choice(spawn, note)
     return Choice(names.WorkerStart.FORK, "the model answered the smoke test in a forked worker", is_trial=True)
+
+
+def list_open() -> set[tuple[str, str]]:
+    """The descriptors of this process, each with what it leads to; none where there is no Linux's /proc."""
+    found = set()
+    with contextlib.suppress(OSError):
+        for each in _DESCRIPTORS.iterdir():
+            with contextlib.suppress(OSError):  # closed meanwhile
+                found.add((each.name, str(each.readlink())))
+    return found
+
+
+def check_opened(opened: set[tuple[str, str]]) -> None:
+    """Raises CannotFork if the model has opened what forks would share: each would take the answers of the others."""
+    if shared := sorted(filter(None, (_describe_shared(target) for _, target in opened))):
+        raise CannotFork(f"the model keeps {shared[0]} open since it was loaded, which forked workers would share")
+
+
+def _describe_shared(target: str) -> str:
+    """What a descriptor leads to, in words; "" for what forks may share."""
+    if target.startswith("/"):
+        return "" if target.startswith(_HARMLESS) else target
+    return next((words for beginning, words in _SHARED.items() if target.startswith(beginning)), "")
 
 
 def read_note() -> str:

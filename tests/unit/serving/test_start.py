@@ -1,6 +1,7 @@
 """How the workers come to the model."""
 
 import pathlib
+import socket
 import tempfile
 
 import pytest
@@ -36,3 +37,28 @@ def test_a_note_is_found_by_the_next_run(tmp_path: pathlib.Path, monkeypatch: py
     assert start.read_note() == ""
     start.leave_note("it hangs")
     assert start.read_note() == "it hangs"
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("socket:[4711]", "a connection"),
+        ("anon_inode:[eventpoll]", "an event loop"),
+        ("/opt/podium/model/data/rows.npz", "/opt/podium/model/data/rows.npz"),
+    ],
+)
+def test_what_forks_would_share_is_named(target: str, said: str) -> None:
+    with pytest.raises(start.CannotFork, match=f"the model keeps {said} open since it was loaded"):
+        start.check_opened({("7", "pipe:[1]"), ("8", target), ("9", "/dev/null")})
+
+
+def test_what_forks_may_share_is_passed_over() -> None:
+    start.check_opened(
+        {("7", "pipe:[1]"), ("8", "/dev/nvidia0"), ("9", "/memfd:x (deleted)"), ("10", "anon_inode:[x]")}
+    )
+
+
+def test_a_connection_that_was_opened_is_among_what_is_open() -> None:
+    before = start.list_open()
+    with socket.socket() as opened:
+        assert {number for number, _ in start.list_open() - before} == {str(opened.fileno())}
