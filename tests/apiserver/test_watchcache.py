@@ -354,4 +354,5 @@ def test_a_configmap_that_does_not_parse_is_left_out_with_a_warning(
     with caplog.at_level(logging.WARNING):
         api.patch("ConfigMap", site.namespace, broken.uid, {"data": {"lastVersion": "many"}})
         assert settled(lambda: [head.name for head in worker.registry.models.list()] == ["whole"])
+        assert settled(lambda: "left out of lists" in caplog.text)
     assert f"left out of lists: registry ConfigMap {broken.uid}" in caplog.text

@@ -36,7 +36,7 @@ def test_of_two_model_aliases_for_one_host_the_younger_waits_until_the_older_is_
     site.serve("older", first, first.add())
     time.sleep(LATER)
     before = site.states("older")
-    assert len(before) == 8
+    assert len(before) == 9
     with site.undisturbed("older", 1):
         site.apply("younger", second.name, ingress=models.ingress(site.host("older")))
         message = site.stalled("younger", names.HOST_CONFLICT)

@@ -231,7 +231,8 @@ def test_metrics_logged_after_the_registration_count_and_those_logged_after_the_
         entities.GateRecord(wording.title(rule), True, found, rule, met)
         for rule, found in zip(quality().metrics, ("0.95", "0.91"), strict=True)
     ]
-    assert tracking.registry.aliases.history(model)[-1].evidence == entities.Evidence(tuple(recorded), GOOD)
+    artifact = tracking.registry.versions.fresh(model, int(number)).artifact_uri
+    assert tracking.registry.aliases.history(model)[-1].evidence == entities.Evidence(tuple(recorded), GOOD, artifact)
 
 
 def test_a_version_is_held_against_the_one_that_it_is_to_replace(tracking: Tracking, client: Any, model: str) -> None:

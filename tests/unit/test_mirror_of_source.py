@@ -20,6 +20,10 @@ HELD_ELSEWHERE = {
     "rollout/strategies/protocol.py": "tests/unit/rollout/strategies/test_second_strategy.py",
     "workload/runtimes/protocol.py": "tests/unit/workload/runtimes/test_second_runtime.py",
     "workload/storage/delivery.py": "tests/unit/workload/storage/test_second_delivery.py",
+    # One suite a part of it: what S3 answers, and what becomes of its errors (test_s3_faults.py).
+    "puller/s3.py": "tests/unit/puller/test_s3_answers.py",
+    # What is left out is asked for by the excerpt.
+    "registry/model/essentials.py": "tests/unit/registry/test_excerpt.py",
     # Wiring: the process as a whole.
     "sync/__main__.py": "tests/contract/test_mirror_process.py",
     "serving/model.py": "tests/contract/test_serving.py",

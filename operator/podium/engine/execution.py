@@ -253,16 +253,20 @@ class Executor:
         _log.info("wrote ModelVersion %s as it was made", manifest["metadata"]["name"])
 
     async def _keep_manifest(self, manifest: Manifest) -> None:
-        """Make a ControllerRevision. One that is there is of an earlier ModelAlias of this name: its data stays."""
+        """Make a ControllerRevision. One that is there is of an earlier ModelAlias of this name: its data stays.
+
+        It is applied, not created: an apply is stored as the API server writes JSON itself. It compares the data as text
+        where it must not change, and would refuse every later change, so that nobody could orphan the object.
+        """
         try:
-            async with self._leading.hold():
-                answer = await self._api.create(manifest)
-        except errors.KubeConflict:
-            await self._assert_ours(manifest, is_known=False)
             there = await self._api.get(resources.CONTROLLER_REVISIONS, *kinds.key_of(manifest))
-            async with self._leading.hold():
-                answer = await self._api.apply(manifest | {"data": there["data"], "revision": there["revision"]})
-        self._observer.observe(answer)
+        except errors.KubeNotFound:
+            pass
+        else:
+            await self._assert_ours(manifest, is_known=False)
+            manifest = manifest | {"data": there["data"], "revision": there["revision"]}
+        async with self._leading.hold():
+            self._observer.observe(await self._api.apply(manifest))
 
     async def _assert_ours(self, manifest: Manifest, *, is_known: bool) -> None:
         """Raise NameTaken if somebody else has the object that a manifest names.
