@@ -77,6 +77,15 @@ def test_a_worker_whose_requests_hang_is_replaced(tmp_path: pathlib.Path, body: 
         assert find_pids(server, 1) == {other}
 
 
+def test_a_first_answer_may_take_longer_than_a_request_where_the_smoke_test_says_so(tmp_path: pathlib.Path) -> None:
+    slow = {"inputs": [[99.0, 2.5]]}
+    modelserver.write_model(tmp_path / "model", example=slow)
+    patient = {settings.ENV_REQUEST_SECONDS: "1", names.ENV_SMOKE_TEST_SECONDS: "60"}
+    with modelserver.start(tmp_path, **patient) as server:
+        modelserver.await_health(server)
+        assert (server.post().status_code, server.post(slow).status_code) == (200, 504)
+
+
 def test_a_busy_worker_is_not_replaced_and_tells_those_who_are_too_many_at_once(tmp_path: pathlib.Path) -> None:
     with serving(tmp_path, PODIUM_WORKERS="1") as server:
         before = find_pids(server, 1)

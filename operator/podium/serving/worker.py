@@ -106,9 +106,10 @@ def run(
     loop = (config.get_loop_factory() or asyncio.new_event_loop)()
     asyncio.set_event_loop(loop)
     loop.set_default_executor(duty.executor)
-    served.scoring.use(duty)
+    for each in (served.scoring, served.tested):
+        each.use(duty)
     reporter.tell(reports.TESTING)
-    result = loop.run_until_complete(smoke.run(served.scoring, test))
+    result = loop.run_until_complete(smoke.run(served.tested, test))
     if failure := _find_failure(result, test, choice.is_trial):
         _log.error("%s", failure)
         reporter.tell(reports.FAILED, words=failure, blames_fork=result.blames_fork or not result.failure)

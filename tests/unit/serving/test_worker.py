@@ -35,7 +35,8 @@ async def refuse(_scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> 
 
 
 def loaded(scoring: Any = refuse) -> model.Model:
-    return model.Model(load.Admission(scoring), scoring, application.State(), NoRecorder())  # type: ignore[arg-type]  # all that is asked of one
+    admission = load.Admission(scoring)
+    return model.Model(admission, admission, scoring, application.State(), NoRecorder())  # type: ignore[arg-type]  # all that is asked of one
 
 
 def server(drain_seconds: float, duty: load.Load | None = None) -> tuple[worker.DrainingServer, application.State]:
