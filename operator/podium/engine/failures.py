@@ -39,8 +39,7 @@ _REASONS: dict[type[errors.PodiumError], str] = {
 }
 _MESSAGE_LIMIT = 4096
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'|`[^`]*`")
-_WORD_WITH_DIGIT = re.compile(r"\S*\d\S*")
-_SPACE = re.compile(r"\s+")
+_DIGIT = re.compile(r"\d")
 _SEVERAL = re.compile(r"#(?: #)+")
 
 
@@ -79,8 +78,8 @@ def strip_varying(sentence: str) -> str:
 
     Example: `dial tcp 10.0.0.1:443: i/o timeout` and `dial tcp 10.0.0.2:443: i/o timeout` give the same.
     """
-    bare = _WORD_WITH_DIGIT.sub("#", _QUOTED.sub("#", sentence))
-    return _SEVERAL.sub("#", _SPACE.sub(" ", bare).strip())
+    words = _QUOTED.sub("#", sentence).split()
+    return _SEVERAL.sub("#", " ".join("#" if _DIGIT.search(word) else word for word in words))
 
 
 def _key_of(error: common.LastError) -> tuple[str, int, bool, str]:
