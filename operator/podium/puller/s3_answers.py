@@ -93,8 +93,8 @@ def read_composite(answer: Mapping[str, Any], size: int) -> tuple[str, bytes, in
     """Algorithm, value and number of parts of a checksum of parts, `BASE64-NUMBER`."""
     for field, algorithm in _FIELDS.items():
         value, dash, parts = str(answer.get(field, "")).rpartition("-")
-        if dash and parts.isdigit() and size:
-            return algorithm, base64.b64decode(value), int(parts)
+        if dash and parts.isdigit() and size and (stated := _build_checksum(algorithm, value)):
+            return algorithm, stated.value, int(parts)
     return None
 
 

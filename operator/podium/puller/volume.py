@@ -47,6 +47,7 @@ class Volume:
         """
         with translate_errors():
             self._finished.unlink(missing_ok=True)
+            self._remove_placed(planned)
             self.staging.mkdir(parents=True, exist_ok=True)
             record = journal.Journal(self._journal, planned.source.uri)
             kept = self._clear_staging({file.path for file in planned.files if record.find_blocks(file)})
@@ -58,6 +59,15 @@ class Volume:
             )
             raise errors.NoRoom(names.PullReason.TOO_LARGE_FOR_DISK, message)
         return record
+
+    def _remove_placed(self, planned: plan.Plan) -> None:
+        """Removes what a pull that broke off had put in place: it would be replaced, and needs the room twice."""
+        for name in {file.path.partition("/")[0] for file in planned.files}:
+            placed = self._root / name
+            if placed.is_dir() and not placed.is_symlink():
+                shutil.rmtree(placed)
+            else:
+                placed.unlink(missing_ok=True)
 
     def _clear_staging(self, wanted: set[str]) -> int:
         """Removes all files from the staging directory but these; returns the bytes that those have on disk."""

@@ -76,3 +76,12 @@ def test_the_size_of_an_object_is_read_from_every_form_of_answer(
     answer: dict[str, Any], size: int | None, stated: str
 ) -> None:
     assert s3_answers.read_stated(answer).size == size, stated
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [("NSRBwg==-3", ("crc32", 3)), ("NSRBwg==", None), ("NSRBwg-3", None), ("?-3", None)],
+)
+def test_a_checksum_of_parts_that_cannot_be_read_counts_as_none(value: str, found: tuple[str, int] | None) -> None:
+    read = s3_answers.read_composite({"ChecksumCRC32": value}, 7)
+    assert (read and (read[0], read[2])) == found

@@ -52,6 +52,15 @@ def test_a_pull_that_broke_off_while_it_was_placed_is_done_again_over_its_remain
     assert (tmp_path / "code/x.py").is_file()
 
 
+def test_what_a_pull_that_broke_off_had_put_in_place_takes_no_room(tmp_path: pathlib.Path) -> None:
+    target = volume.Volume(tmp_path)
+    stage(target, "MLmodel", "data/model.pkl")
+    target.place(SOURCE, DONE)
+    (tmp_path / ".podium/finished.json").unlink()
+    target.prepare(planned("MLmodel", "data/model.pkl"))
+    assert [entry.name for entry in tmp_path.iterdir()] == [".podium"]
+
+
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"source": "s3://b/p/"}', '{"source": "s3://b/p/", "x": 1}'])
 def test_a_broken_memory_counts_as_none(tmp_path: pathlib.Path, content: str) -> None:
     target = volume.Volume(tmp_path)
