@@ -79,6 +79,8 @@ class Pod:
     """How often its server was started again, without the one time that it asked for itself."""
     no_forks: str = ""
     """Why its server was started again to fork no worker, in its own words."""
+    source: str = ""
+    """From where its artifact is pulled; "" where nothing is."""
 
 
 def extract(pod: dict[str, Any]) -> Pod:
@@ -97,7 +99,14 @@ def extract(pod: dict[str, Any]) -> Pod:
         ready_since=(ready or {}).get("lastTransitionTime", ""),
         restarts=sum(server.get("restartCount", 0) for server in servers) - bool(no_forks),
         no_forks=no_forks,
+        source=_find_pulled_source(pod),
     )
+
+
+def _find_pulled_source(pod: dict[str, Any]) -> str:
+    containers = pod.get("spec", {}).get("initContainers", [])
+    variables = (each for c in containers if c["name"] == names.PULLER_CONTAINER for each in c.get("env", []))
+    return next((str(each.get("value", "")) for each in variables if each["name"] == names.ENV_SOURCE), "")
 
 
 def _read_restart_for_forks(server: dict[str, Any]) -> str:

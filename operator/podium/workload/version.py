@@ -81,9 +81,16 @@ class World:
 
     @property
     def first_report(self) -> Report | None:
-        """The report of the first pull that brought the right artifact; of the first one, while nothing is recorded."""
-        reports = (p.report for p in self.pods if p.report and p.report.digest)
+        """The report of the first pull that brought the right artifact; of the first one, while nothing is recorded.
+
+        Pods that pull from where the artifact was before it moved on a mirrored server say nothing of it.
+        """
+        reports = (p.report for p in self.pods if p.report and p.report.digest and self.is_from_source(p))
         return next((report for report in reports if self.recorded in (None, report.digest)), None)
+
+    def is_from_source(self, p: pods.Pod) -> bool:
+        """Whether a pod pulls from where the artifact is now."""
+        return not isinstance(self.source, Source) or p.source in ("", self.source.uri)
 
     @property
     def digest(self) -> str | None:
@@ -294,7 +301,8 @@ def _find_changed_artifact(world: World) -> Problem | None:
             "delete this ModelVersion, or register the artifact as a new version",
         )
     for p in world.pods:
-        if p.report and p.report.digest not in (None, world.digest) and not p.terminating:
+        is_counted = world.is_from_source(p) and not p.terminating
+        if is_counted and p.report and p.report.digest not in (None, world.digest):
             return Problem(
                 reason,
                 f"pod {p.name} pulled {p.report.digest}, but {world.digest} is recorded of this version: the artifact "

@@ -10,7 +10,7 @@ import pytest
 from podium import errors, names
 from podium.manifest import Manifest
 from podium.puller import report as puller_report
-from podium.workload import pods
+from podium.workload import pod, pods, sources
 from tests.unit.workload import factories
 
 WAITING = {"waiting": {"reason": "PodInitializing"}}
@@ -321,3 +321,11 @@ def test_a_server_that_is_started_again_to_fork_no_worker_is_no_trouble_and_its_
     assert loading.restarts == 0, "that one time it asked for itself"
     crashed = pods.extract(a_pod(server=container("server", RUNNING, ended(1, "no")) | {"restartCount": 2}))
     assert (crashed.no_forks, crashed.restarts) == ("", 2)
+
+
+def test_from_where_a_pod_pulls_is_what_its_own_template_says() -> None:
+    world = factories.world()
+    assert isinstance(world.source, sources.Source)
+    template = pod.build_pod_template({"name": "iris-v1"}, world.spec, world.source, world.defaults, world.runtime)
+    assert pods.extract({"metadata": {"name": "a"}, "spec": template["spec"]}).source == factories.URI
+    assert pods.extract({"metadata": {"name": "a"}, "spec": {"initContainers": [{"name": "mine"}]}}).source == ""

@@ -406,6 +406,18 @@ def test_a_digest_that_the_registry_did_not_take_is_not_said_to_be_the_versions(
     assert said(outcome, names.READY) == ("False", "DigestMismatch", "another")
 
 
+def test_a_pull_that_began_before_a_mirrored_artifact_moved_says_nothing_of_the_one_that_is_there_now() -> None:
+    moved = dataclasses.replace(of(REGISTERED), uri="s3://artifacts/moved")
+    old = dataclasses.replace(factories.a_pod(report=report()), source=factories.URI)
+    outcome = version.decide(factories.world(source=moved, pods=[old]))
+    assert (outcome.recording, digest_of(outcome)) == (None, None)
+    assert factories.dump(outcome.status)["artifact"] == {"uri": moved.uri}
+    new = dataclasses.replace(factories.a_pod(report=report(OTHER)), source=moved.uri)
+    outcome = version.decide(factories.world(source=moved, pods=[old, new]))
+    assert outcome.recording == version.Recording(REGISTERED, moved.uri, OTHER)
+    assert (said(outcome, names.READY) or ("", ""))[1] != "DigestMismatch"
+
+
 def test_what_was_pulled_from_elsewhere_is_not_recorded_of_the_version() -> None:
     elsewhere = dataclasses.replace(of(REGISTERED), uri="s3://artifacts/moved")
     assert version.decide(factories.serving(source=elsewhere)).recording is None
