@@ -18,6 +18,7 @@ from podium.workload.runtimes import protocol
 Verdict = conditions.Verdict
 Source = sources.Source
 Problem = sources.Problem
+Pod = pods.Pod
 Report = pods.Report
 
 
@@ -88,7 +89,7 @@ class World:
         reports = (p.report for p in self.pods if p.report and p.report.digest and self.is_from_source(p))
         return next((report for report in reports if self.recorded in (None, report.digest)), None)
 
-    def is_from_source(self, p: pods.Pod) -> bool:
+    def is_from_source(self, p: Pod) -> bool:
         """Whether a pod pulls from where the artifact is now."""
         return not isinstance(self.source, Source) or p.source in ("", self.source.uri)
 
