@@ -81,11 +81,12 @@ def test_a_served_revision_that_is_deleted_is_made_again_whatever_is_desired(
     held: tuple[simulator.Cluster, str],
 ) -> None:
     cluster, condition = held
-    before = cluster.of_version(1).manifest
+    before, kept = cluster.of_version(1).manifest, dict(cluster.kept)
     del cluster.revisions[cluster.of_version(1).name]
     cluster.endpoints_follow()
     cluster.pass_once()
     assert cluster.of_version(1).manifest == before
+    assert cluster.kept.items() >= kept.items(), "a death right after it costs nothing"
     cluster.pass_once()
     assert cluster.condition(condition) is not None, "while it has no pods the status says that something is amiss"
     assert cluster.condition(names.SERVING) == ("False", names.NO_ENDPOINTS)
@@ -288,3 +289,24 @@ def test_nothing_is_written_of_a_revision_that_is_as_it_was_made(held: tuple[sim
     plan = decision.decide(cluster.world(), cluster.strategy)
     written = [each.manifest["kind"] for each in plan.actions if isinstance(each, actions.Apply)]
     assert (written, [each for each in plan.actions if not isinstance(each, actions.Apply)]) == (["Service"], [])
+
+
+@pytest.mark.parametrize(
+    ("change", "is_whole"),
+    [
+        pytest.param({}, False, id="as it was made"),
+        pytest.param({"replicas": 7}, False, id="scaled"),
+        pytest.param({"probes": {"startup": {"failureThreshold": 300}}}, False, id="a default filled in"),
+        pytest.param({"podTemplate": {"nodeSelector": {"zone": "a"}}}, True, id="a field of somebody else's"),
+    ],
+)
+def test_the_desired_revision_is_written_as_a_whole_only_where_somebody_has_changed_it(
+    cluster: simulator.Cluster, change: dict[str, object], is_whole: bool
+) -> None:
+    revision = cluster.of_version(1)
+    revision.manifest = revision.manifest | {"spec": revision.manifest["spec"] | change}
+    plan = decision.decide(cluster.world(), cluster.strategy)
+    [written] = [
+        each for each in plan.actions if isinstance(each, actions.Apply) and each.manifest["kind"] != "Service"
+    ]
+    assert (written.is_whole, written.resource_version) == (is_whole, revision.resource_version)
