@@ -32,6 +32,9 @@ class Lossy:
                 raise errors.KubeUnavailable(0, "Unreachable", "connection reset")
         return answer
 
+    def pages(self, path: str, **options: Any) -> Any:
+        return self._inner.pages(path, **options)
+
 
 def test_lost_answers_repeat_nothing(api: session.Session, namespace: str) -> None:
     lossy: Any = Lossy(api)

@@ -255,8 +255,8 @@ class Executor:
     async def _keep_manifest(self, manifest: Manifest) -> None:
         """Make a ControllerRevision. One that is there is of an earlier ModelAlias of this name: its data stays.
 
-        It is applied, not created: an apply is stored as the API server writes JSON itself. It compares the data as text
-        where it must not change, and would refuse every later change, so that nobody could orphan the object.
+        It is applied, not created: then the API server keeps the data as it writes JSON itself. It compares the data as
+        text, and would refuse every later write of what was created, so that nobody could orphan the object.
         """
         try:
             there = await self._api.get(resources.CONTROLLER_REVISIONS, *kinds.key_of(manifest))
