@@ -19,7 +19,6 @@ from collections.abc import Callable
 
 from podium import errors
 from podium.registry.images import images
-from podium.registry.model import entities
 from podium.registry.protocol import aliases, leftovers, models, name_claims, readers, serving, versions, writers
 from podium.registry.storage import archive, backend, keys
 
@@ -65,19 +64,17 @@ class Registry:
 
     def sweep(self) -> list[str]:
         """Finish what died half-way, in this process or another; names of what was removed. Run it now and then."""
-        removed = leftovers.sweep(self.records, self.claims, self._clock())
-        for head in self.reader.list_models():
-            self._archive_history(head)
+        removed, waiting = leftovers.sweep(self.records, self.claims, self._clock())
+        for head in waiting:
+            self._archive_history(head.uid)
             removed += [keys.version_name(head.uid, number) for number in self.versions.finish_deletions(head)]
         return removed
 
-    def _archive_history(self, head: entities.Head) -> None:
+    def _archive_history(self, uid: str) -> None:
         """Archive what a writer who may not had to leave in the head."""
-        move = functools.partial(archive.move_oldest, self.records)
         try:
-            if len(head.history) > 1 and move(head) != head:
-                self.writer.change_model_of_uid(head.uid, move)
+            self.writer.change_model_of_uid(uid, functools.partial(archive.move_oldest, self.records))
         except errors.NotFound:
             pass  # deleted meanwhile
         except (errors.Forbidden, errors.CorruptRegistry) as error:
-            _logger.warning("the history of %s cannot be archived and stays in its head: %s", head.uid, error)
+            _logger.warning("the history of %s cannot be archived and stays in its head: %s", uid, error)

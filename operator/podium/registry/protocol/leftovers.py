@@ -1,30 +1,37 @@
 """Leftovers: objects that belong to no model, because an operation died half-way. A sweep removes them.
 
-A sweep lists claims and heads, and the names of all other objects. Then it reads and writes only what an interrupted
-creation, deletion or rename has left.
+A sweep lists the names of all objects and reads the heads, a few at a time. Then it reads and writes only what an
+interrupted creation, deletion or rename has left. So it needs little memory, however much is registered.
 """
 
+import dataclasses
 import functools
 from collections.abc import Iterable
 
 from podium import names
 from podium.registry.model import entities
 from podium.registry.protocol import name_claims, readers
-from podium.registry.storage import backend, codec, keys, removal
+from podium.registry.storage import backend, codec, keys, limits, removal
+
+_AT_ONCE = 8
+"""Heads that are read at once: each may have 256 KiB, and whoever registers models chooses how many there are."""
 
 
-def sweep(records: backend.Backend, claims_of: name_claims.NameClaims, now_ms: int) -> list[str]:
-    """Finish deletions, end renames, and remove what interrupted operations left; names of what was removed.
+def sweep(
+    records: backend.Backend, claims_of: name_claims.NameClaims, now_ms: int
+) -> tuple[list[str], list[entities.Head]]:
+    """Finish deletions, end renames, and remove what interrupted operations left.
+
+    Names of what was removed, and the heads of models whose history, or whose deletions of versions, wait for somebody.
 
     The order of the lists matters: claims and parts are listed before heads, so a head that they belong to is in its
     list, if it exists at all. What does not parse, or only lost its labels, was edited by a person and stays.
     """
-    claims = records.list(keys.of_kind(keys.CLAIM))
+    claims = records.outline(keys.of_kind(keys.CLAIM))
     parts = [part for kind in (keys.VERSION, keys.ARCHIVE, keys.POLICY) for part in records.outline(keys.of_kind(kind))]
-    head_records = records.list(keys.of_kind(keys.HEAD))
-    present = {record.name for record in head_records}
-    heads = {head.uid: head for head in readers.decode_all(head_records, codec.decode_head)}
-    removed = _remove_orphans(records, parts, present)
+    present = [record.name for record in records.outline(keys.of_kind(keys.HEAD))]
+    heads, waiting = _read_heads(records, present)
+    removed = _remove_orphans(records, parts, set(present))
     removed += _remove_unclaimed(records, heads.values(), claims, now_ms)
     removed += _remove_uncommitted(records, parts, heads, now_ms)
     for head in heads.values():
@@ -33,11 +40,40 @@ def sweep(records: backend.Backend, claims_of: name_claims.NameClaims, now_ms: i
             removed.append(head.uid)
         elif head.renaming and claims_of.end_rename(head.uid, head.renaming):
             removed.append(keys.claim_name(head.renaming))
-    for claim in readers.decode_all(claims, codec.decode_claim):
-        owner = heads.get(claim.uid)
-        is_used = claim.name == owner.name if owner else claim.uid in present
-        if not is_used and claims_of.drop(claim.name, claim.uid):
-            removed.append(keys.claim_name(claim.name))
+    return removed + _drop_claims(records, claims_of, claims, set(present), heads), waiting
+
+
+def _read_heads(records: backend.Backend, present: list[str]) -> tuple[dict[str, entities.Head], list[entities.Head]]:
+    """The heads that parse, by uid, without what makes them large; and those that wait, without that too."""
+    heads: dict[str, entities.Head] = {}
+    waiting: list[entities.Head] = []
+    for start in range(0, len(present), _AT_ONCE):
+        found = records.get_many(present[start : start + _AT_ONCE])
+        for head in readers.decode_all(filter(None, found), codec.decode_head):
+            is_large = len(head.history) > 1 and limits.size(codec.encode_head(head)) > limits.HEAD_BYTES
+            small = dataclasses.replace(head, description=None, tags={}, operations=(), history=(), aliases={})
+            heads[head.uid] = small
+            if (is_large or head.deleting) and not head.is_deleted:
+                waiting.append(small)
+    return heads, waiting
+
+
+def _drop_claims(
+    records: backend.Backend,
+    claims_of: name_claims.NameClaims,
+    claims: Iterable[backend.Record],
+    present: set[str],
+    heads: dict[str, entities.Head],
+) -> list[str]:
+    """Claims of names that their models do not have."""
+    removed = []
+    for each in claims:
+        owner = heads.get(_get_uid(each))
+        is_used = each.name == keys.claim_name(owner.name) if owner else _get_uid(each) in present
+        whole = None if is_used else records.get(each.name)
+        for claim in readers.decode_all(filter(None, [whole]), codec.decode_claim):
+            if claims_of.drop(claim.name, claim.uid):
+                removed.append(keys.claim_name(claim.name))
     return removed
 
 

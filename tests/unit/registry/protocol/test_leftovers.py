@@ -1,7 +1,7 @@
 """A sweep removes what is provably part of no model, and nothing that somebody has only edited."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import pytest
 
@@ -144,3 +144,31 @@ def test_a_registration_that_failed_by_who_may_remove_nothing_is_swept_or_counts
     registry.versions.create("iris", source="s3://models/next")
     sources = {version.number: version.source for version in registry.versions.list("iris")}
     assert sources == {1: "s3://models/failed", 2: "s3://models/next"}
+
+
+class Frugal(memory.MemoryBackend):
+    """Where nobody may read all objects of a kind at once: together they may be larger than a process's memory."""
+
+    def list(self, labels: Mapping[str, str]) -> backend_protocol.Records:
+        raise AssertionError(f"everything with {labels} was read at once")
+
+    def get_many(self, names: Iterable[str]) -> "list[backend_protocol.Record | None]":
+        asked = tuple(names)
+        assert len(asked) <= 8
+        return super().get_many(asked)
+
+    def outline(self, labels: Mapping[str, str]) -> backend_protocol.Records:
+        return [dataclasses.replace(record, data={}) for record in super().list(labels)]
+
+
+def test_a_sweep_reads_a_few_heads_at_a_time_and_leaves_what_is_in_order() -> None:
+    records = Frugal()
+    registry = store.Registry(records)
+    for number in range(20):
+        registry.models.create(f"model-{number}")
+        registry.versions.create(f"model-{number}", source="s3://models/1")
+    assert registry.sweep() == []
+    registry.aliases.set("model-7", "champion", 1)
+    stray = codec.encode_claim(entities.Claim("nobody's", "nobody-s-abcdefgh23456777"))
+    records.create(stray)
+    assert registry.sweep() == [stray.name]
