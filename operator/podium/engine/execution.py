@@ -261,7 +261,8 @@ class Executor:
         try:
             there = await self._api.get(resources.CONTROLLER_REVISIONS, *kinds.key_of(manifest))
         except errors.KubeNotFound:
-            pass
+            live = self._seen.kinds.get(names.MODEL_VERSION_KIND, kinds.key_of(manifest))
+            manifest = upkeep.fill_in_defaults(manifest, live) if live else manifest
         else:
             await self._assert_ours(manifest, is_known=False)
             manifest = manifest | {"data": there["data"], "revision": there["revision"]}

@@ -86,6 +86,18 @@ def build_kept(owner: Manifest, made: Manifest) -> Manifest:
     }
 
 
+def fill_in_defaults(kept: Manifest, live: Manifest) -> Manifest:
+    """What keeps a revision, with the defaults that the API server has given it: those of a later release may differ.
+
+    Nothing is taken over of a live revision that is not as it was made.
+    """
+    data, made = kept["data"], {field: value for field, value in live["spec"].items() if field != "replicas"}
+    is_same = intent.hash_made(made, live["metadata"].get("labels", {})) == intent.hash_made(
+        data["spec"], data["labels"]
+    )
+    return kept | {"data": data | {"spec": made}} if is_same else kept
+
+
 def read_kept(obj: Manifest) -> worlds.Kept | None:
     """What is known of a revision by the ControllerRevision that keeps it; None if this is another one."""
     metadata, data = obj["metadata"], obj.get("data") or {}

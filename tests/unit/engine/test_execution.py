@@ -530,6 +530,25 @@ async def test_what_an_earlier_modelalias_kept_is_taken_over_with_its_data(site:
     assert [each["uid"] for each in taken["metadata"]["ownerReferences"]] == ["one"]
 
 
+@pytest.mark.parametrize(
+    ("change", "is_taken"),
+    [
+        pytest.param({"runtime": {"workers": 2, "workerStart": "Auto"}}, True, id="defaults"),
+        pytest.param({"runtime": {"workers": 9}}, False, id="somebody's change"),
+    ],
+)
+async def test_what_is_kept_has_the_defaults_of_the_day_on_which_it_was_made(
+    site: Site, change: Manifest, is_taken: bool
+) -> None:
+    live = site.seen.version()
+    live["metadata"]["labels"] |= {names.TRAFFIC_LABEL: names.TRAFFIC_LIVE}
+    live["spec"] |= {"replicas": 2} | change
+    site.seen.observer.observe(live)
+    await site.carry_out(actions.Keep(site.build_kept()))
+    made = {"model": "iris", "version": 1}
+    assert site.api.objects["ControllerRevision", KEY[0], NAME]["data"]["spec"] == made | (change if is_taken else {})
+
+
 async def test_a_controllerrevision_of_somebody_elses_is_never_taken_over(site: Site) -> None:
     theirs = site.build_kept(owner=False)
     theirs["metadata"]["labels"] = {}
