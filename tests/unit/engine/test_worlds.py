@@ -177,3 +177,16 @@ def test_a_modelversion_with_the_name_of_a_modelalias_does_not_see_what_that_kee
     world = seen.gatherer.gather_version(KEY)
     assert world is not None
     assert world.frozen_names == frozenset()
+
+
+@pytest.mark.parametrize("generation", [1, 2])
+def test_what_failed_before_the_spec_was_changed_is_no_matter_any_more(generation: int) -> None:
+    seen = Seen()
+    error = {"reason": "Refused", "message": "no", "since": "2026-11-28T10:00:00Z", "generation": 1, "stalled": True}
+    for obj in (seen.alias("one"), seen.version()):
+        obj["metadata"]["generation"] = generation
+        seen.observer.observe(obj | {"status": {"lastError": error}})
+    alias, of_version = seen.gatherer.gather_alias(KEY), seen.gatherer.gather_version((KEY[0], REVISION))
+    assert alias is not None
+    assert of_version is not None
+    assert [alias.error is None, of_version.error is None] == 2 * [generation == 2]
