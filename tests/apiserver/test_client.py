@@ -253,8 +253,7 @@ async def test_the_token_of_the_service_account_is_read_again(
 
 CONNECT = """
 import asyncio
-from podium import errors, names
-from podium.engine import schemas
+from podium import errors
 from podium.kube import client, resources
 
 async def main():
@@ -308,3 +307,25 @@ async def test_the_schemas_of_our_kinds_are_published_with_every_field_that_the_
     served = await client.get_schemas(names.GROUP, names.API_VERSION)
     assert {name.rpartition(".")[2] for name in served} >= {names.MODEL_VERSION_KIND, names.MODEL_ALIAS_KIND}
     assert schemas.describe_missing(served) == []
+
+
+@pytest.mark.usefixtures("kinds")
+async def test_a_status_is_taken_without_the_fields_that_the_api_server_says_its_crd_does_not_have(
+    client: clients.Client, namespace: str
+) -> None:
+    alias = {
+        "apiVersion": f"{names.GROUP}/{names.API_VERSION}",
+        "kind": names.MODEL_ALIAS_KIND,
+        "metadata": {"namespace": namespace, "name": "older"},
+    }
+    registry = {"namespace": "nobody-serves-this"}
+    await client.apply(alias | {"spec": {"model": "iris", "alias": "champion", "registry": registry}})
+    failed = {"name": "v1", "reason": "Because", "message": "no"}
+    status = {"operator": "a/b", "failed": failed, "new": {"field": 1}}
+    newer = alias | {"status": status | {"failed": failed | {"newer": 1}}}
+    with pytest.raises(errors.KubeInvalid) as refused:
+        await client.apply(newer, subresource="status")
+    known = schemas.drop_undeclared(newer, str(refused.value))
+    answer = await client.apply(known, subresource="status")
+    assert answer["status"].items() >= {"operator": "a/b"}.items()
+    assert answer["status"]["failed"].items() >= failed.items()
