@@ -1,6 +1,7 @@
 """The chart's lists of what models' pods may be made of, on a real API server."""
 
 import collections.abc
+import uuid
 from typing import Any
 
 import pytest
@@ -105,3 +106,63 @@ def test_what_was_there_before_goes_on_until_it_is_changed(
     api.patch("ModelAlias", namespace, "before", {"spec": {"paused": True}})
     with pytest.raises(cluster.Refused, match="is not among the images"):
         api.patch("ModelAlias", namespace, "before", {"spec": {"template": {"runtime": {"image": "elsewhere:2"}}}})
+
+
+@pytest.fixture(scope="module")
+def endpoints(target: context.Target, api: cluster.Api, kinds: None) -> collections.abc.Iterator[str]:
+    """A namespace in which one S3 server is allowed."""
+    namespace = f"allowed-endpoints-{uuid.uuid4().hex[:8]}"
+    api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
+    options = ["--set=allowed.endpoints={https://s3.example.com}", f"--set=watchNamespaces={{{namespace}}}"]
+    objects = helm.template(
+        *options, f"--namespace={namespace}", "--show-only=templates/models/allowed.yaml", release=namespace
+    )
+    guarded.kubectl(target, "apply", "-f", "-", text=yaml.safe_dump_all(objects))
+
+    def is_in_force() -> bool:
+        try:
+            create(api, namespace, manifest("ModelAlias", "probe"))
+        except cluster.Refused:
+            return True
+        return False
+
+    cluster.wait_for("the policy to be in force", is_in_force, 30)
+    yield namespace
+    guarded.kubectl(target, "delete", "--ignore-not-found", "-f", "-", text=yaml.safe_dump_all(objects))
+    api.delete("Namespace", "", namespace)
+
+
+def use(endpoint: str, *variables: str) -> dict[str, Any]:
+    return {
+        "storage": {"endpoint": endpoint, "secretName": "s3"},
+        "puller": {"env": [{"name": name, "value": "x"} for name in variables]},
+    }
+
+
+OURS, THEIRS = "https://s3.example.com", "https://elsewhere.example.com"
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "sentence"),
+    [
+        ("ModelAlias", {"template": use(THEIRS)}, f"storage.endpoint {THEIRS} is not among the S3 servers"),
+        ("ModelVersion", use(THEIRS), f"storage.endpoint {THEIRS} is not among the S3 servers"),
+        ("ModelAlias", {}, "write storage.endpoint, without which the Secret may name any S3 server"),
+        ("ModelAlias", {"template": use(OURS, "AWS_ENDPOINT_URL_S3", "NO_PROXY")}, "remove AWS_ENDPOINT_URL_S3"),
+        ("ModelVersion", use(OURS, "https_proxy"), "remove https_proxy"),
+    ],
+    ids=["another server", "of a ModelVersion", "none named", "a variable", "a proxy"],
+)
+def test_a_bucket_is_looked_for_on_the_servers_of_the_list_alone(
+    api: cluster.Api, endpoints: str, kind: str, spec: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(cluster.Refused) as refused:
+        create(api, endpoints, manifest(kind, **spec))
+    assert (refused.value.status, sentence in str(refused.value)) == (403, True), str(refused.value)
+
+
+def test_a_server_of_the_list_is_accepted_until_the_puller_is_led_elsewhere(api: cluster.Api, endpoints: str) -> None:
+    create(api, endpoints, manifest("ModelVersion", **use(OURS)), dry_run=False)
+    api.patch("ModelVersion", endpoints, "iris", {"spec": use(OURS, "NO_PROXY")})
+    with pytest.raises(cluster.Refused, match="remove HTTPS_PROXY"):
+        api.patch("ModelVersion", endpoints, "iris", {"spec": use(OURS, "HTTPS_PROXY")})

@@ -81,13 +81,16 @@ def _describe_shared(target: str) -> str:
 def read_note() -> str:
     """What an earlier run of this server found; containers of a pod keep their /tmp when they are started again."""
     with contextlib.suppress(OSError):
-        return _locate_note().read_text()
+        return _locate_note().read_text("utf-8", "replace")
     return ""
 
 
 def leave_note(why: str) -> None:
-    """Leaves a note to the next run. Raises OSError where nothing can be written."""
-    _locate_note().write_text(why)
+    """Leaves a note to the next run. Raises OSError where nothing can be written.
+
+    The words may be a model's; they become an argument of a process, which holds no zero.
+    """
+    _locate_note().write_bytes(why.replace("\0", "").encode(errors="replace"))
 
 
 def _locate_note() -> pathlib.Path:

@@ -37,6 +37,8 @@ def test_a_note_is_found_by_the_next_run(tmp_path: pathlib.Path, monkeypatch: py
     assert start.read_note() == ""
     start.leave_note("it hangs")
     assert start.read_note() == "it hangs"
+    start.leave_note("an odd text: \0\ud800é")
+    assert start.read_note() == "an odd text: ?é"
 
 
 @pytest.mark.parametrize(
