@@ -242,7 +242,7 @@ def _explain_end(ended: dict[str, Any], liveness_path: str) -> str:
     code, words = ended["exitCode"], ended.get("message", "").strip()
     said = f": {words}" if words else ""
     if _is_out_of_memory(ended):
-        advice = "raise resources.limits.memory"
+        advice = "raise resources.limits.memory, or lower runtime.workers"
         return f"the server was killed because it needed more memory than it may use: {advice}{said}"
     if code in _STOPPED_CODES:
         return (

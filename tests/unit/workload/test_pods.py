@@ -177,7 +177,7 @@ STOPPED = (
             (
                 "server",
                 "ContainerCrashed",
-                f"the server {KILLED}: raise resources.limits.memory",
+                f"the server {KILLED}: raise resources.limits.memory, or lower runtime.workers",
             ),
             id="it had too little memory",
         ),
