@@ -10,6 +10,7 @@ import time
 
 import httpx
 
+from podium import names
 from tests.support import modelserver
 
 
@@ -49,6 +50,13 @@ def test_nobody_is_let_in_before_the_smoke_test_passed_and_one_that_fails_ends_w
         assert (server.wait(), met) == (1, False)
     assert server.last_words.splitlines()[0] == "ZeroDivisionError: thirteen is bad luck"
     assert server.last_words.splitlines()[1].startswith("the model answers its own input example with 400: ")
+
+
+def test_a_model_that_ends_the_process_while_it_loads_is_told_as_one_that_does_not_load(tmp_path: pathlib.Path) -> None:
+    modelserver.write_model(tmp_path / "model", on_load=f"raise SystemExit({names.START_AGAIN_CODE})")
+    with modelserver.start(tmp_path) as server:
+        assert server.wait() == 1
+    assert server.last_words.startswith(f"the model does not load: SystemExit: {names.START_AGAIN_CODE}")
 
 
 def test_a_model_that_does_not_load_ends_with_last_words(tmp_path: pathlib.Path) -> None:
