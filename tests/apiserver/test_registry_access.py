@@ -87,6 +87,24 @@ def test_a_publisher_moves_an_alias_so_often_that_the_operator_archives_the_hist
     assert [entry.sequence for entry in registry.aliases.history("busy")] == list(range(1, 201))
 
 
+def test_a_publisher_works_on_a_model_that_has_a_thousand_aliases(site: Site) -> None:
+    registry, actor = site.registry("publisher"), site.actor("publisher")
+    uid = registry.models.create("large").uid
+    for number in (1, 2):
+        registry.versions.create("large", source=f"s3://models/{number}")
+    aliases = {f"a{number:04}": 1 for number in range(1_000)}
+    lines = "".join(f"{alias}=1\n" for alias in aliases)
+    site.write(site.operator, uid, lambda data: data.update(aliases=lines))
+    assert registry.versions.create("large", source="s3://models/3").number == 3
+    registry.models.set_tag("large", "team", "a")
+    registry.aliases.set("large", "a0500", 2, actor)
+    registry.aliases.set("large", "new", 3, actor)
+    registry.aliases.delete("large", "a0000", actor)
+    expected = aliases | {"a0500": 2, "new": 3}
+    del expected["a0000"]
+    assert registry.models.fresh("large").aliases == expected
+
+
 def test_a_viewer_reads_and_writes_nothing(site: Site, head: entities.Head) -> None:
     registry = site.registry("viewer")
     assert registry.models.fresh("iris").aliases == head.aliases
