@@ -326,6 +326,9 @@ async def test_a_status_is_taken_without_the_fields_that_the_api_server_says_its
     with pytest.raises(errors.KubeInvalid) as refused:
         await client.apply(newer, subresource="status")
     known = schemas.drop_undeclared(newer, str(refused.value))
-    answer = await client.apply(known, subresource="status")
+    try:
+        answer = await client.apply(known, subresource="status")
+    except errors.KubeInvalid as rest:  # the first refusal named one of the two fields alone
+        answer = await client.apply(schemas.drop_undeclared(known, str(rest)), subresource="status")
     assert answer["status"].items() >= {"operator": "a/b"}.items()
     assert answer["status"]["failed"].items() >= failed.items()

@@ -315,16 +315,19 @@ class Executor:
             "metadata": {"name": metadata["name"], "namespace": metadata["namespace"]},
             "status": status,
         }
-        seen = metadata["resourceVersion"]
         async with self._leading.hold():
-            try:
-                answer = await self._api.apply(manifest, subresource="status", resource_version=seen)
-            except errors.KubeInvalid as error:
-                known = schemas.drop_undeclared(manifest, str(error))
-                if known == manifest:
-                    raise
-                answer = await self._api.apply(known, subresource="status", resource_version=seen)
+            answer = await self._apply_status(manifest, metadata["resourceVersion"])
         self._observer.observe(answer)
+
+    async def _apply_status(self, manifest: Manifest, resource_version: str) -> Manifest:
+        """Apply it without what the API server says it does not know, of which a refusal may name a part alone."""
+        try:
+            return await self._api.apply(manifest, subresource="status", resource_version=resource_version)
+        except errors.KubeInvalid as error:
+            known = schemas.drop_undeclared(manifest, str(error))
+            if known == manifest:
+                raise
+        return await self._apply_status(known, resource_version)
 
     def _tell_registry(self, world: worlds.World, action: actions.Action) -> None:
         """Runs in a thread: the registry is synchronous."""
