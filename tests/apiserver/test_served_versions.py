@@ -20,7 +20,7 @@ REGISTRY = {"namespace": "nobody-serves-this"}
 
 
 @pytest.fixture(scope="module")
-def policy(target: context.Target, api: cluster.Api, namespace: str) -> collections.abc.Iterator[None]:
+def policy(target: context.Target, api: cluster.Api, namespace: str, kinds: None) -> collections.abc.Iterator[None]:
     options = [f"--namespace={namespace}", "--show-only=templates/models/served.yaml"]
     options += [f"--set-json=watchNamespaces={json.dumps([namespace, f'{namespace}-end'])}"]
     text = yaml.safe_dump_all(helm.template(*options, release=namespace))
@@ -162,9 +162,12 @@ def test_kubernetes_own_controllers_and_the_operator_pass(api: cluster.Api, name
 @pytest.mark.usefixtures("policy")
 def test_an_annotation_lets_one_be_deleted_all_the_same(api: cluster.Api, namespace: str) -> None:
     serve(api, namespace, "iris", served="iris-v4-abc")
+    make_version(api, namespace, "iris-v4-abc", owner="iris")
+    assert SENTENCE in wait_refusal(api, namespace, "iris-v4-abc")
     annotations = {names.ALLOW_DELETION_ANNOTATION: "true"}
-    make_version(api, namespace, "iris-v4-abc", owner="iris", annotations=annotations)
-    delete(api, namespace, "iris-v4-abc")
+    api.patch("ModelVersion", namespace, "iris-v4-abc", {"metadata": {"annotations": annotations}})
+    delete(api, namespace, "iris-v4-abc", is_dry=False)
+    assert api.get("ModelVersion", namespace, "iris-v4-abc") is None
 
 
 @pytest.mark.usefixtures("policy")

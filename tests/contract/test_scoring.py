@@ -82,7 +82,7 @@ class Misbehaving(pyfunc.PythonModel):  # type: ignore[misc]  # MLflow has no ty
         return [1 / asked, (params or {}).get("k", 0)]
 
 
-class Constant(pyfunc.PythonModel):  # type: ignore[misc]
+class Constant(pyfunc.PythonModel):  # type: ignore[misc]  # MLflow has no types
     """Predicts one of NON_FINITE."""
 
     def __init__(self, name: str) -> None:
@@ -92,21 +92,21 @@ class Constant(pyfunc.PythonModel):  # type: ignore[misc]
         return NON_FINITE[self._name]
 
 
-class Hinted(pyfunc.PythonModel):  # type: ignore[misc]
+class Hinted(pyfunc.PythonModel):  # type: ignore[misc]  # MLflow has no types
     """Its input is checked by type hints, inside of predict."""
 
     def predict(self, model_input: list[dict[str, int]], params: Any = None) -> Any:
         return [1 / row["a"] for row in model_input]
 
 
-class Dated(pyfunc.PythonModel):  # type: ignore[misc]
+class Dated(pyfunc.PythonModel):  # type: ignore[misc]  # MLflow has no types
     """Its input is read by type hints."""
 
     def predict(self, model_input: list[datetime.datetime], params: Any = None) -> Any:
         return [each.year for each in model_input]
 
 
-class Agent(pyfunc.ResponsesAgent):  # type: ignore[misc]
+class Agent(pyfunc.ResponsesAgent):  # type: ignore[misc]  # MLflow has no types
     """Answers, fails, or answers what is no response."""
 
     def predict(self, request: responses.ResponsesAgentRequest) -> Any:

@@ -243,6 +243,7 @@ async def test_a_watch_that_has_become_silent_is_opened_again(kinds: Kinds) -> N
     kinds.say({"type": "ADDED", "object": build(names.MODEL_ALIAS_KIND, "later")})
     await until(lambda: ("observe", names.MODEL_ALIAS_KIND, "later") in observer.shown)
     await stop_watching(running)
+    assert kinds.server.count(is_watch_of_aliases) == 2
 
 
 async def test_another_error_in_a_watch_ends_kopf_with_the_api_servers_words(kinds: Kinds) -> None:
